@@ -1,0 +1,3 @@
+export { decodeModel } from './decode.ts';
+export { encodeModel } from './encode.ts';
+export type * from './model.ts';
