@@ -1,0 +1,89 @@
+import { type Dim, sameShape } from '../../base/index.ts';
+import type { Value } from '../node.ts';
+import { type Spec, shapeFault } from '../op.ts';
+import { add, exp, log, mul, neg, sub } from '../ops/elementwise.ts';
+import { gatherElements, scatterAddElements } from '../ops/index-ops.ts';
+import { reduceMax, reduceSum } from '../ops/reduce.ts';
+import { int64Vector, reshape } from '../ops/shape-ops.ts';
+import { defineFused } from './fused.ts';
+
+const softmaxFused = defineFused<null>({
+  name: 'Softmax',
+  infer: ([x]) => x as Spec,
+  decompose: ([x]) => [exp(shiftedLog(x as Value))],
+  // dx = y (dy - sum(dy y))
+  gradient: ({ outputs: [y], cotangents: [dy] }) => {
+    const weighted = mul(dy as Value, y as Value);
+    return [mul(y as Value, sub(dy as Value, reduceSum(weighted, -1, true)))];
+  },
+  emit: (e, x) => e.node('Softmax', x, { axis: -1 }),
+});
+
+const logSoftmaxFused = defineFused<null>({
+  name: 'LogSoftmax',
+  infer: ([x]) => x as Spec,
+  decompose: ([x]) => [shiftedLog(x as Value)],
+  // dx = dy - softmax(x) sum(dy)
+  gradient: ({ outputs: [y], cotangents: [dy] }) => [
+    sub(dy as Value, mul(exp(y as Value), reduceSum(dy as Value, -1, true))),
+  ],
+  emit: (e, x) => e.node('LogSoftmax', x, { axis: -1 }),
+});
+
+const tokenLogProbFused = defineFused<null>({
+  name: 'TokenLogProb',
+  infer([logits, ids]) {
+    const [x, index] = [logits as Spec, ids as Spec];
+    if (!sameShape(x.shape.slice(0, -1), index.shape)) throw shapeFault('one id a row of logits is needed');
+    // The second output is the whole log-softmax, kept for the derivative.
+    return [{ shape: index.shape, dtype: x.dtype }, x];
+  },
+  decompose([logits, ids]) {
+    const all = shiftedLog(logits as Value);
+    return [squeezeLast(gatherElements(all, column(ids as Value))), all];
+  },
+  // dx = (onehot - softmax) dy; a cotangent of the kept output goes the way of LogSoftmax.
+  gradient: ({ inputs: [, ids], outputs: [, all], cotangents: [dy, dall] }) => {
+    const p = exp(all as Value);
+    const parts: Value[] = [];
+    if (dy) {
+      const g = reshape(dy, [...dy.shape, 1]);
+      parts.push(scatterAddElements(mul(p, neg(g)), column(ids as Value), g));
+    }
+    if (dall) parts.push(sub(dall, mul(p, reduceSum(dall, -1, true))));
+    return [parts.reduce((a, b) => add(a, b)), undefined];
+  },
+  emit: (e, [logits, ids], _, { inputs }) => {
+    const all = e.node('LogSoftmax', [logits as string], { axis: -1 });
+    const axis = e.constant(int64Vector([(inputs[1] as Spec).shape.length]));
+    const index = e.node('Unsqueeze', [ids as string, axis]);
+    return [e.node('Squeeze', [e.node('GatherElements', [all, index], { axis: -1 }), axis]), all];
+  },
+});
+
+function shiftedLog(x: Value): Value {
+  const shifted = sub(x, reduceMax(x, -1, true));
+  return sub(shifted, log(reduceSum(exp(shifted), -1, true)));
+}
+
+function column(ids: Value): Value {
+  return reshape(ids, [...ids.shape, 1]);
+}
+
+function squeezeLast(x: Value): Value {
+  return reshape(x, x.shape.slice(0, -1) as Dim[]);
+}
+
+/** Softmax over the last axis. Mask with a large finite number: a row of -Infinity gives NaN. */
+export function softmax(x: Value): Value {
+  return softmaxFused([x], null)[0] as Value;
+}
+
+export function logSoftmax(x: Value): Value {
+  return logSoftmaxFused([x], null)[0] as Value;
+}
+
+/** `log p(ids)` under `logits [.., V]` for integer `ids [..]`. */
+export function tokenLogProb(logits: Value, ids: Value): Value {
+  return tokenLogProbFused([logits, ids], null)[0] as Value;
+}

@@ -1,0 +1,14 @@
+export * from './functions/activation.ts';
+export * from './functions/norm.ts';
+export * from './functions/rotary.ts';
+export * from './functions/softmax.ts';
+export { gradients } from './gradient.ts';
+export { Graph, type Node, type Value } from './node.ts';
+export { type EmitAttribute, type Emitter, type Op, type Spec, shapeFault } from './op.ts';
+export { cachedAttention } from './ops/cached-attention.ts';
+export * from './ops/conv.ts';
+export * from './ops/elementwise.ts';
+export * from './ops/index-ops.ts';
+export * from './ops/matmul.ts';
+export * from './ops/reduce.ts';
+export * from './ops/shape-ops.ts';

@@ -1,0 +1,132 @@
+import type { DType, Shape, Tensor } from '../base/index.ts';
+import { formatShape, TesseraError } from '../base/index.ts';
+import type { Op, Spec } from './op.ts';
+
+/** A tensor that a graph will compute: one output of one node. */
+export interface Value extends Spec {
+  readonly node: Node;
+  readonly index: number;
+}
+
+/** One application of an operator. */
+export interface Node {
+  readonly id: number;
+  readonly graph: Graph;
+  readonly op: Op;
+  readonly inputs: readonly Value[];
+  readonly attrs: unknown;
+  readonly outputs: readonly Value[];
+  /** Module path at which the node was made, such as `model.layers.0.self_attn/MatMul`. */
+  readonly path: string;
+}
+
+export interface GraphOptions {
+  /** When false, every fused function is replaced by its decomposition. */
+  readonly fusion?: boolean;
+}
+
+/** An append-only list of nodes; every node stands after all that it reads. */
+export class Graph {
+  readonly nodes: Node[] = [];
+  readonly inputs = new Map<string, Value>();
+  readonly fusion: boolean;
+  #scope: readonly string[] = [];
+  #scalars = new Map<string, Value>();
+
+  constructor(options: GraphOptions = {}) {
+    this.fusion = options.fusion ?? true;
+  }
+
+  /** Runs `build` with `name` appended to the module path of the nodes that it makes. */
+  scoped<T>(name: string, build: () => T): T {
+    const outer = this.#scope;
+    this.#scope = [...outer, name];
+    try {
+      return build();
+    } finally {
+      this.#scope = outer;
+    }
+  }
+
+  get path(): string {
+    return this.#scope.join('.');
+  }
+
+  /** Declares a fed tensor. Names are unique within a graph. */
+  input(name: string, dtype: DType, shape: Shape): Value {
+    if (this.inputs.has(name)) {
+      throw new TesseraError({
+        code: 'graph/duplicate-input',
+        message: 'the graph has this input already',
+        path: name,
+      });
+    }
+    const value = this.apply(inputOp, [], { name, dtype, shape });
+    this.inputs.set(name, value);
+    return value;
+  }
+
+  /** A tensor known when the graph is built. Scalars of equal type and value are shared. */
+  constant(tensor: Tensor): Value {
+    if (tensor.shape.length > 0) return this.apply(constantOp, [], { tensor });
+    const key = `${tensor.dtype}:${String(tensor.data[0])}:${Object.is(tensor.data[0], -0)}`;
+    const known = this.#scalars.get(key);
+    if (known) return known;
+    const value = this.apply(constantOp, [], { tensor });
+    this.#scalars.set(key, value);
+    return value;
+  }
+
+  /** Appends a node with one output. */
+  apply<A>(op: Op<A>, inputs: readonly Value[], attrs: A): Value {
+    return this.applyAll(op, inputs, attrs)[0] as Value;
+  }
+
+  /** Appends a node and returns all its outputs. */
+  applyAll<A>(op: Op<A>, inputs: readonly Value[], attrs: A): readonly Value[] {
+    const path = this.#scope.length > 0 ? `${this.path}/${op.name}` : op.name;
+    for (const value of inputs) {
+      if (value.node.graph !== this) {
+        throw new TesseraError({ code: 'graph/foreign-value', message: 'an input belongs to another graph', path });
+      }
+    }
+    const inferred = this.#infer(op, inputs, attrs, path);
+    const outputs: Value[] = [];
+    const node: Node = { id: this.nodes.length, graph: this, op: op as Op, inputs, attrs, outputs, path };
+    inferred.forEach((spec, index) => {
+      outputs.push({ node, index, shape: spec.shape, dtype: spec.dtype });
+    });
+    this.nodes.push(node);
+    return outputs;
+  }
+
+  #infer<A>(op: Op<A>, inputs: readonly Value[], attrs: A, path: string): readonly Spec[] {
+    try {
+      const spec = op.infer(inputs, attrs);
+      return Array.isArray(spec) ? spec : [spec as Spec];
+    } catch (error) {
+      if (!(error instanceof TesseraError)) throw error;
+      const operands = inputs.map((x, i) => `#${i} ${x.dtype}${formatShape(x.shape)} from ${x.node.path}`).join('; ');
+      throw new TesseraError({
+        ...error.toJSON(),
+        message: `${op.name}: ${error.message}`,
+        path,
+        got: [error.got, operands].filter(Boolean).join(' | '),
+      });
+    }
+  }
+}
+
+export const inputOp: Op<{ name: string; dtype: DType; shape: Shape }> = {
+  name: 'Input',
+  infer: (_, { dtype, shape }) => ({ dtype, shape }),
+  gradient: null,
+  emit: null,
+};
+
+export const constantOp: Op<{ tensor: Tensor }> = {
+  name: 'Constant',
+  infer: (_, { tensor }) => ({ dtype: tensor.dtype, shape: tensor.shape }),
+  gradient: null,
+  emit: (e, _, { tensor }) => e.constant(tensor),
+};

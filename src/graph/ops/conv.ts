@@ -1,0 +1,148 @@
+import { formatShape, type Shape } from '../../base/index.ts';
+import type { Value } from '../node.ts';
+import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+import { reduceMean } from './reduce.ts';
+import { concat, reshape, slice, transpose } from './shape-ops.ts';
+
+type Pair = readonly [number, number];
+
+/** Geometry of a 2-D convolution; `padding` is symmetric. */
+export interface ConvOptions {
+  readonly stride?: number | Pair;
+  readonly padding?: number | Pair;
+  readonly dilation?: number | Pair;
+  readonly groups?: number;
+}
+
+interface ConvAttrs {
+  readonly stride: Pair;
+  readonly padding: Pair;
+  readonly dilation: Pair;
+  readonly groups: number;
+}
+
+interface ConvTransposeAttrs extends ConvAttrs {
+  readonly outputPadding: Pair;
+}
+
+const toPair = (v: number | Pair | undefined, fallback: number): Pair =>
+  v === undefined ? [fallback, fallback] : typeof v === 'number' ? [v, v] : v;
+
+function geometry(options: ConvOptions): ConvAttrs {
+  return {
+    stride: toPair(options.stride, 1),
+    padding: toPair(options.padding, 0),
+    dilation: toPair(options.dilation, 1),
+    groups: options.groups ?? 1,
+  };
+}
+
+const onnxAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
+  strides: stride,
+  pads: [...padding, ...padding],
+  dilations: dilation,
+  group: groups,
+});
+
+function spatial(x: Spec): Pair {
+  const [h, w] = x.shape.slice(2);
+  if (x.shape.length !== 4 || typeof h !== 'number' || typeof w !== 'number') {
+    throw shapeFault('needs [N, C, H, W] with known H and W', { got: formatShape(x.shape) });
+  }
+  return [h, w];
+}
+
+const both = (f: (i: 0 | 1) => number): Pair => [f(0), f(1)];
+
+const convOp: Op<ConvAttrs> = {
+  name: 'Conv',
+  infer(inputs, { stride, padding, dilation, groups }) {
+    const [x, w] = inputs as readonly [Spec, Spec];
+    const size = spatial(x);
+    const kernel = spatial(w);
+    const channels = w.shape[1];
+    if (typeof channels === 'number' && typeof x.shape[1] === 'number' && channels * groups !== x.shape[1]) {
+      throw shapeFault('channels differ', { expected: `${channels * groups}`, got: `${x.shape[1]}` });
+    }
+    const out = both((i) => Math.floor((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1);
+    return { shape: [x.shape[0], w.shape[0], ...out] as Shape, dtype: sameDtype(inputs) };
+  },
+  gradient({ inputs, cotangents, attrs, wanted }) {
+    const [x, w] = inputs as readonly [Value, Value];
+    const dy = cotangents[0] as Value;
+    const dx = () => {
+      const [out, kernel, size] = [spatial(dy), spatial(w), spatial(x)];
+      const { stride, padding, dilation } = attrs;
+      const reached = both((i) => (out[i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + 1);
+      return apply(convTransposeOp, dy, w, { ...attrs, outputPadding: both((i) => size[i] - reached[i]) });
+    };
+    return [wanted[0] ? dx() : undefined, wanted[1] ? kernelGradient(x, dy, w.shape, attrs) : undefined];
+  },
+  emit: (e, x, attrs) => e.node('Conv', x, onnxAttributes(attrs)),
+};
+
+/**
+ * `dW[o, c, k] = sum over n, p of x[n, c, p*stride + k*dilation] dy[n, o, p]`: a convolution in which pictures and
+ * channels change places and stride and dilation too, once a group.
+ */
+function kernelGradient(x: Value, dy: Value, shape: Shape, { stride, padding, dilation, groups }: ConvAttrs): Value {
+  const [kh, kw] = shape.slice(2) as [number, number];
+  const part = (v: Value, group: number) => {
+    const width = (v.shape[1] as number) / groups;
+    return slice(v, 1, group * width, (group + 1) * width);
+  };
+  const kernels = Array.from({ length: groups }, (_, group) => {
+    const pictures = transpose(part(x, group), [1, 0, 2, 3]);
+    const filters = transpose(part(dy, group), [1, 0, 2, 3]);
+    const full = conv2d(pictures, filters, { stride: dilation, dilation: stride, padding });
+    return transpose(slice(slice(full, 2, 0, kh), 3, 0, kw), [1, 0, 2, 3]);
+  });
+  return concat(kernels, 0);
+}
+
+const convTransposeOp: Op<ConvTransposeAttrs> = {
+  name: 'ConvTranspose',
+  infer(inputs, { stride, padding, dilation, groups, outputPadding }) {
+    const [x, w] = inputs as readonly [Spec, Spec];
+    const [size, kernel] = [spatial(x), spatial(w)];
+    const out = both(
+      (i) => (size[i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + 1 + outputPadding[i],
+    );
+    return { shape: [x.shape[0], (w.shape[1] as number) * groups, ...out] as Shape, dtype: sameDtype(inputs) };
+  },
+  gradient({ inputs, cotangents, attrs, wanted }) {
+    const [x, w] = inputs as readonly [Value, Value];
+    const dy = cotangents[0] as Value;
+    return [
+      wanted[0] ? conv2d(dy, w, attrs) : undefined,
+      // The roles of input and output are exchanged against a convolution.
+      wanted[1] ? kernelGradient(dy, x, w.shape, attrs) : undefined,
+    ];
+  },
+  emit: (e, x, attrs) => e.node('ConvTranspose', x, { ...onnxAttributes(attrs), output_padding: attrs.outputPadding }),
+};
+
+function apply<A>(op: Op<A>, x: Value, w: Value, attrs: A): Value {
+  return x.node.graph.apply(op, [x, w], attrs);
+}
+
+/** 2-D convolution of `x [N, C, H, W]` with `w [O, C/groups, kh, kw]`; H and W are known numbers. */
+export function conv2d(x: Value, w: Value, options: ConvOptions = {}): Value {
+  return apply(convOp, x, w, geometry(options));
+}
+
+/** Transposed 2-D convolution of `x [N, C, H, W]` with `w [C, O/groups, kh, kw]`. */
+export function convTranspose2d(
+  x: Value,
+  w: Value,
+  options: ConvOptions & { outputPadding?: number | Pair } = {},
+): Value {
+  return apply(convTransposeOp, x, w, { ...geometry(options), outputPadding: toPair(options.outputPadding, 0) });
+}
+
+/** Average over non-overlapping `size x size` windows; H and W must divide. */
+export function avgPool2d(x: Value, size: number): Value {
+  const [h, w] = spatial(x);
+  const windows = reshape(x, [x.shape[0] as number, x.shape[1] as number, h / size, size, w / size, size]);
+  return reduceMean(windows, [3, 5]);
+}

@@ -1,0 +1,64 @@
+import { broadcastShapes, type Dim, formatShape } from '../../base/index.ts';
+import type { Value } from '../node.ts';
+import { MICROSOFT, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+import { reshape } from './shape-ops.ts';
+
+interface MatMulAttrs {
+  readonly transA: boolean;
+  readonly transB: boolean;
+  readonly alpha: number;
+}
+
+const matMulOp: Op<MatMulAttrs> = {
+  name: 'MatMul',
+  infer(inputs, { transA, transB }) {
+    const [a, b] = inputs as readonly [Spec, Spec];
+    const dtype = sameDtype(inputs);
+    if (a.shape.length < 2 || b.shape.length < 2) throw shapeFault('both operands need two axes or more');
+    const [m, ka] = lastTwo(a, transA);
+    const [kb, n] = lastTwo(b, transB);
+    if (ka !== kb) throw shapeFault('inner dimensions differ', { expected: `${ka}`, got: `${kb}` });
+    const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+    if (!batch) {
+      throw shapeFault('outer dimensions do not broadcast', {
+        expected: formatShape(a.shape),
+        got: formatShape(b.shape),
+      });
+    }
+    return { shape: [...batch, m, n], dtype };
+  },
+  gradient({ inputs: [a, b], cotangents: [dy], attrs: { transA, transB, alpha }, wanted }) {
+    const x = a as Value;
+    const w = b as Value;
+    const g = dy as Value;
+    const da = () =>
+      transA ? matmul(w, g, { transA: transB, transB: true, alpha }) : matmul(g, w, { transB: !transB, alpha });
+    // A shared matrix under a batch: one product over all rows instead of one a batch entry and a sum.
+    const flat = w.shape.length === 2 && x.shape.length > 2 && !transA;
+    const rows = flat ? reshape(x, [-1, x.shape.at(-1) as Dim]) : x;
+    const outs = flat ? reshape(g, [-1, g.shape.at(-1) as Dim]) : g;
+    const db = () =>
+      transB
+        ? matmul(outs, rows, { transA: true, transB: transA, alpha })
+        : matmul(rows, outs, { transA: !transA, alpha });
+    return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined];
+  },
+  emit: (e, x, { transA, transB, alpha }) => {
+    if (!transA && !transB && alpha === 1) return e.node('MatMul', x);
+    return e.node('FusedMatMul', x, { transA: +transA, transB: +transB, alpha: { float: alpha } }, MICROSOFT);
+  },
+};
+
+function lastTwo(x: Spec, transposed: boolean): readonly [Dim, Dim] {
+  const [rows, columns] = x.shape.slice(-2) as [Dim, Dim];
+  return transposed ? [columns, rows] : [rows, columns];
+}
+
+/**
+ * `alpha * op(a) @ op(b)` over the last two axes, with numpy broadcasting of the others.
+ * @example matmul(x, weight, { transB: true }) // x [.., in], weight [out, in]
+ */
+export function matmul(a: Value, b: Value, options: Partial<MatMulAttrs> = {}): Value {
+  const attrs = { transA: options.transA ?? false, transB: options.transB ?? false, alpha: options.alpha ?? 1 };
+  return a.node.graph.apply(matMulOp, [a, b], attrs);
+}

@@ -1,0 +1,81 @@
+import { type Dim, mulDims, resolveAxis, type Shape } from '../../base/index.ts';
+import type { Value } from '../node.ts';
+import { type Op, type Spec, shapeFault } from '../op.ts';
+import { cast, div, equal, mul } from './elementwise.ts';
+import { expand, int64Vector, reshape, sizeScalar } from './shape-ops.ts';
+
+interface ReduceAttrs {
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+
+function reducedShape(shape: Shape, { axes, keepDims }: ReduceAttrs): Shape {
+  return keepDims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
+}
+
+function reduction(onnx: string, rule: (x: Value, y: Value, dy: Value, attrs: ReduceAttrs) => Value): Op<ReduceAttrs> {
+  return {
+    name: onnx,
+    infer: ([x], attrs) => ({ shape: reducedShape((x as Spec).shape, attrs), dtype: (x as Spec).dtype }),
+    gradient: ({ inputs, outputs, cotangents, attrs }) => {
+      const x = inputs[0] as Value;
+      const kept = reducedShape(x.shape, { ...attrs, keepDims: true });
+      return [rule(x, reshape(outputs[0] as Value, kept), reshape(cotangents[0] as Value, kept), attrs)];
+    },
+    emit: (e, [x], { axes, keepDims }) =>
+      e.node(onnx, [x as string, e.constant(int64Vector(axes))], { keepdims: keepDims ? 1 : 0 }),
+  };
+}
+
+const sumOp = reduction('ReduceSum', (x, _, dy) => expand(dy, x.shape));
+const meanOp = reduction('ReduceMean', (x, _, dy, { axes }) => expand(div(dy, countOf(x, axes)), x.shape));
+// The cotangent goes to every maximal element, shared equally, as PyTorch's amax does.
+const maxOp = reduction('ReduceMax', (x, y, dy, { axes }) => {
+  const hit = cast(equal(x, expand(y, x.shape)), x.dtype);
+  return mul(hit, div(dy, reduceSum(hit, axes, true)));
+});
+
+function countOf(x: Value, axes: readonly number[]): Value | number {
+  const count = axes.reduce<Dim>((n, a) => mulDims(n, x.shape[a] as Dim), 1);
+  return typeof count === 'number' ? count : sizeScalar(x, count);
+}
+
+function reduceWith(op: Op<ReduceAttrs>) {
+  return (x: Value, axes?: number | readonly number[], keepDims = false): Value => {
+    const list = axes === undefined ? x.shape.map((_, i) => i) : typeof axes === 'number' ? [axes] : axes;
+    const resolved = list.map((a) => resolveAxis(a, x.shape.length)).sort((a, b) => a - b);
+    if (new Set(resolved).size !== resolved.length) throw shapeFault('an axis is given twice', { got: `${list}` });
+    return resolved.length === 0 ? x : x.node.graph.apply(op, [x], { axes: resolved, keepDims });
+  };
+}
+
+type Reduce = (x: Value, axes?: number | readonly number[], keepDims?: boolean) => Value;
+/** Sum over the axes (all when omitted). */
+export const reduceSum: Reduce = reduceWith(sumOp);
+export const reduceMean: Reduce = reduceWith(meanOp);
+export const reduceMax: Reduce = reduceWith(maxOp);
+
+const argMaxOp: Op<{ axis: number }> = {
+  name: 'ArgMax',
+  infer: ([x], { axis }) => ({ shape: (x as Spec).shape.filter((_, i) => i !== axis), dtype: 'int64' }),
+  gradient: null,
+  emit: (e, [x], { axis }) => e.node('ArgMax', [x as string], { axis, keepdims: 0 }),
+};
+
+/** Index of the first largest element along the axis, int64. */
+export function argMax(x: Value, axis = -1): Value {
+  return x.node.graph.apply(argMaxOp, [x], { axis: resolveAxis(axis, x.shape.length) });
+}
+
+const cumSumOp: Op<{ axis: number; reverse: boolean }> = {
+  name: 'CumSum',
+  infer: ([x]) => x as Spec,
+  gradient: ({ cotangents: [dy], attrs: { axis, reverse } }) => [cumSum(dy as Value, axis, !reverse)],
+  emit: (e, [x], { axis, reverse }) =>
+    e.node('CumSum', [x as string, e.constant(int64Vector([axis]))], { reverse: reverse ? 1 : 0 }),
+};
+
+/** Inclusive running sum along the axis, from the end when `reverse`. */
+export function cumSum(x: Value, axis: number, reverse = false): Value {
+  return x.node.graph.apply(cumSumOp, [x], { axis: resolveAxis(axis, x.shape.length), reverse });
+}

@@ -1,0 +1,250 @@
+import {
+  addDims,
+  broadcastShapes,
+  type Dim,
+  type DType,
+  divDims,
+  dtypeInfo,
+  formatShape,
+  int64,
+  resolveAxis,
+  type Shape,
+  sameShape,
+  sizeOf,
+  subDims,
+  type Tensor,
+  zeros,
+} from '../../base/index.ts';
+import type { Graph, Value } from '../node.ts';
+import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+
+/** A 1-D int64 host tensor, the form in which ONNX takes axes and sizes. */
+export function int64Vector(values: readonly number[]): Tensor {
+  return int64([values.length], values);
+}
+
+const reshapeOp: Op<{ shape: Shape }> = {
+  name: 'Reshape',
+  infer([x], { shape }) {
+    const from = x as Spec;
+    if (sizeOf(from.shape) !== sizeOf(shape)) {
+      throw shapeFault('the sizes differ', { expected: `${sizeOf(from.shape)} elements`, got: formatShape(shape) });
+    }
+    return { shape, dtype: from.dtype };
+  },
+  gradient: ({ inputs: [x], cotangents: [dy] }) => [reshape(dy as Value, (x as Value).shape)],
+  emit: (e, [x], { shape }, { inputs }) => {
+    // ONNX: 0 copies the input's dimension, -1 is inferred; a second unknown is computed at run time.
+    const from = (inputs[0] as Spec).shape;
+    const target = shape.map((d, i) => (typeof d === 'number' ? d : from[i] === d ? 0 : -1));
+    const zeroSized = shape.some((d) => d === 0);
+    const unknown = target.filter((d) => d === -1).length;
+    return e.node('Reshape', [x as string, unknown > 1 || zeroSized ? e.dims(shape) : e.constant(int64Vector(target))]);
+  },
+};
+
+/** The same elements in another shape; one dimension may be -1. */
+export function reshape(x: Value, shape: Shape): Value {
+  const target = shape.includes(-1) ? inferDim(x.shape, shape) : shape;
+  return sameShape(x.shape, target) ? x : x.node.graph.apply(reshapeOp, [x], { shape: target });
+}
+
+function inferDim(from: Shape, shape: Shape): Shape {
+  const known = sizeOf(shape.filter((d) => d !== -1));
+  const rest = divDims(sizeOf(from), known);
+  if (rest === undefined) {
+    throw shapeFault('-1 cannot be inferred', { expected: `a divisor of ${sizeOf(from)}`, got: formatShape(shape) });
+  }
+  return shape.map((d) => (d === -1 ? rest : d));
+}
+
+const transposeOp: Op<{ order: readonly number[] }> = {
+  name: 'Transpose',
+  infer([x], { order }) {
+    const from = x as Spec;
+    if ([...order].sort((a, b) => a - b).some((axis, i) => axis !== i) || order.length !== from.shape.length) {
+      throw shapeFault('the order is no permutation of the axes', { got: `${order}` });
+    }
+    return { shape: order.map((axis) => from.shape[axis] as Dim), dtype: from.dtype };
+  },
+  gradient: ({ cotangents: [dy], attrs: { order } }) => [
+    transpose(
+      dy as Value,
+      order.map((_, i) => order.indexOf(i)),
+    ),
+  ],
+  emit: (e, [x], { order }) => e.node('Transpose', [x as string], { perm: order }),
+};
+
+/** Axes in another order; the default reverses the last two. */
+export function transpose(x: Value, order?: readonly number[]): Value {
+  const rank = x.shape.length;
+  const perm = order ?? [...x.shape.keys()].map((i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
+  return perm.every((axis, i) => axis === i) ? x : x.node.graph.apply(transposeOp, [x], { order: perm });
+}
+
+const concatOp: Op<{ axis: number }> = {
+  name: 'Concat',
+  infer(inputs, { axis }) {
+    const dtype = sameDtype(inputs);
+    const first = inputs[0] as Spec;
+    for (const x of inputs) {
+      if (x.shape.length !== first.shape.length || x.shape.some((d, i) => i !== axis && d !== first.shape[i])) {
+        throw shapeFault(`shapes differ outside axis ${axis}`, {
+          expected: formatShape(first.shape),
+          got: formatShape(x.shape),
+        });
+      }
+    }
+    const total = inputs.reduce<Dim>((n, x) => addDims(n, x.shape[axis] as Dim), 0);
+    return { shape: first.shape.map((d, i) => (i === axis ? total : d)), dtype };
+  },
+  gradient({ inputs, cotangents: [dy], attrs: { axis }, wanted }) {
+    let at: Dim = 0;
+    return inputs.map((x, i) => {
+      const from = at;
+      at = addDims(at, x.shape[axis] as Dim);
+      return wanted[i] ? slice(dy as Value, axis, from, at) : undefined;
+    });
+  },
+  emit: (e, x, { axis }) => e.node('Concat', x, { axis }),
+};
+
+/** Joins values along an axis. */
+export function concat(values: readonly Value[], axis: number): Value {
+  const [first] = values;
+  if (!first) throw shapeFault('concat needs at least one value');
+  if (values.length === 1) return first;
+  return first.node.graph.apply(concatOp, values, { axis: resolveAxis(axis, first.shape.length) });
+}
+
+interface SliceAttrs {
+  readonly axis: number;
+  readonly start: Dim;
+  readonly end: Dim;
+}
+
+const sliceOp: Op<SliceAttrs> = {
+  name: 'Slice',
+  infer([x], { axis, start, end }) {
+    const from = x as Spec;
+    const size = subDims(end, start);
+    const whole = from.shape[axis] as Dim;
+    const bad = [size, whole, end].every((d) => typeof d === 'number') && (+size < 0 || +end > +whole);
+    if (bad) throw shapeFault('the slice leaves the axis', { expected: `within 0..${whole}`, got: `${start}..${end}` });
+    return { shape: from.shape.map((d, i) => (i === axis ? size : d)), dtype: from.dtype };
+  },
+  gradient: ({ inputs: [x], cotangents: [dy], attrs: { axis, start, end } }) => [
+    pad(dy as Value, axis, start, subDims((x as Value).shape[axis] as Dim, end)),
+  ],
+  emit: (e, [x], { axis, start, end }) =>
+    e.node('Slice', [x as string, e.dims([start]), e.dims([end]), e.constant(int64Vector([axis]))]),
+};
+
+/** Elements `start..end` of one axis; bounds may be symbolic and `end` defaults to the axis' end. */
+export function slice(x: Value, axis: number, start: Dim, end?: Dim): Value {
+  const at = resolveAxis(axis, x.shape.length);
+  const whole = x.shape[at] as Dim;
+  const stop = end ?? whole;
+  if (start === 0 && stop === whole) return x;
+  return x.node.graph.apply(sliceOp, [x], { axis: at, start, end: stop });
+}
+
+interface PadAttrs {
+  readonly axis: number;
+  readonly before: Dim;
+  readonly after: Dim;
+  readonly value: number;
+}
+
+const padOp: Op<PadAttrs> = {
+  name: 'Pad',
+  infer: ([x], { axis, before, after }) => ({
+    shape: (x as Spec).shape.map((d, i) => (i === axis ? addDims(addDims(d, before), after) : d)),
+    dtype: (x as Spec).dtype,
+  }),
+  gradient: ({ inputs: [x], cotangents: [dy], attrs: { axis, before } }) => [
+    slice(dy as Value, axis, before, addDims(before, (x as Value).shape[axis] as Dim)),
+  ],
+  emit: (e, [x], { axis, before, after, value }, { inputs }) => {
+    const { shape, dtype } = inputs[0] as Spec;
+    const none = shape.map((): Dim => 0);
+    const pads = [...none.with(axis, before), ...none.with(axis, after)];
+    const fill = zeros(dtype, []);
+    fill.data.fill(value as never);
+    return e.node('Pad', [x as string, e.dims(pads), e.constant(fill)]);
+  },
+};
+
+/** Adds `before` and `after` constant elements along one axis. */
+export function pad(x: Value, axis: number, before: Dim, after: Dim, value = 0): Value {
+  if (before === 0 && after === 0) return x;
+  return x.node.graph.apply(padOp, [x], { axis: resolveAxis(axis, x.shape.length), before, after, value });
+}
+
+const expandOp: Op<{ shape: Shape }> = {
+  name: 'Expand',
+  infer([x], { shape }) {
+    const from = x as Spec;
+    const out = broadcastShapes(from.shape, shape);
+    if (!out || !sameShape(out, shape)) {
+      throw shapeFault('the value does not broadcast', { expected: formatShape(shape), got: formatShape(from.shape) });
+    }
+    return { shape, dtype: from.dtype };
+  },
+  // The sweep sums the cotangent back to the input's shape.
+  gradient: ({ cotangents: [dy] }) => [dy],
+  emit: (e, [x], { shape }) => e.node('Expand', [x as string, e.dims(shape)]),
+};
+
+/** Broadcasts to a larger shape. */
+export function expand(x: Value, shape: Shape): Value {
+  return sameShape(x.shape, shape) ? x : x.node.graph.apply(expandOp, [x], { shape });
+}
+
+const fillOp: Op<{ shape: Shape; dtype: DType; value: number }> = {
+  name: 'Fill',
+  infer: (_, { shape, dtype }) => ({ shape, dtype }),
+  gradient: null,
+  emit: (e, _, { shape, dtype, value }) => {
+    const element = zeros(dtype, [1]);
+    element.data.fill((dtype === 'int64' ? BigInt(value) : value) as never);
+    return e.node('Expand', [e.constant(element), e.dims(shape)]);
+  },
+};
+
+/** A tensor of one repeated number; the shape may be symbolic. */
+export function fill(graph: Graph, shape: Shape, dtype: DType, value: number): Value {
+  return graph.apply(fillOp, [], { shape, dtype, value });
+}
+
+const iotaOp: Op<{ size: Dim }> = {
+  name: 'Iota',
+  infer: (_, { size }) => ({ shape: [size], dtype: 'int64' }),
+  gradient: null,
+  emit: (e, _, { size }) => {
+    const one = e.constant(int64([], [1]));
+    const end = e.node('Squeeze', [e.dims([size]), e.constant(int64Vector([0]))]);
+    return e.node('Range', [e.constant(int64([], [0])), end, one]);
+  },
+};
+
+/** 0, 1, ... size-1 as int64; the size may be symbolic. */
+export function iota(graph: Graph, size: Dim): Value {
+  return graph.apply(iotaOp, [], { size });
+}
+
+const sizeScalarOp: Op<{ size: Dim; dtype: DType }> = {
+  name: 'Size',
+  infer: (_, { dtype }) => ({ shape: [], dtype }),
+  gradient: null,
+  emit: (e, _, { size, dtype }) => {
+    const scalar = e.node('Squeeze', [e.dims([size]), e.constant(int64Vector([0]))]);
+    return e.node('Cast', [scalar], { to: dtypeInfo[dtype].onnx });
+  },
+};
+
+/** A dimension as a scalar of the dtype of `like`. */
+export function sizeScalar(like: Value, size: Dim): Value {
+  return like.node.graph.apply(sizeScalarOp, [], { size, dtype: like.dtype });
+}
