@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import type { ChairCounts } from './chair.ts';
+import { chairCounts, chairScores, wordCount } from './chair.ts';
+import { sumTallies } from './tally.ts';
+
+function score(captions: readonly (readonly [string, string])[]) {
+  const counts = captions.map(([said, there]) => chairCounts(said.split(' '), there.split(' '), 10));
+  return chairScores(sumTallies(counts) as ChairCounts);
+}
+
+describe('CHAIR', () => {
+  it('matches the worked example', () => {
+    const scores = score([
+      ['cube ball cone cone', 'cube ball'],
+      ['cube ring', 'cube ring star'],
+      ['star ball star', 'ball'],
+    ]);
+    expect(scores.i).toBeCloseTo(0.4444444444, 10);
+    expect(scores.s).toBeCloseTo(2 / 3, 12);
+    expect(scores.recall).toBeCloseTo(0.8333333333, 10);
+    expect(scores.iDistinct).toBeCloseTo(0.2857142857, 10);
+    expect(scores.length).toBe(10);
+  });
+
+  it('gives an empty caption no hallucination and no recall', () => {
+    const scores = chairScores(chairCounts([], ['cube'], 0));
+    expect(scores).toEqual({ s: 0, i: Number.NaN, iDistinct: Number.NaN, recall: 0, length: 0 });
+  });
+
+  it('counts words at any white space', () => {
+    expect(['', ' ', 'a  red\ncube. '].map(wordCount)).toEqual([0, 0, 3]);
+  });
+});

@@ -1,0 +1,65 @@
+import { share } from './tally.ts';
+
+/** What one caption, or many together, say of what is and is not in the picture. */
+export type ChairCounts = {
+  readonly captions: number;
+  /** Captions that mention at least one object that is not there. */
+  readonly hallucinating: number;
+  /** Object mentions, repeats counted. */
+  readonly mentions: number;
+  readonly invented: number;
+  /** Distinct objects mentioned in each caption. */
+  readonly distinct: number;
+  readonly distinctInvented: number;
+  /** Distinct objects in each picture, and those of them that its caption mentions. */
+  readonly present: number;
+  readonly covered: number;
+  readonly words: number;
+};
+
+export type ChairScores = {
+  /** Share of captions with a hallucinated object. */
+  readonly s: number;
+  /** Share of object mentions that are hallucinated, over the whole corpus, repeats counted. */
+  readonly i: number;
+  /** The same over distinct objects of each caption. */
+  readonly iDistinct: number;
+  /** Share of the objects present that are mentioned. An empty caption hallucinates nothing; this is what it pays. */
+  readonly recall: number;
+  /** Mean number of words. */
+  readonly length: number;
+};
+
+/** Counts of one caption: the objects it mentions in order, the objects truly there, and its length in words. */
+export function chairCounts(mentioned: readonly string[], present: Iterable<string>, words: number): ChairCounts {
+  const truth = new Set(present);
+  const kinds = new Set(mentioned);
+  const invented = mentioned.filter((object) => !truth.has(object));
+  return {
+    captions: 1,
+    hallucinating: Number(invented.length > 0),
+    mentions: mentioned.length,
+    invented: invented.length,
+    distinct: kinds.size,
+    distinctInvented: new Set(invented).size,
+    present: truth.size,
+    covered: [...kinds].filter((object) => truth.has(object)).length,
+    words,
+  };
+}
+
+/** CHAIR (Rohrbach et al. 2018) of summed counts; NaN where undefined, such as CHAIRi without a single mention. */
+export function chairScores(counts: ChairCounts): ChairScores {
+  return {
+    s: share(counts.hallucinating, counts.captions),
+    i: share(counts.invented, counts.mentions),
+    iDistinct: share(counts.distinctInvented, counts.distinct),
+    recall: share(counts.covered, counts.present),
+    length: share(counts.words, counts.captions),
+  };
+}
+
+/** Words of a text, as counted for the mean length. */
+export function wordCount(text: string): number {
+  return text.split(/\s+/u).filter(Boolean).length;
+}

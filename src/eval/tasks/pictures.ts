@@ -1,0 +1,52 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, parse } from 'node:path';
+import type { Fault } from '../../base/index.ts';
+import { asTesseraError } from '../../base/index.ts';
+
+/** Finds the file of a picture by its name, its name without the ending, or the number its name ends in. */
+export type PictureFinder = (key: string | number, where: string) => string | Fault;
+
+/**
+ * Opens a folder of pictures. Data sets name pictures by file (`000000000139.jpg`) or by number (139 for
+ * `COCO_val2014_000000000139.jpg`); both are found, and a number that two files end in is a fault.
+ */
+export function openPictures(folder: string): PictureFinder {
+  const names = listFolder(folder).filter((name) => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name));
+  const byStem = groupBy(names, (name) => parse(name).name);
+  const byNumber = groupBy(names, trailingNumber);
+  return (key, where) => {
+    if (typeof key === 'string' && existsSync(join(folder, key))) return join(folder, key);
+    const found = byStem.get(`${key}`) ?? (/^\d+$/.test(`${key}`) ? byNumber.get(`${Number(key)}`) : undefined) ?? [];
+    const [name] = found;
+    if (name !== undefined && found.length === 1) return join(folder, name);
+    return {
+      code: name === undefined ? 'eval/no-picture' : 'eval/ambiguous-picture',
+      message: name === undefined ? 'the picture is missing' : 'several pictures answer to this number',
+      path: where,
+      expected: `one picture file for ${key} in ${folder}`,
+      got: found.join(', ') || 'none',
+    };
+  };
+}
+
+function listFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    throw asTesseraError(error, { code: 'eval/no-folder', path: folder, expected: 'a folder of pictures' });
+  }
+}
+
+function trailingNumber(name: string): string | undefined {
+  const digits = /(\d+)$/.exec(parse(name).name)?.[1];
+  return digits === undefined ? undefined : `${Number(digits)}`;
+}
+
+function groupBy(names: readonly string[], key: (name: string) => string | undefined): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const k = key(name);
+    if (k !== undefined) groups.set(k, [...(groups.get(k) ?? []), name]);
+  }
+  return groups;
+}

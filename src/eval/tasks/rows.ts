@@ -1,0 +1,62 @@
+import { readFile } from 'node:fs/promises';
+import type { z } from 'zod';
+import type { Fault } from '../../base/index.ts';
+import { asTesseraError, raise } from '../../base/index.ts';
+
+/** A row with the place it came from, for messages. */
+export interface Row<T> {
+  readonly value: T;
+  readonly where: string;
+}
+
+/**
+ * Reads a file of one JSON value a line; blank lines are allowed.
+ * @throws TesseraError with one fault for each bad line.
+ */
+export async function readJsonLines<T>(path: string, schema: z.ZodType<T>): Promise<readonly Row<T>[]> {
+  const lines = (await readText(path)).split('\n').map((text, i) => ({ text, where: `${path} line ${i + 1}` }));
+  return collect(
+    lines.filter(({ text }) => text.trim() !== '').map(({ text, where }) => parseRow(text, where, schema)),
+  );
+}
+
+/** Reads a JSON file. @throws TesseraError with every fault the schema finds. */
+export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+  const [row] = collect([parseRow(await readText(path), path, schema)]);
+  return (row as Row<T>).value;
+}
+
+/** A value, or what is wrong with it. */
+export type Checked<T> = { readonly ok: T } | { readonly faults: readonly Fault[] };
+
+/** The values of many checks, or one error with all their faults. */
+export function collect<T>(checks: readonly Checked<T>[]): readonly T[] {
+  raise(checks.flatMap((check) => ('faults' in check ? check.faults : [])));
+  return checks.flatMap((check) => ('ok' in check ? [check.ok] : []));
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw asTesseraError(error, { code: 'eval/unreadable', path, remedy: 'check the path of the evaluation file' });
+  }
+}
+
+function parseRow<T>(text: string, where: string, schema: z.ZodType<T>): Checked<Row<T>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    const got = (error as Error).message;
+    return { faults: [{ code: 'eval/json', message: 'the text is not JSON', path: where, got }] };
+  }
+  const result = schema.safeParse(json);
+  if (result.success) return { ok: { value: result.data, where } };
+  const faults = result.error.issues.map(({ path, message }) => ({
+    code: 'eval/row',
+    message,
+    path: path.length > 0 ? `${where} ${path.join('.')}` : where,
+  }));
+  return { faults };
+}
