@@ -1,0 +1,162 @@
+import type { Random } from '../../base/index.ts';
+import { sizes } from '../attributes.ts';
+import type { Description, Place } from '../predicates.ts';
+import { count, inPlace, relations, someRelated } from '../predicates.ts';
+import type { Scene, SceneObject } from '../scene.ts';
+import { shapesOf } from '../scene.ts';
+import { relationWords } from './captions.ts';
+import { askColoredExistence, askExistence } from './existence.ts';
+import { numberWord, plural } from './lexicon.ts';
+import { bare, capital, counted, definite, indefinite, placeWords, unique } from './phrase.ts';
+import type { Question } from './question.ts';
+
+/** Asks about a scene, or answers undefined when the scene gives no clear question of the kind. */
+export type Asker = (scene: Scene, random: Random) => Question | undefined;
+
+/** An object with a description that fits it alone, by a rule of what the description may say. */
+function one(scene: Scene, random: Random, describe: (object: SceneObject) => Description): SceneObject | undefined {
+  return random.shuffle(scene.objects).find((object) => count(scene, describe(object)) === 1);
+}
+
+const askColor: Asker = (scene, random) => {
+  const object = one(scene, random, ({ shape }) => ({ shape }));
+  if (!object) return undefined;
+  const { shape, color } = object;
+  const text = random.pick([`What color is the ${shape}?`, `What is the color of the ${shape}?`]);
+  const sentences = [`${capital(color)}.`, `The ${shape} is ${color}.`];
+  return { topic: 'color', answerType: 'other', text, short: color, sentences };
+};
+
+const askShape: Asker = (scene, random) => {
+  const object = one(scene, random, ({ color }) => ({ color }));
+  if (!object) return undefined;
+  const { shape, color } = object;
+  const text = random.pick([`What shape is the ${color} object?`, `What is the ${color} object?`]);
+  const sentences = [`It is ${indefinite({ color, shape })}.`, `The ${color} object is ${indefinite({ shape })}.`];
+  return { topic: 'shape', answerType: 'other', text, short: shape, sentences };
+};
+
+const askSize: Asker = (scene, random) => {
+  const found = described(scene, random, ['size']);
+  if (!found) return undefined;
+  const { name, object } = found;
+  const { size } = object;
+  const [first, second] = random.shuffle(sizes);
+  const text = random.pick([`What size is the ${name}?`, `Is the ${name} ${first} or ${second}?`]);
+  return { topic: 'size', answerType: 'other', text, short: size, sentences: [`The ${name} is ${size}.`] };
+};
+
+const askPattern: Asker = (scene, random) => {
+  const found = described(scene, random, ['pattern']);
+  if (!found) return undefined;
+  const { name, object } = found;
+  const { pattern } = object;
+  // Most objects are solid; the others are asked about as often.
+  if (pattern === 'solid' && random.chance(0.8)) return undefined;
+  const text = `Is the ${name} solid, striped or dotted?`;
+  return { topic: 'pattern', answerType: 'other', text, short: pattern, sentences: [`The ${name} is ${pattern}.`] };
+};
+
+/** An object and a name for it that does not give away what is asked for. */
+function described(
+  scene: Scene,
+  random: Random,
+  hidden: readonly (keyof Description)[],
+): { object: SceneObject; name: string } | undefined {
+  for (const object of random.shuffle(scene.objects)) {
+    const description = unique(scene, object);
+    if (description && !hidden.some((key) => key in description)) return { object, name: bare(description) };
+  }
+  return undefined;
+}
+
+const sides = [
+  ['left', 'right'],
+  ['top', 'bottom'],
+] as const satisfies readonly (readonly [Place, Place])[];
+
+const askPlace: Asker = (scene, random) => {
+  const found = described(scene, random, []);
+  if (!found) return undefined;
+  const [first, second] = random.pick(sides);
+  const place = [first, second].find((side) => inPlace(scene, found.object, side) === true);
+  if (!place) return undefined;
+  const [a, b] = random.shuffle([first, second]) as [Place, Place];
+  const text = `Is the ${found.name} ${placeWords(a)} or ${placeWords(b)}?`;
+  const sentences = [`The ${found.name} is ${placeWords(place)}.`];
+  return { topic: 'position', answerType: 'other', text, short: place, sentences };
+};
+
+const askCount: Asker = (scene, random) => {
+  const shape = random.pick(shapesOf(scene));
+  const repeated = shapesOf(scene).filter((s) => count(scene, { shape: s }) > 1);
+  const description: Description =
+    repeated.length > 0 && random.chance(0.6) ? { shape: random.pick(repeated) } : random.chance(0.5) ? { shape } : {};
+  return countQuestion(scene, description, random);
+};
+
+function countQuestion(scene: Scene, description: Description, random: Random): Question {
+  const number = count(scene, description);
+  const things = plural(bare(description));
+  const be = number === 1 ? 'is' : 'are';
+  const text = random.pick([
+    `How many ${things} are there?`,
+    `How many ${things} are in the image?`,
+    `How many ${things} are on the table?`,
+  ]);
+  const sentences = [`${capital(numberWord(number))}.`, `There ${be} ${counted(description, number)}.`];
+  return { topic: 'count', answerType: 'number', text, short: `${number}`, sentences };
+}
+
+const askRelation: Asker = (scene, random) => {
+  const [a, b] = random.shuffle(scene.objects);
+  const first = a && unique(scene, a);
+  const second = b && unique(scene, b);
+  if (!first || !second) return undefined;
+  const yes = random.chance(0.5);
+  const fitting = relations.filter((relation) => someRelated(scene, relation, first, second) === yes);
+  if (fitting.length === 0) return undefined;
+  const words = relationWords(random.pick(fitting));
+  const text = `Is ${definite(first)} ${words} ${definite(second)}?`;
+  const sentences = yes
+    ? ['Yes.', `Yes, ${definite(first)} is ${words} ${definite(second)}.`]
+    : ['No.', `No, ${definite(first)} is not ${words} ${definite(second)}.`];
+  return { topic: 'relation', answerType: 'yes/no', text, short: yes ? 'yes' : 'no', sentences };
+};
+
+const askTable: Asker = (scene) => ({
+  topic: 'table',
+  answerType: 'other',
+  text: 'What kind of table is it?',
+  short: scene.background,
+  sentences: [`It is a ${scene.background} table.`],
+});
+
+/** The kinds of question by topic, with how often each is asked. */
+export const askers: Readonly<Record<string, { readonly weight: number; readonly ask: Asker }>> = {
+  exists: { weight: 5, ask: (scene, random) => askExistence(scene, random.chance(0.5), random) },
+  'exists-color': { weight: 2, ask: (scene, random) => askColoredExistence(scene, random.chance(0.5), random) },
+  color: { weight: 4, ask: askColor },
+  shape: { weight: 3, ask: askShape },
+  count: { weight: 3, ask: askCount },
+  position: { weight: 2.5, ask: askPlace },
+  size: { weight: 1, ask: askSize },
+  pattern: { weight: 0.5, ask: askPattern },
+  relation: { weight: 1.5, ask: askRelation },
+  table: { weight: 0.5, ask: askTable },
+};
+
+/**
+ * Different questions about a scene, topics drawn by their weights; fewer than asked for only when the scene has no more.
+ * @param only topics to draw from; all by default
+ */
+export function askQuestions(scene: Scene, number: number, random: Random, only?: readonly string[]): Question[] {
+  const topics = Object.keys(askers).filter((topic) => !only || only.includes(topic));
+  const weights = topics.map((topic) => askers[topic]?.weight ?? 0);
+  const asked = new Map<string, Question>();
+  for (let attempt = 0; attempt < number * 20 && asked.size < number; attempt++) {
+    const question = askers[topics[random.weighted(weights)] as string]?.ask(scene, random);
+    if (question && !asked.has(question.text)) asked.set(question.text, question);
+  }
+  return [...asked.values()];
+}
