@@ -54,6 +54,7 @@ def randomise(model, seed):
     a mistake in a norm, a bias or a position is far above rounding.
     """
     generator = torch.Generator().manual_seed(seed)
+    tied = getattr(model.config, "tie_word_embeddings", False)  # then the embedding is also the matrix of the head
     with torch.no_grad():
         for name, p in sorted(model.named_parameters()):
             noise = torch.randn(p.shape, generator=generator)
@@ -63,10 +64,10 @@ def randomise(model, seed):
                 p.copy_((1.0 if name.endswith("weight") else 0.0) + 0.2 * noise)
             elif p.dim() == 1:
                 p.copy_(0.2 * noise)
-            elif "embed" in name and "patch" not in name:
+            elif "embed" in name and "patch" not in name and not tied:
                 p.copy_(0.7 * noise)
             else:
-                p.copy_(1.3 * noise / math.sqrt(p[0].numel()))
+                p.copy_(1.3 * noise / math.sqrt(p[0].numel()))  # over the fan-in
     return model.eval()
 
 
