@@ -8,24 +8,18 @@ import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Span, Task, Verdict } from './task.ts';
 import { firstPictures } from './task.ts';
 
-/** An object that a text says is there. */
-export interface Mention extends Span {
-  readonly shape: string;
-  readonly color?: string;
-}
-
-/** Reads a text for the objects it says are there, in order; what it denies is no mention. */
-export interface MentionReader {
-  mentions(text: string): readonly Mention[];
-  /** Sentences of the text, and how many of them say nothing that could be read. */
-  sentences(text: string): { readonly all: number; readonly unread: number };
-}
+/** Reads a text for the objects it says are there, repeats included; what it denies is no mention. */
+export type TextReader = (text: string) => {
+  readonly mentions: readonly { readonly shape?: string; readonly color?: string }[];
+  /** A sentence without claims said nothing that could be read. */
+  readonly sentences: readonly { readonly claims: readonly unknown[] }[];
+};
 
 export interface ChairSource {
   readonly pictures: string;
   /** Scene graphs, one JSON object a line: `{image_id, objects: [{shape, color, ...}]}`. */
   readonly scenes: string;
-  readonly reader: MentionReader;
+  readonly reader: TextReader;
 }
 
 export interface ChairOptions {
@@ -98,40 +92,37 @@ async function loadScenes(source: ChairSource, prompt: string, limit?: number): 
   return firstPictures(items, (item) => item.picture, limit);
 }
 
-function judge(answer: string, { objects }: Scene, reader: MentionReader): Verdict {
-  const mentions = reader.mentions(answer);
+function judge(answer: string, { objects }: Scene, reader: TextReader): Verdict {
+  const { mentions, sentences } = reader(answer);
+  const words = wordCount(answer);
   const shapes = new Set(objects.map((object) => object.shape));
-  const invented = mentions.filter((mention) => !shapes.has(mention.shape));
+  const paired = objects.map(({ color, shape }) => `${color} ${shape}`);
+  const saidShapes = mentions.flatMap(({ shape }) => shape ?? []);
+  const saidPairs = mentions.flatMap(({ color, shape }) => (color && shape ? `${color} ${shape}` : []));
+  const unread = sentences.filter(({ claims }) => claims.length === 0).length;
+  const readability: Tally = { sentences: sentences.length, unread };
   return {
-    correct: invented.length === 0,
-    read: mentions.map(({ color, shape }) => (color ? `${color} ${shape}` : shape)).join(', '),
+    correct: saidShapes.every((shape) => shapes.has(shape)),
+    read: mentions.map(({ color, shape }) => [color, shape].filter(Boolean).join(' ')).join(', '),
     tallies: {
-      all: byShape(answer, mentions, shapes, reader),
-      'with colour': byColour(answer, mentions, objects, reader),
+      all: { ...chairCounts(saidShapes, shapes, words), ...readability },
+      'with colour': { ...chairCounts(saidPairs, paired, words), ...readability },
     },
-    invented: invented.map(({ start, end }) => ({ start, end })),
+    invented: inventedWords(answer, shapes, reader),
   };
 }
 
-function byShape(
-  text: string,
-  mentions: readonly Mention[],
-  shapes: ReadonlySet<string>,
-  reader: MentionReader,
-): Tally {
-  const said = mentions.map((mention) => mention.shape);
-  return { ...chairCounts(said, shapes, wordCount(text)), ...readability(text, reader) };
-}
-
-function byColour(text: string, mentions: readonly Mention[], objects: Scene['objects'], reader: MentionReader): Tally {
-  const said = mentions.filter((mention) => mention.color).map((mention) => `${mention.color} ${mention.shape}`);
-  const there = objects.map((object) => `${object.color} ${object.shape}`);
-  return { ...chairCounts(said, there, wordCount(text)), ...readability(text, reader) };
-}
-
-function readability(text: string, reader: MentionReader): Tally {
-  const { all, unread } = reader.sentences(text);
-  return { sentences: all, unread };
+/** The words that name a shape which is not there, in the sentences that affirm it. */
+function inventedWords(answer: string, shapes: ReadonlySet<string>, reader: TextReader): Span[] {
+  return [...answer.matchAll(/[^.!?;\n]+/g)].flatMap((sentence) => {
+    const absent = new Set(reader(sentence[0]).mentions.flatMap(({ shape }) => shape ?? []));
+    for (const shape of shapes) absent.delete(shape);
+    if (absent.size === 0) return [];
+    const words = [...sentence[0].matchAll(/[a-z]+/gi)];
+    return words
+      .filter(([word]) => absent.has(reader(`a ${word}`).mentions[0]?.shape ?? ''))
+      .map((word) => ({ start: sentence.index + word.index, end: sentence.index + word.index + word[0].length }));
+  });
 }
 
 /** "2 red cube, blue ball" */

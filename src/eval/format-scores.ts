@@ -1,0 +1,67 @@
+import type { Estimate } from './metrics/bootstrap.ts';
+import type { Evaluation, MetricResult, TaskResult } from './results.ts';
+import type { Metric } from './tasks/task.ts';
+
+/**
+ * The scores as a plain text table for terminals: one line a group and headline metric, or every metric on request.
+ * Without a blind run its columns are left out.
+ */
+export function formatScores(evaluation: Evaluation, { all = false }: { readonly all?: boolean } = {}): string {
+  const lines = evaluation.tasks.flatMap((task) => taskLines(task, all));
+  const blind = lines.some(({ result }) => result.blind);
+  const head = ['task', 'group', 'metric', 'score', '95% interval', ...(blind ? ['blind', 'difference'] : [])];
+  const rows = lines.map(({ task, group, metric, result }) => [
+    task,
+    group,
+    `${metric.label}${arrow(metric)}`,
+    formatValue(result.sighted.value, metric),
+    formatInterval(result.sighted, metric),
+    ...(blind ? [formatValue(result.blind?.value ?? null, metric), formatDifference(result.difference, metric)] : []),
+  ]);
+  return layOut([head, ...rows]);
+}
+
+interface Line {
+  readonly task: string;
+  readonly group: string;
+  readonly metric: Metric;
+  readonly result: MetricResult;
+}
+
+function taskLines({ task, metrics, groups }: TaskResult, all: boolean): Line[] {
+  const shown = metrics.filter((metric) => all || metric.headline);
+  return Object.entries(groups).flatMap(([group, results]) =>
+    shown.flatMap((metric) => {
+      const result = results[metric.name];
+      return result ? [{ task, group, metric, result }] : [];
+    }),
+  );
+}
+
+/** Which way is better. */
+export function arrow({ better }: Metric): string {
+  return { high: ' ↑', low: ' ↓', neither: '' }[better];
+}
+
+/** Three decimals for shares, one for words; a dash where undefined. */
+export function formatValue(value: number | null, { unit }: Metric): string {
+  return value === null ? '–' : value.toFixed(unit === 'share' ? 3 : 1);
+}
+
+export function formatInterval({ low, high }: Estimate, metric: Metric): string {
+  return low === null ? '–' : `${formatValue(low, metric)} … ${formatValue(high, metric)}`;
+}
+
+export function formatDifference(difference: Estimate | undefined, metric: Metric): string {
+  const value = difference?.value ?? null;
+  return value !== null && value > 0 ? `+${formatValue(value, metric)}` : formatValue(value, metric).replace('-', '−');
+}
+
+/** Names to the left, numbers to the right. */
+function layOut(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)));
+  const pad = (cell: string, i: number) =>
+    i < 3 ? cell.padEnd(widths[i] as number) : cell.padStart(widths[i] as number);
+  const [head, ...body] = rows.map((row) => row.map(pad).join('  ').trimEnd());
+  return [head, widths.map((width) => '─'.repeat(width)).join('  '), ...body].join('\n');
+}

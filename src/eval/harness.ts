@@ -1,0 +1,240 @@
+import { Random, TesseraError } from '../base/index.ts';
+import { derange } from './derangement.ts';
+import { bootstrap, bootstrapDifference } from './metrics/bootstrap.ts';
+import type { Tally } from './metrics/tally.ts';
+import { sumTallies } from './metrics/tally.ts';
+import type { Evaluation, ItemRecord, MetricResult, TaskResult } from './results.ts';
+import type { Item, Task, Verdict } from './tasks/task.ts';
+
+/** One question to a model. */
+export interface Request {
+  /** Path of a picture file. */
+  readonly image?: string;
+  readonly prompt: string;
+  readonly maxTokens: number;
+}
+
+/** Whatever answers: a model in memory, a server, a script. The answer must be a function of the request. */
+export interface Responder {
+  readonly name: string;
+  /** Answers in the order of the requests. */
+  answer(requests: readonly Request[], signal?: AbortSignal): Promise<readonly string[]>;
+}
+
+export interface Progress {
+  readonly task: string;
+  readonly run: ItemRecord['run'];
+  /** Requests answered, over all tasks and runs. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface EvaluateOptions {
+  /** Version of tessera, for the results. */
+  readonly version: string;
+  /** Number of pictures a task; all when absent. */
+  readonly limit?: number;
+  /** Seeds the shuffle of the blind run and the bootstrap; 0 unless told. */
+  readonly seed?: number;
+  /** Whether each task also runs with every picture replaced by another one; true unless told. */
+  readonly blind?: boolean;
+  /** Requests a call of the responder; 16 unless told. */
+  readonly batch?: number;
+  /** 1,000 unless told. */
+  readonly resamples?: number;
+  /** How the responder picks tokens, for the results; `greedy` unless told. */
+  readonly decoding?: string;
+  /** ISO 8601; now unless told. */
+  readonly date?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Called with each answer as soon as it is judged. */
+  readonly onRecord?: (record: ItemRecord) => void;
+}
+
+/** One pass over a task's items, each with the picture it is shown. */
+interface Run {
+  readonly task: Task;
+  readonly items: readonly Item[];
+  readonly run: ItemRecord['run'];
+  readonly shown: (item: Item) => string;
+  /** Distinct requests with the items that share them: POPE asks about the same object in every split. */
+  readonly requests: ReadonlyMap<string, { readonly request: Request; readonly items: Item[] }>;
+}
+
+/**
+ * Asks a responder every question of the tasks, once with the picture and once *blind*, with the pictures dealt anew so
+ * that no question keeps its own: what a model scores blind it owes to its language alone. All tasks are loaded before
+ * the first question.
+ *
+ * @throws TesseraError `eval/empty` for a task without items, `eval/responder` for a wrong number of answers,
+ *   `eval/interrupted` after `signal` aborts; records given to `onRecord` so far stay valid.
+ */
+export async function evaluate(
+  responder: Responder,
+  tasks: readonly Task[],
+  options: EvaluateOptions,
+): Promise<Evaluation> {
+  const { seed = 0, resamples = 1000, decoding = 'greedy', date = new Date().toISOString(), version } = options;
+  const plans = [];
+  for (const task of tasks)
+    plans.push(planRuns(task, await loadItems(task, options.limit), options.blind ?? true, seed));
+  const ask = asker(responder, options, totalRequests(plans.flat()));
+  const results: TaskResult[] = [];
+  for (const runs of plans) {
+    const verdicts: Map<Item, Verdict>[] = [];
+    for (const run of runs) verdicts.push(await ask(run));
+    results.push(summariseTask(runs[0] as Run, verdicts, decoding, { seed, resamples }));
+  }
+  return { model: responder.name, date, version, seed, resamples, tasks: results };
+}
+
+async function loadItems(task: Task, limit: number | undefined): Promise<readonly Item[]> {
+  const items = await task.load(limit);
+  if (items.length > 0) return items;
+  throw new TesseraError({
+    code: 'eval/empty',
+    message: 'the task has no questions',
+    path: task.name,
+    expected: 'at least one question',
+    got: limit === undefined ? 'none in its files' : `none in the first ${limit} pictures`,
+  });
+}
+
+function planRuns(task: Task, items: readonly Item[], blind: boolean, seed: number): Run[] {
+  const plan = (run: ItemRecord['run'], shown: (item: Item) => string): Run => {
+    return { task, items, run, shown, requests: distinctRequests(task, items, shown) };
+  };
+  const sighted = plan('sighted', (item) => item.picture);
+  if (!blind) return [sighted];
+  const pictures = [...new Set(items.map((item) => item.picture))];
+  const other = derange(pictures, new Random(seed, 'blind', task.name));
+  return [sighted, plan('blind', (item) => other.get(item.picture) as string)];
+}
+
+function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item) => string): Run['requests'] {
+  const requests = new Map<string, { request: Request; items: Item[] }>();
+  for (const item of items) {
+    const request = { image: shown(item), prompt: item.prompt, maxTokens: task.maxTokens };
+    const key = JSON.stringify(request);
+    const known = requests.get(key);
+    if (known) known.items.push(item);
+    else requests.set(key, { request, items: [item] });
+  }
+  return requests;
+}
+
+function totalRequests(runs: readonly Run[]): number {
+  return runs.reduce((sum, run) => sum + run.requests.size, 0);
+}
+
+function asker(responder: Responder, options: EvaluateOptions, total: number) {
+  const { batch = 16, signal, onProgress, onRecord } = options;
+  let done = 0;
+  return async (run: Run): Promise<Map<Item, Verdict>> => {
+    const verdicts = new Map<Item, Verdict>();
+    const queue = [...run.requests.values()];
+    for (let at = 0; at < queue.length; at += batch) {
+      const slice = queue.slice(at, at + batch);
+      const answers = await askBatch(responder, slice, signal, `${done} of ${total} questions answered`);
+      slice.forEach(({ items }, i) => {
+        for (const item of items) {
+          const verdict = item.judge(answers[i] as string);
+          verdicts.set(item, verdict);
+          onRecord?.(toRecord(run, item, answers[i] as string, verdict));
+        }
+      });
+      done += slice.length;
+      onProgress?.({ task: run.task.name, run: run.run, done, total });
+    }
+    return verdicts;
+  };
+}
+
+async function askBatch(
+  responder: Responder,
+  slice: readonly { readonly request: Request }[],
+  signal: AbortSignal | undefined,
+  progress: string,
+): Promise<readonly string[]> {
+  const requests = slice.map(({ request }) => request);
+  try {
+    signal?.throwIfAborted();
+    const answers = await responder.answer(requests, signal);
+    if (answers.length === requests.length) return answers;
+    throw new TesseraError({
+      code: 'eval/responder',
+      message: 'the responder must give one answer to each request',
+      path: responder.name,
+      expected: `${requests.length} answers`,
+      got: `${answers.length}`,
+    });
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+    const fault = { code: 'eval/interrupted', message: 'the evaluation was stopped', got: progress };
+    throw new TesseraError(fault, { cause: error });
+  }
+}
+
+function toRecord({ task, run, shown }: Run, item: Item, answer: string, verdict: Verdict): ItemRecord {
+  const { id, picture, prompt, truth } = item;
+  const { correct, read, invented } = verdict;
+  return { task: task.name, run, id, picture, shown: shown(item), prompt, answer, read, truth, correct, invented };
+}
+
+function summariseTask(
+  { task, items }: Run,
+  [sighted, blind]: readonly Map<Item, Verdict>[],
+  strategy: string,
+  options: { readonly seed: number; readonly resamples: number },
+): TaskResult {
+  const { name, describe, prompt, maxTokens, metrics } = task;
+  const seen = [...(sighted as Map<Item, Verdict>).values()].flatMap((verdict) => Object.keys(verdict.tallies));
+  const groups = [...new Set([...task.groups, ...seen])].filter((group) => seen.includes(group));
+  return {
+    task: name,
+    describe,
+    prompt,
+    decoding: { strategy, maxTokens },
+    pictures: new Set(items.map((item) => item.picture)).size,
+    questions: items.length,
+    metrics,
+    groups: Object.fromEntries(
+      groups.map((group) => {
+        const a = clusters(sighted as Map<Item, Verdict>, items, group);
+        return [group, groupResults(task, a, blind && clusters(blind, items, group), options)];
+      }),
+    ),
+  };
+}
+
+/** One tally a picture, in the order of the items' own pictures. */
+function clusters(verdicts: ReadonlyMap<Item, Verdict>, items: readonly Item[], group: string): Tally[] {
+  const byPicture = new Map<string, Tally[]>();
+  for (const item of items) {
+    const tally = verdicts.get(item)?.tallies[group];
+    if (!tally) continue;
+    const known = byPicture.get(item.picture);
+    if (known) known.push(tally);
+    else byPicture.set(item.picture, [tally]);
+  }
+  return [...byPicture.values()].map(sumTallies);
+}
+
+function groupResults(
+  task: Task,
+  sighted: readonly Tally[],
+  blind: readonly Tally[] | undefined,
+  options: { readonly seed: number; readonly resamples: number },
+): Record<string, MetricResult> {
+  const score = (sum: Tally) => task.score(sum);
+  const seeing = bootstrap(sighted, score, options);
+  const blinded = blind && bootstrap(blind, score, options);
+  const difference = blind && bootstrapDifference(sighted, blind, score, options);
+  return Object.fromEntries(
+    Object.entries(seeing).map(([name, estimate]) => {
+      const [b, d] = [blinded?.[name], difference?.[name]];
+      return [name, { sighted: estimate, ...(b && { blind: b }), ...(d && { difference: d }) }];
+    }),
+  );
+}

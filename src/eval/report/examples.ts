@@ -1,0 +1,79 @@
+import { Random } from '../../base/index.ts';
+import type { ItemRecord } from '../results.ts';
+import { highlight } from './highlight.ts';
+import type { Html } from './html.ts';
+import { html, nothing } from './html.ts';
+import { inlinePicture, isTiny } from './picture.ts';
+
+const picturesShown = 6;
+const answersShown = 5;
+
+/**
+ * Pictures with what was asked, answered and really there: some drawn at random, so that nobody picks the good ones, and
+ * some where answers were wrong.
+ */
+export async function examples(records: readonly ItemRecord[], seed: number): Promise<Html> {
+  const random = new Random(seed, 'report');
+  const byPicture = group(records.filter(({ run }) => run === 'sighted'));
+  const drawn = mostTasks(random.shuffle([...byPicture.values()]));
+  const wrong = drawn
+    .slice(picturesShown)
+    .map((answers) => answers.filter(({ correct }) => !correct))
+    .filter((answers) => answers.length > 0);
+  const [good, bad] = await Promise.all([cards(drawn, random), cards(wrong, random)]);
+  if (drawn.length === 0) return nothing;
+  return html`<section><h2>What it saw and said</h2>
+<p class="lead">Pictures and questions drawn at random by the seed. Objects an answer mentions that are not there are <mark>marked</mark>.</p>
+<div class="cards">${good}</div></section>
+${wrong.length === 0 ? nothing : html`<section><h2>Where it went wrong</h2><p class="lead">Wrong answers alone, on other pictures.</p><div class="cards">${bad}</div></section>`}`;
+}
+
+function group(records: readonly ItemRecord[]): Map<string, ItemRecord[]> {
+  const groups = new Map<string, ItemRecord[]>();
+  for (const record of records) {
+    const known = groups.get(record.picture);
+    if (known) known.push(record);
+    else groups.set(record.picture, [record]);
+  }
+  return groups;
+}
+
+/** Pictures that many tasks ask about come first; the order is otherwise kept. */
+function mostTasks(groups: readonly (readonly ItemRecord[])[]): (readonly ItemRecord[])[] {
+  const tasks = (records: readonly ItemRecord[]) => new Set(records.map(({ task }) => task)).size;
+  return [...groups].sort((a, b) => tasks(b) - tasks(a));
+}
+
+function cards(groups: readonly (readonly ItemRecord[])[], random: Random): Promise<Html[]> {
+  return Promise.all(groups.slice(0, picturesShown).map((records) => card(chooseAnswers(records, random))));
+}
+
+/** A few answers of every task in turn, each question once. */
+function chooseAnswers(records: readonly ItemRecord[], random: Random): ItemRecord[] {
+  const once = [...new Map(records.map((record) => [`${record.task} ${record.prompt}`, record])).values()];
+  const queues = [...new Set(once.map(({ task }) => task))].map((task) =>
+    random.shuffle(once.filter((record) => record.task === task)),
+  );
+  const chosen: ItemRecord[] = [];
+  for (let round = 0; chosen.length < answersShown && queues.some((queue) => queue.length > round); round++) {
+    chosen.push(...queues.flatMap((queue) => queue.slice(round, round + 1)));
+  }
+  const order = queues.map((queue) => queue[0]?.task);
+  return chosen.slice(0, answersShown).sort((a, b) => order.indexOf(a.task) - order.indexOf(b.task));
+}
+
+async function card(records: readonly ItemRecord[]): Promise<Html> {
+  const picture = await inlinePicture(records[0]?.picture as string);
+  const crisp = isTiny(picture) ? 'crisp' : 'photo';
+  return html`<article class="card"><img class="${crisp}" src="${picture.uri}" width="${picture.width}" height="${picture.height}" alt="${records[0]?.truth ?? ''}">
+<dl>${records.map(answerRow)}</dl></article>`;
+}
+
+function answerRow({ prompt, answer, truth, correct, invented }: ItemRecord): Html {
+  const [question] = prompt.split('\n');
+  const mark = correct
+    ? html`<span class="right" title="right">✓</span>`
+    : html`<span class="wrong" title="wrong">✗</span>`;
+  return html`<div><dt>${question ?? ''}</dt><dd>${mark}<span class="answer">${answer.trim() === '' ? html`<i>(empty)</i>` : highlight(answer, invented)}</span>
+<span class="truth"><b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
+}

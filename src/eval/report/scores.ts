@@ -1,0 +1,68 @@
+import { arrow, formatDifference, formatInterval, formatValue } from '../format-scores.ts';
+import type { Evaluation, MetricResult, TaskResult } from '../results.ts';
+import type { Metric } from '../tasks/task.ts';
+import type { Html } from './html.ts';
+import { html, nothing } from './html.ts';
+
+/** The first headline number of each task in large figures, beside its blind run. */
+export function keyFigures({ tasks }: Evaluation): Html {
+  const figures = tasks.flatMap((task) => {
+    const metric = task.metrics.find(({ headline }) => headline);
+    const [group, results] = Object.entries(task.groups)[0] ?? [];
+    const result = metric && results?.[metric.name];
+    return metric && group && result ? [figure(task.task, group, metric, result)] : [];
+  });
+  return html`<div class="figures">${figures}</div>`;
+}
+
+function figure(task: string, group: string, metric: Metric, { sighted, blind }: MetricResult): Html {
+  const label = `${task.toUpperCase()} ${group === 'all' ? '' : `${group} `}${metric.label}`;
+  return html`<div class="figure ${task}"><div class="label">${label}${arrow(metric)}</div>
+<div class="number">${formatValue(sighted.value, metric)}</div>
+<div class="beside">${formatInterval(sighted, metric)}${blind ? html`<span>blind ${formatValue(blind.value, metric)}</span>` : nothing}</div></div>`;
+}
+
+/** Every score with its interval, next to the blind run. */
+export function scoreTables({ tasks }: Evaluation): Html {
+  return html`<section><h2>Scores</h2>
+<p class="lead">Each bar spans the 95% interval over pictures; the dot is the score. The hollow dot is the <em>blind</em> run, in
+which every question came with another question's picture: what a model reaches there, it owes to language alone.</p>
+${tasks.map(taskTable)}</section>`;
+}
+
+function taskTable(result: TaskResult): Html {
+  const { describe, prompt, decoding, pictures, questions, metrics, groups } = result;
+  return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
+<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
+${Object.entries(groups).map(([group, results]) => html`<tbody>${groupRows(group, metrics, results)}</tbody>`)}</table></div>
+<p class="note">${pictures} pictures, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
+</article>`;
+}
+
+function groupRows(group: string, metrics: readonly Metric[], results: TaskResult['groups'][string]): Html[] {
+  const shown = metrics.flatMap((metric) => {
+    const result = results[metric.name];
+    return result ? [{ metric, result }] : [];
+  });
+  return shown.map(
+    ({ metric, result }, i) => html`<tr class="${metric.headline ? 'headline' : 'minor'}">
+<th scope="row">${i === 0 ? group : ''}</th><td title="${metric.describe}">${metric.label}<span class="arrow">${arrow(metric)}</span></td>
+<td class="n score">${formatValue(result.sighted.value, metric)}</td><td class="n">${formatInterval(result.sighted, metric)}</td>
+<td class="plot">${metric.unit === 'share' ? intervalPlot(result) : nothing}</td>
+<td class="n blind">${formatValue(result.blind?.value ?? null, metric)}</td>
+<td class="n" title="95% interval ${result.difference ? formatInterval(result.difference, metric) : '–'}">${formatDifference(result.difference, metric)}</td></tr>`,
+  );
+}
+
+/** Score, interval and blind score on a line from 0 to 1. */
+function intervalPlot({ sighted, blind }: MetricResult): Html {
+  const x = (value: number) => (4 + 152 * value).toFixed(1);
+  const { value, low, high } = sighted;
+  const bar =
+    low === null || high === null
+      ? nothing
+      : html`<line class="interval" x1="${x(low)}" x2="${x(high)}" y1="8" y2="8"/>`;
+  const hollow = blind?.value == null ? nothing : html`<circle class="blind" cx="${x(blind.value)}" cy="8" r="3.5"/>`;
+  const dot = value === null ? nothing : html`<circle class="dot" cx="${x(value)}" cy="8" r="4"/>`;
+  return html`<svg viewBox="0 0 160 16" width="160" height="16" aria-hidden="true"><line class="track" x1="4" x2="156" y1="8" y2="8"/><line class="half" x1="80" x2="80" y1="4" y2="12"/>${[hollow, bar, dot]}</svg>`;
+}

@@ -1,0 +1,64 @@
+/** The report's whole style sheet: paper and ink by day, slate by night, and four glazes of tile. */
+export const style = `
+:root{color-scheme:light dark;--paper:#f7f5f0;--tile:#fffefb;--ink:#23262b;--soft:#6b6f76;--line:#e3dfd6;--teal:#0f766e;--clay:#c2512c;--gold:#b7841b;--indigo:#4453a8;--mark:#fbd7c8;--good:#18794e}
+@media(prefers-color-scheme:dark){:root{--paper:#16181b;--tile:#1e2125;--ink:#e8e6e1;--soft:#9a9ea6;--line:#31353b;--teal:#3fb8a9;--clay:#f08a63;--gold:#e0b04a;--indigo:#8f9cf0;--mark:#6a3422;--good:#5cc08f}}
+*{box-sizing:border-box}
+body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
+main,header,footer{max-width:1060px;margin:0 auto;padding:0 28px}
+header{padding-top:44px}
+.mosaic{display:block;width:100%;height:26px;border-radius:6px;margin-bottom:28px}
+h1,h2{font-family:ui-serif,"Iowan Old Style",Palatino,Georgia,serif;font-weight:600;letter-spacing:-.01em}
+h1{font-size:38px;line-height:1.15;margin:0 0 6px}
+h2{font-size:25px;margin:52px 0 8px}
+h3{font-size:14px;letter-spacing:.08em;margin:0}
+.facts{color:var(--soft);margin:0 0 28px;display:flex;flex-wrap:wrap;gap:4px 22px;font-size:14px}
+.facts b{color:var(--ink);font-weight:600}
+.lead{color:var(--soft);max-width:74ch;margin:0 0 18px}
+.figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:14px}
+.figure,.task,.card,figure,.panel{background:var(--tile);border:1px solid var(--line);border-radius:12px}
+.figure{padding:18px 20px;border-top:5px solid var(--accent)}
+.label{font-size:13.5px;color:var(--soft)}
+.number{font-size:46px;line-height:1.15;font-weight:650;letter-spacing:-.02em;font-variant-numeric:tabular-nums;color:var(--accent)}
+.beside{font-size:13px;color:var(--soft);font-variant-numeric:tabular-nums;display:flex;justify-content:space-between;gap:10px}
+.figure,.task{--accent:var(--teal)}.chair{--accent:var(--clay)}.vqa{--accent:var(--indigo)}
+.task{padding:20px 22px 14px;margin:0 0 16px}
+.task h3{color:var(--accent)}.task>p{margin:2px 0 12px}
+.scroll{overflow-x:auto}
+table{border-collapse:collapse;width:100%;font-size:14.5px}
+th,td{text-align:left;padding:5px 10px 5px 0;white-space:nowrap;font-weight:400}
+thead th{color:var(--soft);font-size:12.5px;border-bottom:1px solid var(--line)}
+tbody+tbody tr:first-child>*{border-top:1px solid var(--line)}
+tbody th{font-weight:600}
+.n{text-align:right;font-variant-numeric:tabular-nums;padding-right:14px}
+.headline .score{font-weight:700}.minor,.blind{color:var(--soft)}.arrow{color:var(--soft)}
+.plot{width:176px}thead .plot{font-variant-numeric:tabular-nums}thead .plot i{font-style:normal;float:right;margin-right:12px}
+td.plot svg{display:block}
+.track{stroke:var(--line);stroke-width:2}.half{stroke:var(--line);stroke-width:2}
+.interval{stroke:var(--accent);stroke-width:7;stroke-linecap:round;opacity:.32}.dot{fill:var(--accent)}
+circle.blind{fill:var(--tile);stroke:var(--soft);stroke-width:1.6}
+.note{font-size:13px;color:var(--soft);margin:12px 0 4px!important}
+code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
+.note code{color:var(--ink);overflow-wrap:anywhere}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(470px,1fr));gap:16px}
+@media(max-width:560px){.cards{grid-template-columns:1fr}.card{flex-direction:column}}
+.card{display:flex;gap:18px;padding:16px;align-items:flex-start}
+.card img{width:168px;height:auto;border-radius:8px;flex:none;border:1px solid var(--line)}
+.crisp{image-rendering:pixelated}
+dl{margin:0;flex:1;min-width:0;display:grid;gap:10px}
+dt{font-size:13px;color:var(--soft)}
+dd{margin:0;display:grid;grid-template-columns:20px 1fr;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
+.answer{white-space:pre-wrap}
+.right{color:var(--good);font-weight:700}.wrong{color:var(--clay);font-weight:700}
+.truth{grid-column:2;font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
+mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 2px;box-shadow:inset 0 -2px 0 var(--clay)}
+.curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:16px}
+figure{margin:0;padding:16px 16px 8px}figcaption{display:flex;justify-content:space-between;font-size:14px;margin-bottom:6px}figcaption span{color:var(--soft);font-variant-numeric:tabular-nums}
+figure svg{width:100%;height:auto;display:block}
+.grid{stroke:var(--line)}.tick,.axis{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}
+.raw{fill:none;stroke:var(--teal);stroke-width:1;opacity:.32}.mean{fill:none;stroke:var(--teal);stroke-width:2.2;stroke-linejoin:round}.end{fill:var(--teal)}
+.panel{padding:16px 20px}.panel+.panel{margin-top:14px}
+.panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
+pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
+summary{cursor:pointer;color:var(--soft)}details pre{margin-top:10px}
+footer{color:var(--soft);font-size:13px;padding-top:34px;padding-bottom:44px}
+`;

@@ -1,0 +1,101 @@
+import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Estimate } from './metrics/bootstrap.ts';
+import type { Metric, Span } from './tasks/task.ts';
+
+/** A metric with the pictures seen, with other pictures shown instead, and the paired difference of the two. */
+export interface MetricResult {
+  readonly sighted: Estimate;
+  readonly blind?: Estimate;
+  readonly difference?: Estimate;
+}
+
+export interface TaskResult {
+  readonly task: string;
+  readonly describe: string;
+  readonly prompt: string;
+  readonly decoding: { readonly strategy: string; readonly maxTokens: number };
+  readonly pictures: number;
+  readonly questions: number;
+  readonly metrics: readonly Metric[];
+  /** Results by group (a split, an answer type, or `all`) and metric. */
+  readonly groups: Readonly<Record<string, Readonly<Record<string, MetricResult>>>>;
+}
+
+/** One answer: a line of `predictions.jsonl`. */
+export interface ItemRecord {
+  readonly task: string;
+  readonly run: 'sighted' | 'blind';
+  readonly id: string;
+  /** The picture the question is about, and the one that was shown. */
+  readonly picture: string;
+  readonly shown: string;
+  readonly prompt: string;
+  readonly answer: string;
+  readonly read: string;
+  readonly truth: string;
+  readonly correct: boolean;
+  readonly invented: readonly Span[];
+}
+
+/** Everything but the answers: `eval.json`. */
+export interface Evaluation {
+  readonly model: string;
+  /** ISO 8601. */
+  readonly date: string;
+  /** Version of tessera. */
+  readonly version: string;
+  readonly seed: number;
+  readonly resamples: number;
+  readonly tasks: readonly TaskResult[];
+}
+
+export interface Predictions {
+  /** Appends a record to `predictions.jsonl.part`, so that an interrupted evaluation leaves what it has. */
+  add(record: ItemRecord): void;
+  /** Writes `eval.json` and gives the records their name; only now are earlier results replaced. */
+  commit(evaluation: Evaluation): void;
+}
+
+/** Opens a folder for the results of one evaluation. */
+export function openPredictions(folder: string): Predictions {
+  mkdirSync(folder, { recursive: true });
+  const part = join(folder, 'predictions.jsonl.part');
+  rmSync(part, { force: true });
+  writeFileSync(part, '');
+  return {
+    add: (record) => appendFileSync(part, `${JSON.stringify(record)}\n`),
+    commit: (evaluation) => {
+      const json = join(folder, 'eval.json.part');
+      writeFileSync(json, `${JSON.stringify(evaluation, null, 2)}\n`);
+      renameSync(part, join(folder, 'predictions.jsonl'));
+      renameSync(json, join(folder, 'eval.json'));
+    },
+  };
+}
+
+/**
+ * The headline numbers as nested plain data: `{pope: {random: {accuracy, f1, blind}}, chair: {s, i, ...}, vqa: {...}}`,
+ * where `blind` is the first headline metric of the blind run. The group `all` stands at its task's own level.
+ */
+export function summarise(evaluation: Evaluation): Record<string, Record<string, unknown>> {
+  return Object.fromEntries(
+    evaluation.tasks.map(({ task, metrics, groups }) => {
+      const headline = metrics.filter((metric) => metric.headline).map((metric) => metric.name);
+      const entries = Object.entries(groups).flatMap(([group, results]): [string, unknown][] => {
+        const values = headlineValues(results, headline);
+        return group === 'all' ? Object.entries(values) : [[group, values]];
+      });
+      return [task, Object.fromEntries(entries)];
+    }),
+  );
+}
+
+function headlineValues(
+  results: TaskResult['groups'][string],
+  headline: readonly string[],
+): Record<string, number | null> {
+  const values = Object.fromEntries(headline.map((name) => [name, results[name]?.sighted.value ?? null]));
+  const blind = results[headline[0] ?? '']?.blind;
+  return blind ? { ...values, blind: blind.value } : values;
+}
