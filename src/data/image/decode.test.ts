@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { fixtureFile, readCases } from '../../../test/fixtures/image/cases.ts';
+import { TesseraError } from '../../base/index.ts';
+import { decodeImage } from './decode.ts';
+
+async function fault(promise: Promise<unknown>): Promise<TesseraError> {
+  const error = await promise.then(
+    () => undefined,
+    (e: unknown) => e,
+  );
+  if (!(error instanceof TesseraError)) throw new Error(`expected a TesseraError, got ${String(error)}`);
+  return error;
+}
+
+describe('decodeImage agrees with PIL', () => {
+  for (const { facts, shape, bytes } of readCases('decode')) {
+    const { file, alpha } = facts as { file: string; alpha?: 'white' };
+    it(`${file}${alpha ? ` on ${alpha}` : ''}`, async () => {
+      const image = await decodeImage(fixtureFile(file), { firstFrame: true, ...(alpha && { alpha }) });
+      expect([image.height, image.width, 3]).toEqual(shape);
+      const worst = image.data.reduce((most, value, i) => Math.max(most, Math.abs(value - (bytes[i] as number))), 0);
+      expect(worst).toBe(0);
+    });
+  }
+});
+
+describe('decodeImage reads every kind of source', () => {
+  const url = fixtureFile('rgb.png');
+  const bytes = readFileSync(url);
+
+  it('path, file URL as object and text, data URI, bytes', async () => {
+    const expected = await decodeImage(bytes);
+    const uri = `data:image/png;base64,${bytes.toString('base64')}`;
+    for (const source of [fileURLToPath(url), url, url.href, uri, uri.replace(/=+$/, ''), new Uint8Array(bytes)]) {
+      expect(await decodeImage(source)).toEqual(expected);
+    }
+  });
+
+  it('does not go to the network', async () => {
+    expect((await fault(decodeImage('https://example.org/cat.png'))).code).toBe('image/remote');
+  });
+
+  it('checks data URIs before decoding them', async () => {
+    for (const uri of ['data:image/png,abc', 'data:image/png;base64', 'data:image/png;base64,', 'data:;base64,a*bc']) {
+      expect((await fault(decodeImage(uri))).code).toBe('image/data-uri');
+    }
+  });
+});
+
+describe('decodeImage refuses', () => {
+  it('a missing file, naming it', async () => {
+    const error = await fault(decodeImage('nowhere/cat.png'));
+    expect(error.toJSON()).toMatchInlineSnapshot(`
+      {
+        "code": "image/missing",
+        "message": "there is no such picture",
+        "path": "nowhere/cat.png",
+        "remedy": "check the path, and the folder it is relative to",
+      }
+    `);
+  });
+
+  it('a folder', async () => {
+    expect(await fault(decodeImage(fileURLToPath(fixtureFile(''))))).toMatchObject({ code: 'image/unreadable' });
+  });
+
+  it('no bytes and foreign formats, even ones the decoder library knows', async () => {
+    expect((await fault(decodeImage(new Uint8Array(0)))).code).toBe('image/empty');
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4"/>');
+    expect((await fault(decodeImage(svg))).toJSON()).toMatchInlineSnapshot(`
+      {
+        "code": "image/format",
+        "expected": "JPEG, PNG, WebP or GIF",
+        "got": "first bytes 3c73766720786d6c",
+        "message": "this is no picture in a format that is read",
+        "path": "(62 bytes in memory)",
+        "remedy": "convert the picture to PNG or JPEG",
+      }
+    `);
+    const tiff = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
+      .tiff()
+      .toBuffer();
+    expect((await fault(decodeImage(tiff))).code).toBe('image/format');
+  });
+
+  it('an animation, unless the first frame is asked for', async () => {
+    for (const name of ['moving.gif', 'moving.webp']) {
+      const error = await fault(decodeImage(fixtureFile(name)));
+      expect(error).toMatchObject({ code: 'image/animated', got: '2 frames' });
+    }
+  });
+
+  it('a picture over the limit, before decoding it', async () => {
+    const error = await fault(decodeImage(fixtureFile('rgb.png'), { maxPixels: 19 * 13 - 1 }));
+    expect(error).toMatchObject({ code: 'image/too-large', expected: 'at most 246 pixels', got: '19x13 = 247' });
+    await decodeImage(fixtureFile('rgb.png'), { maxPixels: 19 * 13 });
+  });
+
+  it('a file that is cut short', async () => {
+    const error = await fault(decodeImage(fixtureFile('cut.jpg')));
+    expect(error).toMatchObject({ code: 'image/corrupt', expected: 'a complete JPEG file' });
+    const png = readFileSync(fixtureFile('rgb.png'));
+    expect((await fault(decodeImage(png.subarray(0, 60)))).code).toBe('image/corrupt');
+    expect((await fault(decodeImage(png.subarray(0, 20)))).code).toBe('image/corrupt');
+  });
+});

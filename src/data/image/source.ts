@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { TesseraError } from '../../base/index.ts';
+
+/** Where a picture comes from: a path, a `file:` URL, a `data:` URI, or its encoded bytes. */
+export type ImageSource = string | URL | Uint8Array;
+
+/** What to call a source in messages. */
+export function sourceName(source: ImageSource): string {
+  if (source instanceof Uint8Array) return `(${source.length} bytes in memory)`;
+  const text = source.toString();
+  return text.startsWith('data:') ? `${text.slice(0, 32)}… (data URI)` : text;
+}
+
+/**
+ * The encoded bytes of a source.
+ * @throws TesseraError `image/missing`, `image/unreadable`, `image/remote`, `image/data-uri`
+ */
+export async function sourceBytes(source: ImageSource): Promise<Uint8Array> {
+  if (source instanceof Uint8Array) return source;
+  const text = source.toString();
+  if (/^data:/i.test(text)) return dataUriBytes(text);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) && !/^file:/i.test(text)) {
+    throw new TesseraError({
+      code: 'image/remote',
+      message: 'pictures are not fetched over the network',
+      path: text,
+      expected: 'a file path, a file: URL, a data: URI or bytes',
+      remedy: 'download the picture and give its path',
+    });
+  }
+  return readPicture(/^file:/i.test(text) ? filePath(text) : text);
+}
+
+function filePath(url: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (cause) {
+    throw new TesseraError(
+      { code: 'image/unreadable', message: 'the file: URL names no local file', path: url },
+      { cause },
+    );
+  }
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
+    throw new TesseraError(
+      {
+        code: missing ? 'image/missing' : 'image/unreadable',
+        message: missing ? 'there is no such picture' : 'the picture cannot be read',
+        path,
+        ...(!missing && { got: (cause as Error).message }),
+        ...(missing && { remedy: 'check the path, and the folder it is relative to' }),
+      },
+      { cause },
+    );
+  }
+}
+
+/** Decodes `data:[type][;parameter]*;base64,<body>`; other encodings carry no pictures. */
+function dataUriBytes(uri: string): Uint8Array {
+  const comma = uri.indexOf(',');
+  const head = comma < 0 ? uri : uri.slice(0, comma);
+  const body = comma < 0 ? '' : uri.slice(comma + 1).replace(/\s+/g, '');
+  const complete = body.length > 0 && body.length % 4 !== 1 && /^[A-Za-z0-9+/]+={0,2}$/.test(body);
+  if (!/;base64$/i.test(head) || !complete) {
+    throw new TesseraError({
+      code: 'image/data-uri',
+      message: 'the data URI holds no base64 picture',
+      path: sourceName(uri),
+      expected: 'data:image/png;base64,… with a valid base64 body',
+      got: comma < 0 ? 'no comma' : `${head}, with a body of ${body.length} characters`,
+    });
+  }
+  return Buffer.from(body, 'base64');
+}
