@@ -1,4 +1,4 @@
-import { type Dim, formatShape, sameShape, TesseraError } from '../base/index.ts';
+import { formatShape, sameShape, TesseraError } from '../base/index.ts';
 import type { Node, Value } from './node.ts';
 import { isFloat } from './op.ts';
 import { add, scalar } from './ops/elementwise.ts';
@@ -54,7 +54,7 @@ export function pullBack(
     const incoming = node.outputs.map((y) => cotangents.get(y));
     if (!incoming.some(Boolean) || !node.inputs.some((x) => active.has(x))) continue;
     if (node.op.name === 'StopGradient') continue;
-    const outgoing = graph.scoped(`grad:${node.path}`, () => differentiate(node, incoming, active));
+    const outgoing = graph.within(`gradient/${node.path}`, () => differentiate(node, incoming, active));
     node.inputs.forEach((x, i) => {
       const cotangent = outgoing[i];
       if (cotangent && active.has(x)) accumulate(x, cotangent);
@@ -84,11 +84,9 @@ function differentiate(
 function sumTo(cotangent: Value, value: Value): Value {
   if (sameShape(cotangent.shape, value.shape)) return cotangent;
   const extra = cotangent.shape.length - value.shape.length;
-  const axes: Dim[] = [];
+  const axes: number[] = [];
   cotangent.shape.forEach((d, i) => {
     if (i < extra || (value.shape[i - extra] === 1 && d !== 1)) axes.push(i);
   });
-  const summed = reduceSum(cotangent, axes as number[]);
-  const fitted = reshape(summed, value.shape);
-  return fitted;
+  return reshape(reduceSum(cotangent, axes), value.shape);
 }

@@ -30,26 +30,22 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs = new Map<string, Value>();
   readonly fusion: boolean;
-  #scope: readonly string[] = [];
+  #path = '';
   #scalars = new Map<string, Value>();
 
   constructor(options: GraphOptions = {}) {
     this.fusion = options.fusion ?? true;
   }
 
-  /** Runs `build` with `name` appended to the module path of the nodes that it makes. */
-  scoped<T>(name: string, build: () => T): T {
-    const outer = this.#scope;
-    this.#scope = [...outer, name];
+  /** Runs `build` with the module path `path` for the nodes that it makes. */
+  within<T>(path: string, build: () => T): T {
+    const outer = this.#path;
+    this.#path = path;
     try {
       return build();
     } finally {
-      this.#scope = outer;
+      this.#path = outer;
     }
-  }
-
-  get path(): string {
-    return this.#scope.join('.');
   }
 
   /** Declares a fed tensor. Names are unique within a graph. */
@@ -84,7 +80,7 @@ export class Graph {
 
   /** Appends a node and returns all its outputs. */
   applyAll<A>(op: Op<A>, inputs: readonly Value[], attrs: A): readonly Value[] {
-    const path = this.#scope.length > 0 ? `${this.path}/${op.name}` : op.name;
+    const path = this.#path ? `${this.#path}/${op.name}` : op.name;
     for (const value of inputs) {
       if (value.node.graph !== this) {
         throw new TesseraError({ code: 'graph/foreign-value', message: 'an input belongs to another graph', path });

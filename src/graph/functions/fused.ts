@@ -21,7 +21,7 @@ export function defineFused<A>(fused: FusedFunction<A>): (inputs: readonly Value
   return (inputs, attrs) => {
     const graph = (inputs[0] as Value).node.graph;
     if (graph.fusion) return graph.applyAll(op, inputs, attrs);
-    return graph.scoped(fused.name, () => fused.decompose(inputs, attrs));
+    return fused.decompose(inputs, attrs);
   };
 }
 

@@ -1,0 +1,11 @@
+import { gelu, geluTanh, quickGelu, relu, silu, type Value } from '../graph/index.ts';
+
+/** Activation functions by the names that configurations use. */
+export const activations: Readonly<Record<string, (x: Value) => Value>> = {
+  gelu,
+  gelu_new: geluTanh,
+  gelu_pytorch_tanh: geluTanh,
+  quick_gelu: quickGelu,
+  relu,
+  silu,
+};

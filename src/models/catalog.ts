@@ -1,0 +1,190 @@
+import { nearest, TesseraError } from '../base/index.ts';
+import { Graph, type Value } from '../graph/index.ts';
+import { type ParameterSpec, ParameterTrace, type Scope } from '../nn/index.ts';
+import type { ConfigJson } from './config.ts';
+import type { CacheInputs, CacheOutputs, CacheShape } from './decoder/cache.ts';
+import { llamaCache, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from './decoder/llama.ts';
+import { llavaConfig, llavaHead, llavaHidden, llavaImageRows } from './fusion/llava.ts';
+import { clipConfig, clipTowers, clipVision, clipVisionConfig } from './vision/clip.ts';
+
+export interface CausalInputs {
+  /** int32 `[B, T]`. */
+  readonly ids: Value;
+  /** `[N, 3, H, W]`, absent in a batch without pictures. */
+  readonly pixels?: Value;
+  /** int32 `[N*P]`: flat rows of the picture slots. */
+  readonly imageRows?: Value;
+}
+
+/** What a model needs to know of its pictures. */
+export interface PictureShape {
+  readonly tokenId: number;
+  readonly height: number;
+  readonly width: number;
+  /** Rows a picture takes in the sequence. */
+  readonly rows: number;
+}
+
+/** A model that predicts the next token, with or without pictures. */
+export interface CausalModel {
+  readonly kind: 'causal';
+  readonly architecture: string;
+  readonly json: ConfigJson;
+  readonly vocabSize: number;
+  readonly width: number;
+  readonly maxPositions: number;
+  readonly cache: CacheShape;
+  readonly picture?: PictureShape;
+  /** Hidden states `[B, T, D]` after the final norm. */
+  hidden(p: Scope, x: CausalInputs, cache?: CacheInputs): { hidden: Value; cache: CacheOutputs };
+  /** Logits `[.., V]`. */
+  head(p: Scope, hidden: Value): Value;
+}
+
+export interface ContrastiveInputs {
+  readonly pixels: Value;
+  /** int32 `[B, T]`. */
+  readonly ids: Value;
+  /** int32 `[B]`: flat row of each text's end token. */
+  readonly endRows: Value;
+}
+
+/** A model that embeds pictures and texts into one space. */
+export interface ContrastiveModel {
+  readonly kind: 'contrastive';
+  readonly architecture: string;
+  readonly json: ConfigJson;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly picture: { readonly height: number; readonly width: number };
+  towers(p: Scope, x: ContrastiveInputs): { image: Value; text: Value; logitScale: Value };
+}
+
+/** A vision tower on its own; it is loaded into other models. */
+export interface VisionModel {
+  readonly kind: 'vision';
+  readonly architecture: string;
+  readonly json: ConfigJson;
+  readonly picture: { readonly height: number; readonly width: number };
+  hiddenStates(p: Scope, pixels: Value): readonly Value[];
+}
+
+export type Model = CausalModel | ContrastiveModel | VisionModel;
+
+function llama(json: ConfigJson): CausalModel {
+  const c = llamaConfig(json);
+  return {
+    kind: 'causal',
+    architecture: 'llama',
+    json,
+    vocabSize: c.vocabSize,
+    width: c.width,
+    maxPositions: c.maxPositions,
+    cache: llamaCache(c),
+    hidden(p, x, cache) {
+      const model = p.at('model');
+      return llamaDecode(model, c, llamaEmbed(model, c, x.ids), cache);
+    },
+    head: (p, hidden) => llamaHead(p, c, hidden),
+  };
+}
+
+function llava(json: ConfigJson): CausalModel {
+  const c = llavaConfig(json);
+  const { imageSize } = c.vision;
+  return {
+    kind: 'causal',
+    architecture: 'llava',
+    json,
+    vocabSize: c.text.vocabSize,
+    width: c.text.width,
+    maxPositions: c.text.maxPositions,
+    cache: llamaCache(c.text),
+    picture: {
+      tokenId: c.imageTokenId,
+      height: imageSize,
+      width: imageSize,
+      rows: llavaImageRows(c, imageSize, imageSize),
+    },
+    hidden: (p, x, cache) => llavaHidden(p, c, x, cache),
+    head: (p, hidden) => llavaHead(p, c, hidden),
+  };
+}
+
+function clip(json: ConfigJson): ContrastiveModel {
+  const c = clipConfig(json);
+  return {
+    kind: 'contrastive',
+    architecture: 'clip',
+    json,
+    vocabSize: c.text.vocabSize,
+    maxPositions: c.text.maxPositions,
+    picture: { height: c.vision.imageSize, width: c.vision.imageSize },
+    towers: (p, x) => clipTowers(p, c, x),
+  };
+}
+
+function clipVisionModel(json: ConfigJson): VisionModel {
+  const c = clipVisionConfig(json);
+  return {
+    kind: 'vision',
+    architecture: 'clip_vision_model',
+    json,
+    picture: { height: c.imageSize, width: c.imageSize },
+    hiddenStates: (p, pixels) => clipVision(p, c, pixels).hiddenStates,
+  };
+}
+
+/** What each `model_type` of a `config.json` stands for. */
+const architectures: Readonly<Record<string, (json: ConfigJson) => Model>> = {
+  llama,
+  mistral: llama,
+  qwen2: llama,
+  llava,
+  clip,
+  clip_vision_model: clipVisionModel,
+};
+
+/**
+ * The model that a `config.json` describes.
+ * @throws TesseraError `model/unknown-type` for a model type that tessera does not have.
+ */
+export function modelFromConfig(json: ConfigJson, where = 'config.json'): Model {
+  const type = String(json.model_type);
+  const make = Object.hasOwn(architectures, type) ? architectures[type] : undefined;
+  if (make) return make(json);
+  const near = nearest(type, Object.keys(architectures));
+  throw new TesseraError({
+    code: 'model/unknown-type',
+    message: 'the model type is not one that tessera knows',
+    path: `${where}: model_type`,
+    expected: Object.keys(architectures).join(', '),
+    got: type,
+    ...(near && { remedy: `did you mean ${near}?` }),
+  });
+}
+
+/** Every parameter of a model, read off a trace of its forward function. */
+export function parameterSpecs(model: Model): ReadonlyMap<string, ParameterSpec> {
+  const graph = new Graph();
+  const trace = new ParameterTrace(graph);
+  const ids = () => graph.input('ids', 'int32', ['B', 'T']);
+  const pixels = (size: { height: number; width: number }) =>
+    graph.input('pixels', 'float32', ['N', 3, size.height, size.width]);
+  if (model.kind === 'vision') model.hiddenStates(trace.root(), pixels(model.picture));
+  else if (model.kind === 'contrastive') {
+    model.towers(trace.root(), {
+      pixels: pixels(model.picture),
+      ids: ids(),
+      endRows: graph.input('endRows', 'int32', ['B']),
+    });
+  } else {
+    const pictures = model.picture && {
+      pixels: pixels(model.picture),
+      imageRows: graph.input('imageRows', 'int32', [`${model.picture.rows}*N`]),
+    };
+    const { hidden } = model.hidden(trace.root(), { ids: ids(), ...pictures });
+    model.head(trace.root(), hidden);
+  }
+  return trace.specs;
+}

@@ -1,0 +1,155 @@
+import type { Dim } from '../../base/index.ts';
+import { add, cachedAttention, matmul, mul, rotary, type Value } from '../../graph/index.ts';
+import {
+  attention,
+  causalBias,
+  embedding,
+  linear,
+  normal,
+  rmsNormAt,
+  rotaryTables,
+  rowPositions,
+  type Scope,
+} from '../../nn/index.ts';
+import { activations } from '../activations.ts';
+import type { ConfigJson } from '../config.ts';
+import { ConfigReader } from '../config.ts';
+import type { CacheInputs, CacheOutputs, CacheShape } from './cache.ts';
+
+/** Decoders of the LLaMA family: LLaMA 1-3, Vicuna, Mistral without a window, Qwen1.5 and Qwen2. */
+export interface LlamaConfig {
+  readonly vocabSize: number;
+  readonly width: number;
+  readonly innerWidth: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headSize: number;
+  readonly maxPositions: number;
+  readonly normEpsilon: number;
+  readonly ropeTheta: number;
+  readonly tied: boolean;
+  /** Bias on the query, key and value projections (Qwen). */
+  readonly qkvBias: boolean;
+  /** Bias on the output projection as well (LLaMA's `attention_bias`). */
+  readonly outBias: boolean;
+  readonly mlpBias: boolean;
+  readonly activation: (x: Value) => Value;
+  readonly initStd: number;
+}
+
+/** Reads a `config.json` of model type llama, mistral or qwen2. */
+export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
+  const c = new ConfigReader(json, where);
+  const kind = c.choice('model_type', { llama: 'llama', mistral: 'mistral', qwen2: 'qwen2' } as const, 'llama');
+  for (const key of ['rope_scaling', 'sliding_window']) if (json[key] !== null) c.require(key, []);
+  if (json.use_sliding_window !== undefined) c.require('use_sliding_window', [false]);
+  const heads = c.size('num_attention_heads', 32);
+  const width = c.size('hidden_size', 4096);
+  // transformers 5 nests the base under rope_parameters; earlier files have it at the top.
+  const rope = json.rope_parameters ? c.part('rope_parameters') : undefined;
+  rope?.require('rope_type', ['default']);
+  const attentionBias = c.flag('attention_bias', false);
+  return {
+    vocabSize: c.size('vocab_size', 32000),
+    width,
+    innerWidth: c.size('intermediate_size', 11008),
+    layers: c.size('num_hidden_layers', 32),
+    heads,
+    kvHeads: c.size('num_key_value_heads', heads),
+    headSize: c.size('head_dim', width / heads),
+    maxPositions: c.size('max_position_embeddings', 2048),
+    normEpsilon: c.number('rms_norm_eps', 1e-6),
+    ropeTheta: (rope ?? c).number('rope_theta', 10000),
+    tied: c.flag('tie_word_embeddings', false),
+    qkvBias: kind === 'qwen2' || attentionBias,
+    outBias: kind !== 'qwen2' && attentionBias,
+    mlpBias: c.flag('mlp_bias', false),
+    activation: c.choice('hidden_act', activations, 'silu'),
+    initStd: c.number('initializer_range', 0.02),
+  };
+}
+
+/** The shape of the cache of one layer's keys or values for one row. */
+export function llamaCache(c: LlamaConfig): CacheShape {
+  return { layers: c.layers, kvHeads: c.kvHeads, headSize: c.headSize };
+}
+
+/** Token embeddings `[B, T, D]`; `p` is the place of `model`. */
+export function llamaEmbed(p: Scope, c: LlamaConfig, ids: Value): Value {
+  return embedding(p.at('embed_tokens'), ids, c.vocabSize, c.width, normal(c.initStd));
+}
+
+/** Hidden states `[B, T, D]` after the final norm, from embeddings of the same shape; `p` is the place of `model`. */
+export function llamaDecode(
+  p: Scope,
+  c: LlamaConfig,
+  embeds: Value,
+  cache?: CacheInputs,
+): { hidden: Value; cache: CacheOutputs } {
+  const { graph } = p;
+  const [b, t] = embeds.shape as [Dim, Dim, Dim];
+  const shared = p.build(() => ({
+    ...rotaryTables(graph, cache?.capacity ?? c.maxPositions, c.headSize, c.ropeTheta),
+    bias: causalBias(graph, t),
+    positions: rowPositions(graph, b, t),
+  }));
+  const keys: Value[] = [];
+  const values: Value[] = [];
+  const attend = (layer: number, q: Value, k: Value, v: Value): Value => {
+    if (!cache) {
+      const [query, key] = [
+        rotary(q, shared.positions, shared.cos, shared.sin, c.heads),
+        rotary(k, shared.positions, shared.cos, shared.sin, c.kvHeads),
+      ];
+      return attention(query, key, v, { heads: c.heads, kvHeads: c.kvHeads, bias: shared.bias });
+    }
+    const past = { pastKey: cache.keys[layer] as Value, pastValue: cache.values[layer] as Value };
+    const step = {
+      query: q,
+      key: k,
+      value: v,
+      ...past,
+      lastPosition: cache.lastPosition,
+      total: cache.total,
+      cos: shared.cos,
+      sin: shared.sin,
+    };
+    const { out, key, value } = cachedAttention(step, c.heads, c.kvHeads);
+    keys.push(key);
+    values.push(value);
+    return out;
+  };
+  let x = embeds;
+  for (let i = 0; i < c.layers; i++) x = block(p.at('layers').at(i), c, x, (q, k, v) => attend(i, q, k, v));
+  return { hidden: rmsNormAt(p.at('norm'), x, c.normEpsilon), cache: { keys, values } };
+}
+
+function block(p: Scope, c: LlamaConfig, x: Value, attend: (q: Value, k: Value, v: Value) => Value): Value {
+  const init = normal(c.initStd);
+  const project = (q: Scope, input: Value, width: number, bias: boolean) => linear(q, input, width, { bias, init });
+  const self = p.at('self_attn');
+  const normed = rmsNormAt(p.at('input_layernorm'), x, c.normEpsilon);
+  const q = project(self.at('q_proj'), normed, c.heads * c.headSize, c.qkvBias);
+  const k = project(self.at('k_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
+  const v = project(self.at('v_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
+  const mixed = self.build(() => attend(q, k, v));
+  const attended = p.build(() => add(x, project(self.at('o_proj'), mixed, c.width, c.outBias)));
+  const mlp = p.at('mlp');
+  const inner = rmsNormAt(p.at('post_attention_layernorm'), attended, c.normEpsilon);
+  const gate = project(mlp.at('gate_proj'), inner, c.innerWidth, c.mlpBias);
+  const up = project(mlp.at('up_proj'), inner, c.innerWidth, c.mlpBias);
+  const gated = mlp.build(() => mul(c.activation(gate), up));
+  return p.build(() => add(attended, project(mlp.at('down_proj'), gated, c.width, c.mlpBias)));
+}
+
+/** Logits `[.., V]` of hidden states; `p` holds `model` and `lm_head`. */
+export function llamaHead(p: Scope, c: LlamaConfig, hidden: Value): Value {
+  if (!c.tied) return linear(p.at('lm_head'), hidden, c.vocabSize, { bias: false, init: normal(c.initStd) });
+  return p.at('lm_head').build(() => tiedLogits(p, c, hidden));
+}
+
+function tiedLogits(p: Scope, c: LlamaConfig, hidden: Value): Value {
+  const table = p.at('model.embed_tokens').param('weight', [c.vocabSize, c.width], normal(c.initStd));
+  return matmul(hidden, table, { transB: true });
+}

@@ -1,0 +1,92 @@
+import { reshape, slice, type Value } from '../../graph/index.ts';
+import { linear, type Scope, splice } from '../../nn/index.ts';
+import { activations } from '../activations.ts';
+import { type ConfigJson, ConfigReader } from '../config.ts';
+import type { CacheInputs, CacheOutputs } from '../decoder/cache.ts';
+import { type LlamaConfig, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from '../decoder/llama.ts';
+import { type ClipVisionConfig, clipVision, clipVisionConfig } from '../vision/clip.ts';
+
+/** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024): patch rows, a projector, a decoder. */
+export interface LlavaConfig {
+  readonly vision: ClipVisionConfig;
+  readonly text: LlamaConfig;
+  /** `linear` in v1, `mlp` (two layers) in 1.5. */
+  readonly projector: 'linear' | 'mlp';
+  readonly projectorBias: boolean;
+  readonly projectorActivation: (x: Value) => Value;
+  readonly imageTokenId: number;
+  /** Which hidden state of the tower; -2 is the output of the last block but one. */
+  readonly featureLayer: number;
+  /** True keeps the class row. */
+  readonly keepClass: boolean;
+}
+
+/** Reads a `config.json` of model type llava. */
+export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
+  const c = new ConfigReader(json, where);
+  c.require('model_type', ['llava']);
+  const text = c.part('text_config');
+  return {
+    vision: clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`),
+    // The language model inherits tying from the outer configuration.
+    text: llamaConfig({ tie_word_embeddings: json.tie_word_embeddings ?? false, ...text.json }, text.where),
+    projector: c.choice('projector_type', { linear: 'linear', mlp: 'mlp' } as const, 'mlp'),
+    projectorBias: c.flag('multimodal_projector_bias', true),
+    projectorActivation: c.choice('projector_hidden_act', activations, 'gelu'),
+    imageTokenId: c.number('image_token_index', json.image_token_id as number | undefined),
+    featureLayer: c.number('vision_feature_layer', -2),
+    keepClass: c.choice('vision_feature_select_strategy', { default: false, full: true }, 'default'),
+  };
+}
+
+/** Rows that a picture of `height` by `width` pixels takes in the sequence. */
+export function llavaImageRows(c: LlavaConfig, height: number, width: number): number {
+  const patches = Math.floor(height / c.vision.patchSize) * Math.floor(width / c.vision.patchSize);
+  return patches + (c.keepClass ? 1 : 0);
+}
+
+/** Picture rows `[N*P, D]` for the decoder, from pixels `[N, 3, H, W]`. */
+export function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
+  const { hiddenStates } = clipVision(p.at('vision_tower'), c.vision, pixels);
+  const state = hiddenStates.at(c.featureLayer) as Value;
+  const rows = p.at('vision_tower').build(() => (c.keepClass ? state : slice(state, 1, 1)));
+  const place = p.at('multi_modal_projector');
+  const projected =
+    c.projector === 'linear' ? linear(place, rows, c.text.width, { bias: c.projectorBias }) : mlp(place, c, rows);
+  return place.build(() => reshape(projected, [-1, c.text.width]));
+}
+
+function mlp(p: Scope, c: LlavaConfig, rows: Value): Value {
+  const inner = linear(p.at('linear_1'), rows, c.text.width, { bias: c.projectorBias });
+  const active = p.build(() => c.projectorActivation(inner));
+  return linear(p.at('linear_2'), active, c.text.width, { bias: c.projectorBias });
+}
+
+export interface LlavaInputs {
+  /** int32 `[B, T]`; picture slots hold the image token. */
+  readonly ids: Value;
+  /** `[N, 3, H, W]`. */
+  readonly pixels?: Value;
+  /** int32 `[N*P]`: flat rows of the slots. */
+  readonly imageRows?: Value;
+}
+
+/** Final hidden states `[B, T, D]`. */
+export function llavaHidden(
+  p: Scope,
+  c: LlavaConfig,
+  x: LlavaInputs,
+  cache?: CacheInputs,
+): { hidden: Value; cache: CacheOutputs } {
+  const model = p.at('language_model.model');
+  const text = llamaEmbed(model, c.text, x.ids);
+  if (!x.pixels || !x.imageRows) return llamaDecode(model, c.text, text, cache);
+  const features = llavaImageFeatures(p, c, x.pixels);
+  const joined = p.build(() => splice(text, x.imageRows as Value, features));
+  return llamaDecode(model, c.text, joined, cache);
+}
+
+/** Logits `[.., V]` of hidden states. */
+export function llavaHead(p: Scope, c: LlavaConfig, hidden: Value): Value {
+  return llamaHead(p.at('language_model'), c.text, hidden);
+}

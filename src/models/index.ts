@@ -1,0 +1,11 @@
+export {
+  type CausalModel,
+  type ContrastiveModel,
+  type Model,
+  modelFromConfig,
+  type PictureShape,
+  parameterSpecs,
+  type VisionModel,
+} from './catalog.ts';
+export type { ConfigJson } from './config.ts';
+export type { CacheShape } from './decoder/cache.ts';

@@ -1,0 +1,203 @@
+import type { Dim } from '../../base/index.ts';
+import {
+  add,
+  concat,
+  expand,
+  gather,
+  l2Normalize,
+  matmul,
+  reshape,
+  slice,
+  transpose,
+  type Value,
+} from '../../graph/index.ts';
+import {
+  attention,
+  bicubicGrid,
+  causalBias,
+  embedding,
+  layerNormAt,
+  linear,
+  normal,
+  type Scope,
+} from '../../nn/index.ts';
+import { activations } from '../activations.ts';
+import { type ConfigJson, ConfigReader } from '../config.ts';
+
+/** The transformer that CLIP's two towers share (Radford et al. 2021). */
+export interface ClipStackConfig {
+  readonly width: number;
+  readonly innerWidth: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly normEpsilon: number;
+  readonly activation: (x: Value) => Value;
+  readonly initStd: number;
+}
+
+export interface ClipVisionConfig extends ClipStackConfig {
+  readonly imageSize: number;
+  readonly patchSize: number;
+  readonly channels: number;
+}
+
+export interface ClipTextConfig extends ClipStackConfig {
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+}
+
+export interface ClipConfig {
+  readonly vision: ClipVisionConfig;
+  readonly text: ClipTextConfig;
+  readonly projectionWidth: number;
+  /** Start of the learned temperature, as a logarithm. */
+  readonly logitScale: number;
+}
+
+function stackConfig(c: ConfigReader, inner: number, heads: number): ClipStackConfig {
+  return {
+    width: c.size('hidden_size'),
+    innerWidth: c.size('intermediate_size', inner),
+    layers: c.size('num_hidden_layers', 12),
+    heads: c.size('num_attention_heads', heads),
+    normEpsilon: c.number('layer_norm_eps', 1e-5),
+    activation: c.choice('hidden_act', activations, 'quick_gelu'),
+    initStd: c.number('initializer_range', 0.02),
+  };
+}
+
+/** Reads a CLIP vision configuration, alone or as `vision_config`. */
+export function clipVisionConfig(json: ConfigJson, where?: string): ClipVisionConfig {
+  const c = new ConfigReader({ hidden_size: 768, ...json }, where);
+  c.require('model_type', ['clip_vision_model']);
+  return {
+    ...stackConfig(c, 3072, 12),
+    imageSize: c.size('image_size', 224),
+    patchSize: c.size('patch_size', 32),
+    channels: c.size('num_channels', 3),
+  };
+}
+
+/** Reads a two-tower CLIP configuration. */
+export function clipConfig(json: ConfigJson, where?: string): ClipConfig {
+  const c = new ConfigReader(json, where);
+  c.require('model_type', ['clip']);
+  const text = c.part('text_config');
+  return {
+    vision: clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`),
+    text: {
+      ...stackConfig(new ConfigReader({ hidden_size: 512, ...text.json }, text.where), 2048, 8),
+      vocabSize: text.size('vocab_size', 49408),
+      maxPositions: text.size('max_position_embeddings', 77),
+    },
+    projectionWidth: c.size('projection_dim', 512),
+    logitScale: c.number('logit_scale_init_value', 2.6592),
+  };
+}
+
+export interface ClipVisionOutputs {
+  /** Entry 0 is the encoder's input, entry i the output of block i: `[N, 1+P, D]`, class row first. */
+  readonly hiddenStates: readonly Value[];
+  /** The class row after the last norm, `[N, D]`. */
+  readonly pooled: Value;
+}
+
+/** The vision transformer on pixels `[N, 3, H, W]`; `p` is the place of the tower. */
+export function clipVision(p: Scope, c: ClipVisionConfig, pixels: Value): ClipVisionOutputs {
+  const tokens = clipVisionEmbed(p.at('embeddings'), c, pixels);
+  // The name is misspelt in every published checkpoint.
+  const hiddenStates = clipStack(p.at('encoder'), c, layerNormAt(p.at('pre_layrnorm'), tokens, c.normEpsilon));
+  const classRow = p.build(() => firstRow(hiddenStates.at(-1) as Value));
+  return { hiddenStates, pooled: layerNormAt(p.at('post_layernorm'), classRow, c.normEpsilon) };
+}
+
+function clipVisionEmbed(p: Scope, c: ClipVisionConfig, pixels: Value): Value {
+  return p.build(() => {
+    const [n, , h, w] = pixels.shape as [Dim, number, number, number];
+    const grid = c.imageSize / c.patchSize;
+    const [rows, columns] = [Math.floor(h / c.patchSize), Math.floor(w / c.patchSize)];
+    const patches = linearPatches(p, c, pixels, rows, columns);
+    const classRow = expand(reshape(p.param('class_embedding', [c.width], normal(c.initStd)), [1, 1, c.width]), [
+      n,
+      1,
+      c.width,
+    ]);
+    const table = p.at('position_embedding').param('weight', [grid * grid + 1, c.width], normal(c.initStd));
+    const resized =
+      rows === grid && columns === grid
+        ? table
+        : concat([slice(table, 0, 0, 1), matmul(bicubicGrid(p.graph, grid, rows, columns), slice(table, 0, 1))], 0);
+    return add(concat([classRow, patches], 1), resized);
+  });
+}
+
+/** The patch convolution as one matrix product: its stride equals its kernel. */
+function linearPatches(p: Scope, c: ClipVisionConfig, pixels: Value, rows: number, columns: number): Value {
+  const n = pixels.shape[0] as Dim;
+  const size = c.patchSize;
+  const cropped = slice(slice(pixels, 2, 0, rows * size), 3, 0, columns * size);
+  const cells = transpose(reshape(cropped, [n, c.channels, rows, size, columns, size]), [0, 2, 4, 1, 3, 5]);
+  const kernel = p.at('patch_embedding').param('weight', [c.width, c.channels, size, size], normal(c.initStd));
+  const flat = [rows * columns, c.channels * size * size] as const;
+  return matmul(reshape(cells, [n, ...flat]), reshape(kernel, [c.width, flat[1]]), { transB: true });
+}
+
+function firstRow(x: Value): Value {
+  return reshape(slice(x, 1, 0, 1), [x.shape[0] as Dim, x.shape[2] as Dim]);
+}
+
+/** Pre-norm transformer blocks; returns the input and every block's output. */
+function clipStack(p: Scope, c: ClipStackConfig, input: Value, bias?: Value): Value[] {
+  const states = [input];
+  for (let i = 0; i < c.layers; i++) states.push(clipBlock(p.at('layers').at(i), c, states[i] as Value, bias));
+  return states;
+}
+
+function clipBlock(p: Scope, c: ClipStackConfig, x: Value, bias?: Value): Value {
+  const init = normal(c.initStd);
+  const self = p.at('self_attn');
+  const normed = layerNormAt(p.at('layer_norm1'), x, c.normEpsilon);
+  const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => linear(self.at(name), normed, c.width, { init })) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const mixed = self.build(() => attention(q, k, v, { heads: c.heads, ...(bias && { bias }) }));
+  const attended = p.build(() => add(x, linear(self.at('out_proj'), mixed, c.width, { init })));
+  const mlp = p.at('mlp');
+  const inner = linear(mlp.at('fc1'), layerNormAt(p.at('layer_norm2'), attended, c.normEpsilon), c.innerWidth, {
+    init,
+  });
+  const active = mlp.build(() => c.activation(inner));
+  return p.build(() => add(attended, linear(mlp.at('fc2'), active, c.width, { init })));
+}
+
+/** The causal text transformer; gives the normed state `[B, D]` at the flat rows `endRows [B]` of `ids [B, T]`. */
+export function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value): Value {
+  const embeddings = p.at('embeddings');
+  const tokens = embedding(embeddings.at('token_embedding'), ids, c.vocabSize, c.width, normal(c.initStd));
+  const placed = embeddings.build(() => {
+    const table = embeddings.at('position_embedding').param('weight', [c.maxPositions, c.width], normal(c.initStd));
+    return add(tokens, slice(table, 0, 0, ids.shape[1] as Dim));
+  });
+  const bias = p.build(() => causalBias(p.graph, ids.shape[1] as Dim));
+  const last = clipStack(p.at('encoder'), c, placed, bias).at(-1) as Value;
+  const normed = layerNormAt(p.at('final_layer_norm'), last, c.normEpsilon);
+  return p.build(() => gather(reshape(normed, [-1, c.width]), endRows));
+}
+
+/** Unit vectors of pictures and texts `[B, projection]`, and the temperature's logarithm `[]`. */
+export function clipTowers(
+  p: Scope,
+  c: ClipConfig,
+  x: { pixels: Value; ids: Value; endRows: Value },
+): { image: Value; text: Value; logitScale: Value } {
+  const { pooled } = clipVision(p.at('vision_model'), c.vision, x.pixels);
+  const state = clipText(p.at('text_model'), c.text, x.ids, x.endRows);
+  const options = { bias: false, init: normal(c.text.initStd) };
+  return {
+    image: l2Normalize(linear(p.at('visual_projection'), pooled, c.projectionWidth, options)),
+    text: l2Normalize(linear(p.at('text_projection'), state, c.projectionWidth, options)),
+    logitScale: p.param('logit_scale', [], { kind: 'constant', value: c.logitScale }),
+  };
+}

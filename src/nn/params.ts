@@ -1,0 +1,78 @@
+import { formatShape, sameShape, TesseraError } from '../base/index.ts';
+import type { Graph, Value } from '../graph/index.ts';
+import type { Lora } from './adapters/lora.ts';
+import type { Init } from './init.ts';
+
+/** What a model asks for by name: one entry of its parameter tree. */
+export interface ParameterSpec {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly init: Init;
+}
+
+/** The parameters of one trace: asking for one declares it. */
+export class ParameterTrace {
+  readonly graph: Graph;
+  readonly specs = new Map<string, ParameterSpec>();
+  readonly values = new Map<string, Value>();
+  readonly lora: Lora | undefined;
+
+  constructor(graph: Graph, options: { lora?: Lora | undefined } = {}) {
+    this.graph = graph;
+    this.lora = options.lora;
+  }
+
+  root(): Scope {
+    return new Scope(this, '');
+  }
+
+  declare(spec: ParameterSpec): Value {
+    const known = this.specs.get(spec.path);
+    if (!known) {
+      this.specs.set(spec.path, spec);
+      const value = this.graph.input(spec.path, 'float32', spec.shape);
+      this.values.set(spec.path, value);
+      return value;
+    }
+    if (!sameShape(known.shape, spec.shape)) {
+      throw new TesseraError({
+        code: 'nn/parameter-shape',
+        message: 'a shared parameter is asked for with two shapes',
+        path: spec.path,
+        expected: formatShape(known.shape),
+        got: formatShape(spec.shape),
+      });
+    }
+    return this.values.get(spec.path) as Value;
+  }
+}
+
+/** A place in the parameter tree. */
+export class Scope {
+  readonly trace: ParameterTrace;
+  readonly path: string;
+
+  constructor(trace: ParameterTrace, path: string) {
+    this.trace = trace;
+    this.path = path;
+  }
+
+  get graph(): Graph {
+    return this.trace.graph;
+  }
+
+  /** The place below; `name` may hold dots. */
+  at(name: string | number): Scope {
+    return new Scope(this.trace, this.path ? `${this.path}.${name}` : `${name}`);
+  }
+
+  /** The parameter `name` of this place. */
+  param(name: string, shape: readonly number[], init: Init): Value {
+    return this.trace.declare({ path: this.at(name).path, shape, init });
+  }
+
+  /** Builds nodes whose module path is this place. */
+  build<T>(make: () => T): T {
+    return this.graph.within(this.path, make);
+  }
+}

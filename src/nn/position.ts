@@ -1,0 +1,64 @@
+import { type Dim, float32 } from '../base/index.ts';
+import { expand, type Graph, iota, reshape, type Value } from '../graph/index.ts';
+
+/**
+ * Rotary tables `cos, sin [positions, d/2]` for base `theta`, rounded to float32 after every step as PyTorch does.
+ */
+export function rotaryTables(
+  graph: Graph,
+  positions: number,
+  headSize: number,
+  theta: number,
+): { cos: Value; sin: Value } {
+  const half = headSize / 2;
+  const cos = new Float32Array(positions * half);
+  const sin = new Float32Array(positions * half);
+  for (let i = 0; i < half; i++) {
+    const frequency = Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headSize)));
+    for (let p = 0; p < positions; p++) {
+      const angle = Math.fround(p * frequency);
+      cos[p * half + i] = Math.cos(angle);
+      sin[p * half + i] = Math.sin(angle);
+    }
+  }
+  const shape = [positions, half];
+  return { cos: graph.constant(float32(shape, cos)), sin: graph.constant(float32(shape, sin)) };
+}
+
+/** Positions 0..T-1 of every row, int64 `[B, T]`. */
+export function rowPositions(graph: Graph, batch: Dim, length: Dim): Value {
+  return expand(reshape(iota(graph, length), [1, length]), [batch, length]);
+}
+
+/**
+ * Weights `[rows*columns, grid*grid]` that resize a square grid of position rows to another size: PyTorch's bicubic
+ * (a = -0.75, half-pixel centres, no antialiasing, clamped borders).
+ */
+export function bicubicGrid(graph: Graph, grid: number, rows: number, columns: number): Value {
+  const vertical = bicubicAxis(grid, rows);
+  const horizontal = bicubicAxis(grid, columns);
+  const weights = new Float32Array(rows * columns * grid * grid);
+  for (let y = 0; y < rows; y++)
+    for (let x = 0; x < columns; x++)
+      for (const [i, wy] of vertical[y] as [number, number][])
+        for (const [j, wx] of horizontal[x] as [number, number][]) {
+          const at = (y * columns + x) * grid * grid + i * grid + j;
+          weights[at] = (weights[at] as number) + wy * wx;
+        }
+  return graph.constant(float32([rows * columns, grid * grid], weights));
+}
+
+function bicubicAxis(from: number, to: number): [number, number][][] {
+  const a = -0.75;
+  const near = (t: number) => ((a + 2) * t - (a + 3)) * t * t + 1;
+  const far = (t: number) => ((a * t - 5 * a) * t + 8 * a) * t - 4 * a;
+  return Array.from({ length: to }, (_, i) => {
+    const centre = ((i + 0.5) * from) / to - 0.5;
+    const base = Math.floor(centre);
+    const t = centre - base;
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)].map((weight, tap): [number, number] => [
+      Math.min(Math.max(base - 1 + tap, 0), from - 1),
+      weight,
+    ]);
+  });
+}
