@@ -1,3 +1,4 @@
+import type { Metadata, Sharp } from 'sharp';
 import sharp from 'sharp';
 import { TesseraError } from '../../base/index.ts';
 import type { RgbImage } from './rgb.ts';
@@ -77,7 +78,7 @@ function checkFormat(bytes: Uint8Array, path: string): Format {
   });
 }
 
-function checkHeader(header: sharp.Metadata, path: string, options: DecodeOptions): void {
+function checkHeader(header: Metadata, path: string, options: DecodeOptions): void {
   const { width, height } = header;
   const limit = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   if (width * height > limit) {
@@ -116,7 +117,7 @@ function corrupt(path: string, format: Format, cause: unknown): TesseraError {
   );
 }
 
-async function pixels(decoder: sharp.Sharp, header: sharp.Metadata, alpha: 'drop' | 'white'): Promise<RgbImage> {
+async function pixels(decoder: Sharp, header: Metadata, alpha: 'drop' | 'white'): Promise<RgbImage> {
   if (header.space === 'cmyk') return cmykPixels(decoder);
   const rgb = alpha === 'white' && header.hasAlpha ? decoder.ensureAlpha() : decoder.removeAlpha();
   const raw = rgb.toColourspace('srgb').raw({ depth: 'uchar' });
@@ -135,7 +136,7 @@ function onWhite(rgba: Uint8Array): Uint8Array {
 }
 
 /** PIL's conversion without profiles: each ink takes its share of what black leaves. */
-async function cmykPixels(decoder: sharp.Sharp): Promise<RgbImage> {
+async function cmykPixels(decoder: Sharp): Promise<RgbImage> {
   const raw = decoder.pipelineColourspace('cmyk').toColourspace('cmyk').raw();
   const { data, info } = await raw.toBuffer({ resolveWithObject: true });
   const out = new Uint8Array(info.width * info.height * 3);

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { picture, readCases } from '../../../test/fixtures/image/cases.ts';
+import { clipCrop, clipPad, clipSquash, planImage, processImage, siglip } from './processor.ts';
+import { readImageProcessor } from './processor-config.ts';
+import { rgbImage } from './rgb.ts';
+
+describe('processImage equals transformers', () => {
+  for (const { facts, shape, bytes } of readCases('processor')) {
+    const { name, source, config } = facts as { name: string; source: [number, number]; config: unknown };
+    it(`${name} ${source.join('x')}`, () => {
+      const processor = readImageProcessor(config, 'preprocessor_config.json');
+      const image = picture(...source);
+      const out = processImage(image, processor);
+      expect(out.shape).toEqual(shape);
+      const { width, height } = planImage(image, processor).output;
+      expect([3, height, width]).toEqual(shape);
+      expect(Buffer.from(out.data.buffer).equals(bytes)).toBe(true);
+    });
+  }
+});
+
+describe('planImage', () => {
+  it('crops the middle of the resized picture', () => {
+    expect(planImage({ width: 640, height: 427 }, clipCrop(336))).toEqual({
+      source: { width: 640, height: 427 },
+      steps: [
+        { op: 'resize', size: { width: 503, height: 336 }, filter: 'bicubic' },
+        { op: 'crop', window: { left: 83, top: 0, width: 336, height: 336 } },
+      ],
+      output: { width: 336, height: 336 },
+    });
+  });
+
+  it('pads with the mean colour, the odd pixel behind', () => {
+    const [pad] = planImage({ width: 5, height: 2 }, clipPad(4)).steps;
+    expect(pad).toEqual({ op: 'pad', size: { width: 5, height: 5 }, left: 0, top: 1, colour: [122, 116, 104] });
+    expect(planImage({ width: 5, height: 5 }, clipPad(4)).steps.map((s) => s.op)).toEqual(['resize', 'crop']);
+  });
+
+  it('squashes without a crop', () => {
+    const { steps, output } = planImage({ width: 9, height: 2 }, clipSquash(6));
+    expect(steps.map((s) => s.op)).toEqual(['resize']);
+    expect(output).toEqual({ width: 6, height: 6 });
+    expect(planImage({ width: 9, height: 2 }, siglip({ width: 8, height: 6 })).output).toEqual({ width: 8, height: 6 });
+  });
+
+  it('leaves the size open where nothing fixes it', () => {
+    const processor = { ...clipCrop(10), crop: undefined };
+    expect(planImage({ width: 30, height: 19 }, processor).output).toEqual({ width: 15, height: 10 });
+  });
+});
+
+describe('processImage', () => {
+  it('keeps a very long strip cheap', () => {
+    const strip = rgbImage(1, 20000, new Uint8Array(60000).fill(255));
+    const out = processImage(strip, { ...clipCrop(336), normalize: undefined });
+    expect(out.shape).toEqual([3, 336, 336]);
+    expect(out.data.every((value) => value === 1)).toBe(true);
+  });
+
+  it('refuses a plan for another size', () => {
+    const plan = planImage({ width: 4, height: 5 }, clipCrop(3));
+    expect(() => processImage(picture(5, 4), clipCrop(3), plan)).toThrow('another size');
+  });
+});
