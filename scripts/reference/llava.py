@@ -47,7 +47,7 @@ CASES = {
 }
 
 
-def make_rows(rows, image_tokens, generator):
+def make_rows(rows, generator):
     """Rows as (prompt, answer) with one id for each picture, and the number of pictures of each."""
     draw = lambda count: torch.randint(2, IMAGE, (count,), generator=generator).tolist()
     made = []
@@ -67,7 +67,7 @@ def make_batch(case, seed):
     generator = torch.Generator().manual_seed(seed)
     height, width = case.get("size", (SIZE, SIZE))
     image_tokens = (height // PATCH) * (width // PATCH)
-    rows, images = make_rows(case["rows"], image_tokens, generator)
+    rows, images = make_rows(case["rows"], generator)
     prompts = [expand(prompt, image_tokens) for prompt, _ in rows]
     full = [prompt + answer for prompt, (_, answer) in zip(prompts, rows)]
     inputs = {
