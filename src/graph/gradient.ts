@@ -3,14 +3,14 @@ import type { Node, Value } from './node.ts';
 import { isFloat } from './op.ts';
 import { add, scalar } from './ops/elementwise.ts';
 import { reduceSum } from './ops/reduce.ts';
-import { expand, reshape } from './ops/shape-ops.ts';
+import { reshape } from './ops/shape-ops.ts';
 
 /**
- * Cotangents of a scalar loss for the given values, by one backward loop over the append-only graph.
- * A value that the loss does not reach gets zeros.
+ * Cotangents of a scalar loss for the given values, by one backward loop over the append-only graph; undefined for a
+ * value that the loss does not reach.
  * @throws TesseraError `graph/no-gradient` when an operator without a derivative lies on the way.
  */
-export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
+export function gradients(loss: Value, wrt: readonly Value[]): (Value | undefined)[] {
   if (loss.shape.length !== 0) {
     throw new TesseraError({
       code: 'graph/loss-shape',
@@ -20,8 +20,7 @@ export function gradients(loss: Value, wrt: readonly Value[]): Value[] {
       got: formatShape(loss.shape),
     });
   }
-  const found = pullBack([[loss, scalar(loss, 1)]], wrt, 0, loss.node.id + 1);
-  return wrt.map((value, i) => found[i] ?? expand(scalar(value, 0), value.shape));
+  return pullBack([[loss, scalar(loss, 1)]], wrt, 0, loss.node.id + 1);
 }
 
 /**

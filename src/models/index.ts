@@ -9,3 +9,5 @@ export {
 } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
 export type { CacheShape } from './decoder/cache.ts';
+export { copyPart, createModel, type LoadedModel, loadModel, saveModel } from './load.ts';
+export * from './weights/index.ts';

@@ -52,7 +52,9 @@ export function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Val
   const rows = p.at('vision_tower').build(() => (c.keepClass ? state : slice(state, 1, 1)));
   const place = p.at('multi_modal_projector');
   const projected =
-    c.projector === 'linear' ? linear(place, rows, c.text.width, { bias: c.projectorBias }) : mlp(place, c, rows);
+    c.projector === 'linear'
+      ? linear(place.at('linear_1'), rows, c.text.width, { bias: c.projectorBias })
+      : mlp(place, c, rows);
   return place.build(() => reshape(projected, [-1, c.text.width]));
 }
 

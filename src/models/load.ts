@@ -1,0 +1,127 @@
+import { join, resolve } from 'node:path';
+import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
+import { type Model, modelFromConfig, parameterSpecs } from './catalog.ts';
+import type { ConfigJson } from './config.ts';
+import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
+import {
+  type Checkpoint,
+  clipLayouts,
+  clipVisionLayouts,
+  type JsonObject,
+  type Layout,
+  llamaLayouts,
+  llavaLayouts,
+  loadWeights,
+  matchNames,
+  mountLayouts,
+  openCheckpoint,
+  readJsonObject,
+  renameForFile,
+  type SaveDType,
+  writeCheckpoint,
+  writeJsonObject,
+} from './weights/index.ts';
+
+/** A model with its parameters in host memory. */
+export interface LoadedModel {
+  readonly model: Model;
+  readonly store: ParameterStore;
+  /** The key names under which the parameters were read, and are saved again. */
+  readonly layout: Layout;
+}
+
+const layoutsOf: Readonly<Record<string, readonly Layout[]>> = {
+  llama: llamaLayouts,
+  llava: llavaLayouts,
+  clip: clipLayouts,
+  clip_vision_model: clipVisionLayouts,
+};
+
+function layouts(model: Model): readonly Layout[] {
+  return layoutsOf[model.architecture] as readonly Layout[];
+}
+
+/** A new model from a configuration; its parameters are zero until they are initialised or filled. */
+export function createModel(json: ConfigJson): LoadedModel {
+  const model = modelFromConfig(json);
+  return { model, store: allocateStore(parameterSpecs(model)), layout: layouts(model)[0] as Layout };
+}
+
+/**
+ * Reads a model folder in Hugging Face layout, or in that of the first LLaVA release. Weights become float32.
+ * @throws TesseraError for a configuration or weights that do not fit, naming file, key, expected and got.
+ */
+export function loadModel(folder: string): LoadedModel {
+  const config = readJsonObject(join(folder, 'config.json'));
+  if (isOriginalLlava(config)) return loadOriginal(folder, config);
+  const model = modelFromConfig(config, join(folder, 'config.json'));
+  const store = allocateStore(parameterSpecs(model));
+  const match = fill(store, store.specs, openCheckpoint(folder), layouts(model));
+  return { model, store, layout: match };
+}
+
+function fill(
+  store: ParameterStore,
+  wanted: ReadonlyMap<string, ParameterSpec>,
+  checkpoint: Checkpoint,
+  candidates: readonly Layout[],
+): Layout {
+  const match = matchNames(wanted, checkpoint.tensors, candidates, { path: checkpoint.folder, tied: tiedHeads });
+  const targets = new Map(
+    [...wanted.keys()].map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]),
+  );
+  loadWeights(checkpoint, match, targets);
+  return match.layout;
+}
+
+/** Files may hold the head although it equals the embedding. */
+const tiedHeads = new Map([
+  ['lm_head.weight', 'model.embed_tokens.weight'],
+  ['language_model.lm_head.weight', 'language_model.model.embed_tokens.weight'],
+]);
+
+function loadOriginal(folder: string, config: JsonObject): LoadedModel {
+  const towerFolder = resolve(folder, String(config.mm_vision_tower));
+  const model = modelFromConfig(fromOriginalLlava(config, readJsonObject(join(towerFolder, 'config.json'))));
+  const store = allocateStore(parameterSpecs(model));
+  const checkpoint = openCheckpoint(folder);
+  const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
+  const inTower = (path: string) => path.startsWith('vision_tower.');
+  const own = new Map([...store.specs].filter(([path]) => stored || !inTower(path)));
+  const layout = fill(store, own, checkpoint, llavaLayouts);
+  if (!stored) {
+    const tower = new Map([...store.specs].filter(([path]) => inTower(path)));
+    fill(store, tower, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.'));
+  }
+  return { model, store, layout };
+}
+
+/** Writes config and weights into a folder; `dtype` is what the weights are stored as. */
+export function saveModel(folder: string, loaded: LoadedModel, dtype: SaveDType = 'float32'): void {
+  const { model, store, layout } = loaded;
+  writeJsonObject(join(folder, 'config.json'), { ...(model.json as JsonObject), dtype });
+  writeCheckpoint(folder, renameForFile(store.tensors, layout), { dtype });
+}
+
+/**
+ * Fills the part of a store below `toPrefix` from the part of another model below `fromPrefix`.
+ * @throws TesseraError `model/part-mismatch` unless every parameter of the part is there with the same shape.
+ */
+export function copyPart(from: LoadedModel, fromPrefix: string, to: ParameterStore, toPrefix: string): void {
+  for (const [path, target] of to.tensors) {
+    if (!path.startsWith(toPrefix)) continue;
+    const source = from.store.tensors.get(fromPrefix + path.slice(toPrefix.length));
+    if (!source || !sameShape(source.shape, target.shape)) {
+      throw new TesseraError({
+        code: 'model/part-mismatch',
+        message: 'a part does not fit the model',
+        path,
+        expected: formatShape(target.shape),
+        got: source ? formatShape(source.shape) : 'no such parameter',
+        remedy: 'use parts whose widths and vocabulary are those of the model',
+      });
+    }
+    target.data.set(source.data);
+  }
+}

@@ -1,0 +1,2 @@
+export { contrastive } from './contrastive.ts';
+export { languageModeling } from './lm.ts';
