@@ -1,0 +1,81 @@
+import type { DType, Shape, Tensor } from '../base/index.ts';
+import type { Ledger } from './ledger.ts';
+
+export type Backend = 'c-api' | 'binding';
+
+/** An input or output of a session; text dimensions are sizes that a run decides. */
+export interface Port {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+export interface SessionOptions {
+  /** Names the session in errors and in the file that keeps a refused model. */
+  readonly name?: string;
+  /** Threads within an operator; the engine's number by default. */
+  readonly threads?: number;
+  /** How far ONNX Runtime rewrites the graph; `all` by default. */
+  readonly optimization?: 'none' | 'basic' | 'extended' | 'all';
+  /** Session configuration entries of ONNX Runtime, such as `session.disable_prepacking`. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface RunOptions {
+  /** Tensors that receive outputs. Their arrays may be views into bigger buffers. */
+  readonly into?: ReadonlyMap<string, Tensor>;
+  /** Outputs wanted besides those of `into`; all by default. */
+  readonly fetch?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A model ready to run. Every array given to a run must keep its memory until the run has ended: it may be read and
+ * written from another thread.
+ */
+export interface Session {
+  readonly name: string;
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /**
+   * Runs the model without blocking the event loop (the binding does block it).
+   * @returns the outputs by name; those of `into` are the very tensors given.
+   * @throws TesseraError `runtime/feed` and `runtime/target` for tensors that do not fit, `runtime/run-failed` with ONNX
+   * Runtime's text, `runtime/cancelled` when the signal stopped it.
+   */
+  run(feeds: ReadonlyMap<string, Tensor>, options?: RunOptions): Promise<Map<string, Tensor>>;
+  /**
+   * The same on the calling thread, which is quicker for small models.
+   * @throws TesseraError `runtime/no-sync` on an engine whose `canRunSync` is false.
+   */
+  runSync(feeds: ReadonlyMap<string, Tensor>, options?: RunOptions): Map<string, Tensor>;
+  /**
+   * Fixes the tensors of a run, for loops in which only the contents of the arrays change. Outputs that `into` does
+   * not name are not fetched.
+   */
+  bind(feeds: ReadonlyMap<string, Tensor>, into: ReadonlyMap<string, Tensor>): BoundRun;
+  /** Frees the session once the runs under way have ended. Any later use throws `runtime/disposed`. */
+  dispose(): void;
+}
+
+/** A run over fixed tensors. One run at a time. */
+export interface BoundRun {
+  run(signal?: AbortSignal): Promise<void>;
+  runSync(): void;
+  release(): void;
+}
+
+/** The seam to ONNX Runtime. */
+export interface Engine {
+  readonly name: Backend;
+  /** Version of ONNX Runtime. */
+  readonly version: string;
+  readonly threads: number;
+  readonly canRunSync: boolean;
+  readonly ledger: Ledger;
+  /**
+   * Builds a session from a serialised model.
+   * @throws TesseraError `runtime/model-refused`, whose `path` names the file in which the model is kept.
+   */
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<Session>;
+}

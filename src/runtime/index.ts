@@ -1,0 +1,3 @@
+export type * from './engine.ts';
+export type { Ledger, LedgerSnapshot } from './ledger.ts';
+export { type EngineOptions, openEngine } from './open.ts';

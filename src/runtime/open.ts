@@ -1,0 +1,79 @@
+import { availableParallelism } from 'node:os';
+import { asTesseraError, type Log, stderrLog, TesseraError } from '../base/index.ts';
+import { openBindingEngine } from './binding/engine.ts';
+import { openNativeEngine } from './c-api/engine.ts';
+import type { Backend, Engine } from './engine.ts';
+import { selfCheck } from './self-check.ts';
+
+export interface EngineOptions {
+  /** `auto` takes the C API and falls back to the binding, unless the variable TESSERA_ENGINE names one. */
+  readonly backend?: Backend | 'auto';
+  /** Threads within an operator; as many as the machine has by default. */
+  readonly threads?: number;
+  readonly log?: Log;
+  /** Shared library of ONNX Runtime; the one of the npm package by default. */
+  readonly library?: string;
+}
+
+/**
+ * Opens an engine. The C API must pass a self-check first; in mode `auto` a failure leads to the npm binding, with one
+ * line in the log.
+ * @throws TesseraError `runtime/no-engine` when no back end works.
+ * @example const engine = await openEngine({ threads: 2 });
+ */
+export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
+  const threads = checkThreads(options.threads ?? availableParallelism());
+  const backend = chosenBackend(options.backend ?? 'auto');
+  if (backend === 'binding') return openBindingEngine(threads);
+  if (backend === 'c-api') return openChecked(threads, options.library);
+  try {
+    return await openChecked(threads, options.library);
+  } catch (error) {
+    return fallBack(threads, options.log ?? stderrLog, error);
+  }
+}
+
+async function openChecked(threads: number, library: string | undefined): Promise<Engine> {
+  await selfCheck(await openNativeEngine(threads, library));
+  return openNativeEngine(threads, library);
+}
+
+async function fallBack(threads: number, log: Log, reason: unknown): Promise<Engine> {
+  const { message } = asTesseraError(reason, { code: 'runtime/library' });
+  try {
+    const engine = await openBindingEngine(threads);
+    log.warn(`running on the npm binding, which is slower, because the C API of ONNX Runtime failed: ${message}`);
+    return engine;
+  } catch (cause) {
+    const other = asTesseraError(cause, { code: 'runtime/binding' });
+    const fault = {
+      code: 'runtime/no-engine',
+      message: `ONNX Runtime cannot be used: ${message}; ${other.message}`,
+      remedy: 'run npm ci on a platform that onnxruntime-node supports',
+    };
+    throw new TesseraError(fault, { cause });
+  }
+}
+
+function chosenBackend(asked: Backend | 'auto'): Backend | 'auto' {
+  const forced = process.env.TESSERA_ENGINE;
+  if (asked !== 'auto' || !forced) return asked;
+  if (forced === 'c-api' || forced === 'binding') return forced;
+  throw new TesseraError({
+    code: 'runtime/backend',
+    message: 'TESSERA_ENGINE names no back end',
+    path: 'TESSERA_ENGINE',
+    expected: 'c-api or binding',
+    got: forced,
+  });
+}
+
+function checkThreads(threads: number): number {
+  if (Number.isInteger(threads) && threads > 0) return threads;
+  throw new TesseraError({
+    code: 'runtime/threads',
+    message: 'the number of threads is no positive integer',
+    expected: 'at least 1',
+    got: `${threads}`,
+  });
+}
