@@ -9,11 +9,13 @@ export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
 /** Side of the grid on which scenes are laid out; pictures of other sizes are scaled from it. */
 export const grid = 64;
 
-const longestSide = { small: [14, 17], large: [22, 26] } as const satisfies Record<Size, readonly [number, number]>;
+/** Least and most pixels. */
+const longestSide = { small: [14, 16], large: [22, 26] } as const satisfies Record<Size, readonly [number, number]>;
 
 /** A box of the shape's proportions at the origin. */
 function extent(shape: ShapeName, size: Size, random: Random): [number, number] {
-  const side = random.int(...longestSide[size]);
+  const [least, most] = longestSide[size];
+  const side = random.int(least, most + 1);
   const { aspect } = outlines[shape];
   return [Math.round(side * aspect[0]), Math.round(side * aspect[1])];
 }

@@ -1,10 +1,11 @@
-import type { Color, Pattern, ShapeName, Size } from './attributes.ts';
+import type { Background, Color, Pattern, ShapeName, Size } from './attributes.ts';
 import type { Scene, SceneObject } from './scene.ts';
 
 /** What a noun phrase says of an object; a missing shape stands for "object". */
 export interface Description {
   readonly shape?: ShapeName;
-  readonly color?: Color;
+  /** Free text may give an object a colour that only tables have; no object matches it. */
+  readonly color?: Color | Background;
   readonly size?: Size;
   readonly pattern?: Pattern;
 }

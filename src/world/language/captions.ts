@@ -67,6 +67,11 @@ export function caption(scene: Scene, random: Random): string {
   return frame(mentions(scene, describe), scene, random);
 }
 
+/** A caption that names every object with its colour, for questions that are answered from text alone. */
+export function colorCaption(scene: Scene, random: Random): string {
+  return frame(mentions(scene, levels[0] as (typeof levels)[number]), scene, random);
+}
+
 /** Several captions of one picture, in different words as far as chance has it. */
 export function captions(scene: Scene, number: number, random: Random): string[] {
   return Array.from({ length: number }, () => caption(scene, random));

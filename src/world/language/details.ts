@@ -2,28 +2,40 @@ import type { Random } from '../../base/index.ts';
 import type { Description } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
 import { relationSentence } from './captions.ts';
-import { capital, counted, indefinite, leftToRight, placeOf, placeWords } from './phrase.ts';
+import { capital, counted, indefinite, leftToRight, placeOf, placeWords, surePlaces } from './phrase.ts';
 
 /** Size, colour and shape, and the pattern where there is one. */
 function full({ size, color, pattern, shape }: SceneObject): Description {
   return pattern === 'solid' ? { size, color, shape } : { size, color, pattern, shape };
 }
 
-function objectSentence(scene: Scene, object: SceneObject, random: Random): string {
-  const place = placeOf(scene, object, random);
+function objectSentence(object: SceneObject, where: string, random: Random): string {
   const phrase = indefinite(full(object));
-  if (place === undefined) return `There is ${phrase}.`;
-  return random.chance(0.8)
-    ? `There is ${phrase} ${placeWords(place)}.`
-    : capital(`${phrase} is ${placeWords(place)}.`);
+  if (where === '') return `There is ${phrase}.`;
+  return random.chance(0.8) ? `There is ${phrase} ${where}.` : capital(`${phrase} is ${where}.`);
 }
 
-/** A detailed description: how many objects, each with its attributes and place, and sometimes a relation. */
-export function detail(scene: Scene, random: Random): string {
+/** One sure place of an object, "" when it has none. */
+function somewhere(scene: Scene, object: SceneObject, random: Random): string {
+  const place = placeOf(scene, object, random);
+  return place === undefined ? '' : placeWords(place);
+}
+
+function describe(scene: Scene, where: (object: SceneObject) => string, random: Random): string[] {
   const total = counted({}, scene.objects.length);
-  const sentences = [`The image shows ${total} on a ${scene.background} table.`];
-  for (const object of leftToRight(scene)) sentences.push(objectSentence(scene, object, random));
+  const sentences = leftToRight(scene).map((object) => objectSentence(object, where(object), random));
+  return [`The image shows ${total} on a ${scene.background} table.`, ...sentences];
+}
+
+/** A detailed description: how many objects, each with its attributes and a place, and sometimes a relation. */
+export function detail(scene: Scene, random: Random): string {
+  const sentences = describe(scene, (object) => somewhere(scene, object, random), random);
   const relation = random.chance(0.5) ? relationSentence(scene, random) : undefined;
-  if (relation) sentences.push(relation);
-  return sentences.join(' ');
+  return [...sentences, ...(relation ? [relation] : [])].join(' ');
+}
+
+/** A detailed description that tells every sure place of every object, for questions that are answered from text. */
+export function fullDetail(scene: Scene, random: Random): string {
+  const where = (object: SceneObject): string => surePlaces(scene, object).map(placeWords).join(' and ');
+  return describe(scene, where, random).join(' ');
 }

@@ -26,7 +26,7 @@ function ask(scene: Scene, description: Description, topic: string, random: Rand
   const sentences = there
     ? ['Yes.', `Yes, there is ${thing} in the image.`, `Yes, there is ${thing} on the table.`]
     : ['No.', `No, there is no ${bare(description)} in the image.`, `No, there is no ${bare(description)}.`];
-  return { topic, answerType: 'yes/no', text: capital(text), short: there ? 'yes' : 'no', sentences };
+  return { topic, subject: thing, answerType: 'yes/no', text: capital(text), short: there ? 'yes' : 'no', sentences };
 }
 
 /** An absent shape: half at random, half one that often keeps the company of what is there. */
@@ -50,10 +50,11 @@ function wrongColors(scene: Scene, shape: ShapeName): Color[] {
 }
 
 /** "Is there a red ball in the image?"; the wrong answer has the right shape in another colour, or an absent shape. */
-export function askColoredExistence(scene: Scene, yes: boolean, random: Random): Question {
+export function askColoredExistence(scene: Scene, yes: boolean, random: Random): Question | undefined {
   const { shape, color } = random.pick(scene.objects);
   if (yes) return ask(scene, { color, shape }, 'exists-color', random);
-  const other = random.chance(0.5) ? absentShape(scene, random) : undefined;
-  const asked = other ?? shape;
-  return ask(scene, { color: random.pick(wrongColors(scene, asked)), shape: asked }, 'exists-color', random);
+  const asked = (random.chance(0.5) ? absentShape(scene, random) : undefined) ?? shape;
+  const wrong = wrongColors(scene, asked);
+  if (wrong.length === 0) return undefined;
+  return ask(scene, { color: random.pick(wrong), shape: asked }, 'exists-color', random);
 }

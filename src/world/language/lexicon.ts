@@ -20,7 +20,6 @@ const otherNames: { readonly [S in ShapeName]: readonly string[] } = {
 const otherAdjectives: Readonly<Record<string, Color | Size | Pattern>> = {
   violet: 'purple',
   big: 'large',
-  bigger: 'large',
   huge: 'large',
   tiny: 'small',
   little: 'small',

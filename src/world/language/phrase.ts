@@ -47,9 +47,14 @@ export function unique(scene: Scene, object: SceneObject): Description | undefin
   return ways(object).find((description) => count(scene, description) === 1);
 }
 
-/** The object's place in words, one that surely holds; undefined when it lies between places. */
+/** The places where an object surely is. */
+export function surePlaces(scene: Scene, object: SceneObject): Place[] {
+  return places.filter((place) => inPlace(scene, object, place) === true);
+}
+
+/** One sure place; undefined when the object lies between places. */
 export function placeOf(scene: Scene, object: SceneObject, random: Random): Place | undefined {
-  const sure = places.filter((place) => inPlace(scene, object, place) === true);
+  const sure = surePlaces(scene, object);
   return sure.length > 0 ? random.pick(sure) : undefined;
 }
 

@@ -5,6 +5,8 @@ export type AnswerType = 'yes/no' | 'number' | 'other';
 export interface Question {
   /** What is asked about, such as `exists` or `color`. */
   readonly topic: string;
+  /** Of what; two questions with one topic and subject have one answer. */
+  readonly subject: string;
   readonly answerType: AnswerType;
   readonly text: string;
   /** One word, lower-case; numbers as digits, as in VQAv2. */

@@ -10,8 +10,11 @@ import { numberWord, plural } from './lexicon.ts';
 import { bare, capital, counted, definite, indefinite, placeWords, unique } from './phrase.ts';
 import type { Question } from './question.ts';
 
-/** Asks about a scene, or answers undefined when the scene gives no clear question of the kind. */
-export type Asker = (scene: Scene, random: Random) => Question | undefined;
+/**
+ * Asks about a scene, or answers undefined when the scene gives no clear question of the kind.
+ * @param yes the answer that a yes/no question is to have
+ */
+type Asker = (scene: Scene, random: Random, yes: boolean) => Question | undefined;
 
 /** An object with a description that fits it alone, by a rule of what the description may say. */
 function one(scene: Scene, random: Random, describe: (object: SceneObject) => Description): SceneObject | undefined {
@@ -24,7 +27,7 @@ const askColor: Asker = (scene, random) => {
   const { shape, color } = object;
   const text = random.pick([`What color is the ${shape}?`, `What is the color of the ${shape}?`]);
   const sentences = [`${capital(color)}.`, `The ${shape} is ${color}.`];
-  return { topic: 'color', answerType: 'other', text, short: color, sentences };
+  return { topic: 'color', subject: shape, answerType: 'other', text, short: color, sentences };
 };
 
 const askShape: Asker = (scene, random) => {
@@ -33,7 +36,7 @@ const askShape: Asker = (scene, random) => {
   const { shape, color } = object;
   const text = random.pick([`What shape is the ${color} object?`, `What is the ${color} object?`]);
   const sentences = [`It is ${indefinite({ color, shape })}.`, `The ${color} object is ${indefinite({ shape })}.`];
-  return { topic: 'shape', answerType: 'other', text, short: shape, sentences };
+  return { topic: 'shape', subject: color, answerType: 'other', text, short: shape, sentences };
 };
 
 const askSize: Asker = (scene, random) => {
@@ -43,7 +46,8 @@ const askSize: Asker = (scene, random) => {
   const { size } = object;
   const [first, second] = random.shuffle(sizes);
   const text = random.pick([`What size is the ${name}?`, `Is the ${name} ${first} or ${second}?`]);
-  return { topic: 'size', answerType: 'other', text, short: size, sentences: [`The ${name} is ${size}.`] };
+  const sentences = [`The ${name} is ${size}.`];
+  return { topic: 'size', subject: name, answerType: 'other', text, short: size, sentences };
 };
 
 const askPattern: Asker = (scene, random) => {
@@ -54,7 +58,8 @@ const askPattern: Asker = (scene, random) => {
   // Most objects are solid; the others are asked about as often.
   if (pattern === 'solid' && random.chance(0.8)) return undefined;
   const text = `Is the ${name} solid, striped or dotted?`;
-  return { topic: 'pattern', answerType: 'other', text, short: pattern, sentences: [`The ${name} is ${pattern}.`] };
+  const sentences = [`The ${name} is ${pattern}.`];
+  return { topic: 'pattern', subject: name, answerType: 'other', text, short: pattern, sentences };
 };
 
 /** An object and a name for it that does not give away what is asked for. */
@@ -84,7 +89,8 @@ const askPlace: Asker = (scene, random) => {
   const [a, b] = random.shuffle([first, second]) as [Place, Place];
   const text = `Is the ${found.name} ${placeWords(a)} or ${placeWords(b)}?`;
   const sentences = [`The ${found.name} is ${placeWords(place)}.`];
-  return { topic: 'position', answerType: 'other', text, short: place, sentences };
+  const subject = `${found.name} ${first}`;
+  return { topic: 'position', subject, answerType: 'other', text, short: place, sentences };
 };
 
 const askCount: Asker = (scene, random) => {
@@ -105,27 +111,28 @@ function countQuestion(scene: Scene, description: Description, random: Random): 
     `How many ${things} are on the table?`,
   ]);
   const sentences = [`${capital(numberWord(number))}.`, `There ${be} ${counted(description, number)}.`];
-  return { topic: 'count', answerType: 'number', text, short: `${number}`, sentences };
+  return { topic: 'count', subject: things, answerType: 'number', text, short: `${number}`, sentences };
 }
 
-const askRelation: Asker = (scene, random) => {
+const askRelation: Asker = (scene, random, yes) => {
   const [a, b] = random.shuffle(scene.objects);
   const first = a && unique(scene, a);
   const second = b && unique(scene, b);
   if (!first || !second) return undefined;
-  const yes = random.chance(0.5);
   const fitting = relations.filter((relation) => someRelated(scene, relation, first, second) === yes);
   if (fitting.length === 0) return undefined;
   const words = relationWords(random.pick(fitting));
-  const text = `Is ${definite(first)} ${words} ${definite(second)}?`;
+  const subject = `${definite(first)} ${words} ${definite(second)}`;
+  const text = `Is ${subject}?`;
   const sentences = yes
     ? ['Yes.', `Yes, ${definite(first)} is ${words} ${definite(second)}.`]
     : ['No.', `No, ${definite(first)} is not ${words} ${definite(second)}.`];
-  return { topic: 'relation', answerType: 'yes/no', text, short: yes ? 'yes' : 'no', sentences };
+  return { topic: 'relation', subject, answerType: 'yes/no', text, short: yes ? 'yes' : 'no', sentences };
 };
 
 const askTable: Asker = (scene) => ({
   topic: 'table',
+  subject: 'table',
   answerType: 'other',
   text: 'What kind of table is it?',
   short: scene.background,
@@ -133,9 +140,9 @@ const askTable: Asker = (scene) => ({
 });
 
 /** The kinds of question by topic, with how often each is asked. */
-export const askers: Readonly<Record<string, { readonly weight: number; readonly ask: Asker }>> = {
-  exists: { weight: 5, ask: (scene, random) => askExistence(scene, random.chance(0.5), random) },
-  'exists-color': { weight: 2, ask: (scene, random) => askColoredExistence(scene, random.chance(0.5), random) },
+const askers: Readonly<Record<string, { readonly weight: number; readonly ask: Asker }>> = {
+  exists: { weight: 5, ask: (scene, random, yes) => askExistence(scene, yes, random) },
+  'exists-color': { weight: 2, ask: (scene, random, yes) => askColoredExistence(scene, yes, random) },
   color: { weight: 4, ask: askColor },
   shape: { weight: 3, ask: askShape },
   count: { weight: 3, ask: askCount },
@@ -147,16 +154,47 @@ export const askers: Readonly<Record<string, { readonly weight: number; readonly
 };
 
 /**
- * Different questions about a scene, topics drawn by their weights; fewer than asked for only when the scene has no more.
+ * Different questions about a scene, topics drawn by their weights; fewer than asked for only when the scene has no
+ * more. Every yes/no answer is a fair coin of its own, so that neither the rate nor the answers before give it away.
  * @param only topics to draw from; all by default
  */
 export function askQuestions(scene: Scene, number: number, random: Random, only?: readonly string[]): Question[] {
   const topics = Object.keys(askers).filter((topic) => !only || only.includes(topic));
   const weights = topics.map((topic) => askers[topic]?.weight ?? 0);
-  const asked = new Map<string, Question>();
-  for (let attempt = 0; attempt < number * 20 && asked.size < number; attempt++) {
-    const question = askers[topics[random.weighted(weights)] as string]?.ask(scene, random);
-    if (question && !asked.has(question.text)) asked.set(question.text, question);
+  const asked: Question[] = [];
+  for (let attempt = 0; attempt < number * 10 && asked.length < number; attempt++) {
+    const topic = topics[random.weighted(weights)] as string;
+    const yes = random.chance(0.5);
+    const question = askAnew(scene, topic, yes, asked, random);
+    if (question) asked.push(question);
   }
-  return [...asked.values()];
+  return asked;
+}
+
+/** A question of the topic that was not asked yet; a second wording could be answered without looking. */
+function askAnew(
+  scene: Scene,
+  topic: string,
+  yes: boolean,
+  asked: readonly Question[],
+  random: Random,
+): Question | undefined {
+  if (!yes && denials(asked, topic) >= affirmable(scene, topic)) return undefined;
+  for (let attempt = 0; attempt < 12; attempt++) {
+    const question = askers[topic]?.ask(scene, random, yes);
+    const known = question && asked.some((a) => a.topic === topic && a.subject === question.subject);
+    if (question && !known) return question;
+  }
+  return undefined;
+}
+
+function denials(asked: readonly Question[], topic: string): number {
+  return asked.filter((question) => question.topic === topic && question.short === 'no').length;
+}
+
+/** How many existence questions can have the answer yes. As many may have the answer no, which keeps the coin fair. */
+function affirmable(scene: Scene, topic: string): number {
+  if (topic === 'exists') return shapesOf(scene).length;
+  if (topic === 'exists-color') return new Set(scene.objects.map(({ color, shape }) => `${color} ${shape}`)).size;
+  return Number.POSITIVE_INFINITY;
 }

@@ -1,0 +1,60 @@
+import type { Random } from '../../base/index.ts';
+import type { Scene } from '../scene.ts';
+import { caption } from './captions.ts';
+import { detail } from './details.ts';
+import type { Question } from './question.ts';
+import { shortAnswer, shortAnswerPrompt } from './question.ts';
+import { askQuestions } from './questions.ts';
+import type { Exchange } from './reasoning.ts';
+import { reason } from './reasoning.ts';
+
+/** The three kinds of rows of LLaVA-Instruct-150K. */
+export const instructionKinds = ['conversation', 'detail', 'reasoning'] as const;
+export type InstructionKind = (typeof instructionKinds)[number];
+
+export const captionPrompts = [
+  'Describe the image briefly.',
+  'What is in the image?',
+  'Give a short caption.',
+] as const;
+export const detailPrompts = [
+  'Describe the image in detail.',
+  'Please describe this image in detail.',
+  'What do you see in the image? Describe it in detail.',
+] as const;
+
+export interface ConversationOptions {
+  /** Fewest and most question-and-answer turns. */
+  readonly turns: readonly [number, number];
+  /** Probability that a question asks for a single word, as in LLaVA-1.5. */
+  readonly shortAnswers: number;
+}
+
+export const defaultConversationOptions: ConversationOptions = { turns: [4, 8], shortAnswers: 0.4 };
+
+/** The exchange for a question, in one word or in a sentence. */
+export function answered(question: Question, short: boolean, random: Random): Exchange {
+  if (short) return { question: question.text + shortAnswerPrompt, answer: shortAnswer(question) };
+  return { question: question.text, answer: random.pick(question.sentences) };
+}
+
+/** Several turns about one picture, dense in what can be seen; one in four begins with a short caption. */
+export function converse(scene: Scene, options: ConversationOptions, random: Random): Exchange[] {
+  const [least, most] = options.turns;
+  const questions = askQuestions(scene, random.int(least, most + 1), random);
+  const turns = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
+  if (!random.chance(0.25)) return turns;
+  return [{ question: random.pick(captionPrompts), answer: caption(scene, random) }, ...turns.slice(1)];
+}
+
+/** The exchanges of one instruction row of the given kind. */
+export function instruct(
+  scene: Scene,
+  kind: InstructionKind,
+  options: ConversationOptions,
+  random: Random,
+): Exchange[] {
+  if (kind === 'conversation') return converse(scene, options, random);
+  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene, random) }];
+  return reason(scene, random.int(1, 3), random);
+}

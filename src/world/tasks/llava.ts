@@ -1,0 +1,47 @@
+import type { Random } from '../../base/index.ts';
+import type { ConversationOptions, InstructionKind } from '../language/conversation.ts';
+import { instruct, instructionKinds } from '../language/conversation.ts';
+import type { Exchange } from '../language/reasoning.ts';
+import type { Scene } from '../scene.ts';
+import { imageName } from './coco.ts';
+import { textDialogue } from './corpus.ts';
+
+/** A row of LLaVA-Instruct-150K; rows without a picture lack `image`. */
+export interface LlavaRow {
+  readonly id: string;
+  readonly image?: string;
+  readonly conversations: readonly { readonly from: 'human' | 'gpt'; readonly value: string }[];
+}
+
+/** The exchanges as LLaVA turns, with `head` and a newline before the first question. */
+function turns(exchanges: readonly Exchange[], head: string): LlavaRow['conversations'] {
+  return exchanges.flatMap(({ question, answer }, i) => [
+    { from: 'human' as const, value: i === 0 ? `${head}\n${question}` : question },
+    { from: 'gpt' as const, value: answer },
+  ]);
+}
+
+/** Instruction rows about a scene's picture, one for each kind that its probability grants. */
+export function llavaRows(
+  scene: Scene,
+  mix: Readonly<Record<InstructionKind, number>>,
+  options: ConversationOptions,
+  random: Random,
+): LlavaRow[] {
+  const image = imageName(scene);
+  const rows: LlavaRow[] = [];
+  for (const kind of instructionKinds) {
+    if (!random.chance(mix[kind])) continue;
+    const exchanges = instruct(scene, kind, options, random);
+    if (exchanges.length === 0) continue;
+    const id = `${image.slice(0, -4)}-${kind}`;
+    rows.push({ id, image, conversations: turns(exchanges, '<image>') });
+  }
+  return rows;
+}
+
+/** A row without a picture: a description in its stead, and questions that it answers. */
+export function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow {
+  const { description, exchanges } = textDialogue(scene, options, random);
+  return { id: `${imageName(scene).slice(0, -4)}-text`, conversations: turns(exchanges, description) };
+}
