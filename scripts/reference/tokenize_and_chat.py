@@ -1,0 +1,235 @@
+"""Reference values for src/data/tokenize and src/data/chat, from transformers and tokenizers.
+
+    python scripts/reference/tokenize_and_chat.py corpus   # corpus.txt and the byte-level tokenizer
+    npx vitest run src/data/tokenize -u           # the vocabulary that tessera trains on that corpus
+    python scripts/reference/tokenize_and_chat.py golden   # ids, offsets, decoded text, prompts, masks, labels
+"""
+
+import itertools
+import json
+import pathlib
+import sys
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import AutoTokenizer
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "test" / "fixtures"
+TEMPLATES = ROOT / "src" / "data" / "chat" / "templates"
+
+TEXTS = [
+    "a red cube",
+    "A small blue ball is left of the red cube.",
+    "What is there?\nThere are 12 cubes, 3 balls.",
+    "two  spaces and   three",
+    "tab\there",
+    "caf\u00e9 \u00fcber na\u00efve \u4e2d\u6587 \U0001f600\U0001f680 end",
+    "ends with space ",
+    "\nstarts with a newline",
+    "USER: is it red? ASSISTANT:",
+    "don't it's we'll",
+    "\u201cquoted\u201d \u2014 dash\u2026",
+    "x" * 40,
+]
+
+
+def write_json(path, value):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, ensure_ascii=True, indent=1) + "\n")
+
+
+def corpus():
+    colours, shapes, places = ["red", "blue", "green"], ["cube", "ball", "cone"], ["left", "right"]
+    lines = []
+    for (c1, c2), (s1, s2), place in itertools.product(
+        itertools.permutations(colours, 2), itertools.permutations(shapes, 2), places
+    ):
+        lines.append(f"A {c1} {s1} is {place} of the {c2} {s2}.")
+        lines.append(f"USER: What is {place} of the {c2} {s2}? ASSISTANT: There is a {c1} {s1}.")
+    lines.append(
+        "A chat between a curious user and an artificial intelligence assistant. The assistant gives helpful, "
+        "detailed, and polite answers to the user's questions."
+    )
+    folder = FIXTURES / "tokenize"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "corpus.txt").write_text("\n".join(lines) + "\n")
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=340,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<image>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(lines, trainer)
+    (folder / "byte-level").mkdir(exist_ok=True)
+    tokenizer.save(str(folder / "byte-level" / "tokenizer.json"))
+    config = {
+        "bos_token": None,
+        "eos_token": "<|im_end|>",
+        "pad_token": "<|endoftext|>",
+        "unk_token": None,
+        "clean_up_tokenization_spaces": False,
+        "tokenizer_class": "PreTrainedTokenizerFast",
+    }
+    write_json(folder / "byte-level" / "tokenizer_config.json", config)
+
+
+def legacy_layout():
+    """The tiny vocabulary with the normalizer that older LLaMA folders have in place of the pre-tokenizer."""
+    source, target = FIXTURES / "tokenize" / "tiny", FIXTURES / "tokenize" / "prepend"
+    tokenizer = json.loads((source / "tokenizer.json").read_text())
+    tokenizer["pre_tokenizer"] = None
+    prepend = {"type": "Prepend", "prepend": "\u2581"}
+    replace = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+    tokenizer["normalizer"] = {"type": "Sequence", "normalizers": [prepend, replace]}
+    config = json.loads((source / "tokenizer_config.json").read_text())
+    config["tokenizer_class"] = "PreTrainedTokenizerFast"
+    write_json(target / "tokenizer.json", tokenizer)
+    write_json(target / "tokenizer_config.json", config)
+
+
+def utf16(text, offset):
+    return len(text[:offset].encode("utf-16-le")) // 2
+
+
+def encode_golden(name):
+    tokenizer = AutoTokenizer.from_pretrained(FIXTURES / "tokenize" / name)
+    image = "<image>\n"
+    trusted = [f"USER: {image}What is it? ASSISTANT: a cube", f"{image}a red cube", "a cube<image>"]
+    if tokenizer.eos_token:
+        trusted.append(f"a cube{tokenizer.eos_token}USER: what?{tokenizer.eos_token}")
+    cases = []
+    for text, special in [(t, False) for t in TEXTS] + [(t, True) for t in trusted]:
+        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        offsets = [[utf16(text, a), utf16(text, b)] for a, b in out["offset_mapping"]]
+        cases.append(
+            {
+                "text": text,
+                "special": special,
+                "ids": out["input_ids"],
+                "offsets": offsets,
+                "decoded": tokenizer.decode(out["input_ids"]),
+                "skipped": tokenizer.decode(out["input_ids"], skip_special_tokens=True),
+                "opened": tokenizer(text)["input_ids"],
+            }
+        )
+    write_json(FIXTURES / "tokenize" / f"{name}.json", {"size": len(tokenizer), "cases": cases})
+
+
+CONVERSATIONS = [
+    [("user", "What is left of the red cube?"), ("assistant", "There is a blue ball.")],
+    [
+        ("user", "What is there?"),
+        ("assistant", "A green cone."),
+        ("user", "Is it red?"),
+        ("assistant", "No, it is not red.\nIt is green."),
+        ("user", "2 cubes?"),
+        ("assistant", "3 cubes"),
+    ],
+    [("user", "Is there a zebra?"), ("assistant", "\u201cNo\u201d, said nobody."), ("user", "Why?"), ("assistant", "Because.")],
+]
+
+
+def hf_messages(conversation, with_image):
+    messages = []
+    for i, (role, text) in enumerate(conversation):
+        parts = [{"type": "text", "text": text}]
+        if with_image and i == 0:
+            parts.insert(0, {"type": "image"})
+        messages.append({"role": role, "content": parts})
+    return messages
+
+
+def v1_labels(tokenizer, conversation, with_image, system):
+    """The label rule of the v1 templates as the original trainer counts it, one `<image>` id for a picture."""
+    bos = tokenizer.bos_token_id
+
+    def tok(text):
+        pieces = [tokenizer(piece, add_special_tokens=False).input_ids for piece in text.split("<image>")]
+        ids = [bos] + pieces[0]
+        for piece in pieces[1:]:
+            ids += [tokenizer.convert_tokens_to_ids("<image>")] + piece
+        return ids
+
+    prompt = system + " "
+    for i, (role, text) in enumerate(conversation):
+        value = f"<image>\n{text}" if with_image and i == 0 else text
+        prompt += f"USER: {value} " if role == "user" else f"ASSISTANT: {value}</s>"
+    ids = tok(prompt)
+    labels = list(ids)
+    labels[0] = -100
+    at = 1
+    for round_text in prompt.split("</s>"):
+        if round_text == "":
+            break
+        question, _ = round_text.split("ASSISTANT: ")
+        round_length = len(tok(round_text))
+        instruction = len(tok(question + "ASSISTANT: ")) - 2
+        labels[at : at + instruction] = [-100] * instruction
+        at += round_length
+    labels[at:] = [-100] * (len(labels) - at)
+    assert at == len(ids), "the rule's own length check"
+    return ids, labels
+
+
+def plain_labels(tokenizer, caption):
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    ids = [tokenizer.bos_token_id, image] + tokenizer(caption + "\n", add_special_tokens=False).input_ids
+    return ids, [-100, -100] + ids[2:]
+
+
+def chat_golden():
+    tokenizer = AutoTokenizer.from_pretrained(FIXTURES / "tokenize" / "tiny")
+    rendered, labels = [], []
+    for name in ["plain", "llava-v0", "llava-v1", "llava-1.5"]:
+        template = (TEMPLATES / f"{name}.jinja").read_text()
+        for conversation, with_image in itertools.product(CONVERSATIONS, [True, False]):
+            messages = hf_messages(conversation, with_image)
+            text = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+            out = tokenizer.apply_chat_template(
+                messages, chat_template=template, return_assistant_tokens_mask=True, return_dict=True
+            )
+            prompt = tokenizer.apply_chat_template(
+                messages[:-1], chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+            rendered.append(
+                {
+                    "template": name,
+                    "messages": messages,
+                    "text": text,
+                    "prompt": prompt,
+                    "ids": out["input_ids"],
+                    "mask": out["assistant_masks"],
+                }
+            )
+    for name, who in [("llava-v1", "human"), ("llava-1.5", "user")]:
+        system = (
+            f"A chat between a curious {who} and an artificial intelligence assistant. "
+            f"The assistant gives helpful, detailed, and polite answers to the {who}'s questions."
+        )
+        for conversation, with_image in itertools.product(CONVERSATIONS, [True, False]):
+            ids, target = v1_labels(tokenizer, conversation, with_image, system)
+            messages = hf_messages(conversation, with_image)
+            labels.append({"template": name, "messages": messages, "ids": ids, "labels": target})
+    for caption in ["a red cube left of a blue ball", "\u201cquoted\u201d caption", "A cone."]:
+        ids, target = plain_labels(tokenizer, caption)
+        messages = hf_messages([("user", "Describe."), ("assistant", caption)], True)
+        labels.append({"template": "plain", "messages": messages, "ids": ids, "labels": target})
+    write_json(FIXTURES / "chat" / "rendered.json", rendered)
+    write_json(FIXTURES / "chat" / "labels.json", labels)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["corpus"]:
+        corpus()
+    elif sys.argv[1:] == ["golden"]:
+        legacy_layout()
+        for layout in ["tiny", "prepend", "byte-level"]:
+            encode_golden(layout)
+        chat_golden()
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { TesseraError } from '../../base/index.ts';
+import { parseTokenizerFile, type TokenizerFiles } from './files.ts';
+import type { Spelling } from './surface.ts';
+
+const addedToken = z.looseObject({
+  id: z.int().nonnegative(),
+  content: z.string().min(1),
+  special: z.boolean().default(false),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+});
+
+const tokenizerSchema = z.looseObject({
+  added_tokens: z.array(addedToken).default([]),
+  normalizer: z.unknown(),
+  pre_tokenizer: z.unknown(),
+  decoder: z.unknown(),
+  model: z.looseObject({ type: z.string().optional(), end_of_word_suffix: z.string().nullish() }),
+});
+
+export type AddedToken = z.infer<typeof addedToken>;
+
+/** What tessera itself needs to know of a tokenizer's two files. */
+export interface Layout {
+  readonly tokenizer: Record<string, unknown>;
+  readonly config: Record<string, unknown>;
+  readonly added: readonly AddedToken[];
+  /** Contents that only a template may turn into their id. */
+  readonly special: ReadonlySet<string>;
+  readonly spelling: Spelling;
+  /** Decoding drops the one space in front that encoding put there. */
+  readonly stripsSpace: boolean;
+}
+
+/** Checks and summarises `tokenizer.json` and `tokenizer_config.json`. */
+export function readLayout(files: TokenizerFiles): Layout {
+  const tokenizer = parseTokenizerFile(files, 'tokenizer.json');
+  const config = parseTokenizerFile(files, 'tokenizer_config.json');
+  const parsed = tokenizerSchema.safeParse(tokenizer);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new TesseraError({
+      code: 'tokenize/layout',
+      message: issue?.message ?? 'unexpected layout',
+      path: `tokenizer.json ${issue?.path.join('.') ?? ''}`,
+    });
+  }
+  const { added_tokens: added, decoder, pre_tokenizer, normalizer, model } = parsed.data;
+  const spelling = spellingOf(JSON.stringify([pre_tokenizer, normalizer, decoder]), model.end_of_word_suffix);
+  const special = new Set(added.filter((token) => token.special).map((token) => token.content));
+  for (const content of declaredSpecials(config)) special.add(content);
+  const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
+  return { tokenizer, config, added, special, spelling, stripsSpace };
+}
+
+function spellingOf(parts: string, wordSuffix: string | null | undefined): Spelling {
+  if (!wordSuffix && parts.includes('"ByteLevel"')) return 'byte-level';
+  if (!wordSuffix && parts.includes('▁')) return 'metaspace';
+  throw new TesseraError({
+    code: 'tokenize/unsupported',
+    message: 'the tokenizer spells text in a way tessera cannot trace back to characters',
+    path: 'tokenizer.json',
+    expected: 'a ▁ (SentencePiece) or byte-level vocabulary without word suffixes',
+  });
+}
+
+/** The content of a token entry of `tokenizer_config.json`: a string, or an object with `content`. */
+export function tokenContent(entry: unknown): string | undefined {
+  if (typeof entry === 'string') return entry;
+  const content = (entry as { content?: unknown } | null | undefined)?.content;
+  return typeof content === 'string' ? content : undefined;
+}
+
+function declaredSpecials(config: Record<string, unknown>): string[] {
+  const extra = config.extra_special_tokens;
+  const named = Object.entries(config).filter(([key]) => /^[a-z]+_token$/.test(key) && !key.startsWith('add_'));
+  const entries = [
+    ...named.map(([, entry]) => entry),
+    ...(Array.isArray(config.additional_special_tokens) ? config.additional_special_tokens : []),
+    ...(typeof extra === 'object' && extra !== null ? Object.values(extra) : []),
+  ];
+  return entries.map(tokenContent).filter((content) => content !== undefined);
+}

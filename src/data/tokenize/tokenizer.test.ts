@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createTokenizer, loadTokenizer, type Tokenizer } from './tokenizer.ts';
+
+const fixtures = new URL('../../../test/fixtures/tokenize/', import.meta.url).pathname;
+const layouts = ['tiny', 'prepend', 'byte-level'];
+
+interface Case {
+  text: string;
+  special: boolean;
+  ids: number[];
+  offsets: [number, number][];
+  decoded: string;
+  skipped: string;
+  opened: number[];
+}
+
+const tokenizers = new Map<string, Tokenizer>();
+for (const layout of layouts) tokenizers.set(layout, await loadTokenizer(fixtures + layout));
+const golden = (layout: string) =>
+  JSON.parse(readFileSync(`${fixtures}${layout}.json`, 'utf8')) as { size: number; cases: Case[] };
+
+/** Any well-formed text, weighted towards what vocabularies treat specially. */
+const texts = fc
+  .array(
+    fc.oneof(
+      fc.constantFrom(' ', '  ', '\n', 'red', ' cube', '▁', '<0x41>', '</s>', '<image>', '<|im_end|>', 'é', '中', '😀'),
+      fc.string({ unit: 'binary' }),
+    ),
+  )
+  .map((parts) => parts.join('').normalize('NFC'));
+
+describe.each(layouts)('the %s layout', (layout) => {
+  const tokenizer = tokenizers.get(layout) as Tokenizer;
+  const { size, cases } = golden(layout);
+
+  test('has the reference size', () => expect(tokenizer.vocabSize).toBe(size));
+
+  test.each(cases)('encodes $text as the reference does', ({ text, special, ids, opened }) => {
+    expect(tokenizer.encode(text, { special }).ids).toEqual(ids);
+    if (special) return;
+    expect([...tokenizer.prefix, ...tokenizer.encode(text).ids]).toEqual(opened);
+  });
+
+  test.each(cases)('decodes $text as the reference does', ({ ids, decoded, skipped }) => {
+    expect(tokenizer.decode(ids)).toBe(decoded);
+    expect(tokenizer.decode(ids, { skipSpecial: true })).toBe(skipped);
+  });
+
+  test('gives the reference offsets, where a token has characters of its own', () => {
+    for (const { text, special, offsets } of cases) {
+      const { spans } = tokenizer.encode(text, { special });
+      for (const [i, [start, end]] of spans.entries()) {
+        if (end > start) expect([text, i, [start, end]]).toEqual([text, i, offsets[i]]);
+      }
+    }
+  });
+
+  test('covers any text in order, and comes back to it', () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        const { ids, spans } = tokenizer.encode(text);
+        let at = 0;
+        for (const [start, end] of spans) {
+          expect(start).toBeLessThanOrEqual(at);
+          expect(end).toBeGreaterThanOrEqual(at);
+          at = end;
+        }
+        expect(at).toBe(text.length);
+        // Metaspace cannot tell ▁ from a space; only the older layout puts its own space before one that is there.
+        const spaced = text.replaceAll('▁', ' ');
+        const spoken = { tiny: spaced.replace(/^ /, ''), prepend: spaced, 'byte-level': text }[layout];
+        expect(tokenizer.decode(ids)).toBe(spoken);
+      }),
+    );
+  });
+
+  test('never turns text into a special token', () => {
+    const special = new Set(tokenizer.specials.values());
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(tokenizer.encode(text).ids.filter((id) => special.has(id))).toEqual([]);
+      }),
+    );
+  });
+
+  test('streams only whole characters, adding up to the decoded text', () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        const { ids } = tokenizer.encode(text);
+        const stream = tokenizer.streamDecoder();
+        const pieces = [...ids.map((id) => stream.push(id)), stream.end()];
+        for (const piece of pieces) expect(piece).not.toMatch(/\p{Surrogate}/u);
+        if (!text.includes('\uFFFD')) expect(pieces.join('')).not.toContain('\uFFFD');
+        expect(pieces.join('')).toBe(tokenizer.decode(ids));
+      }),
+    );
+  });
+});
+
+describe('pieces', () => {
+  const tokenizer = tokenizers.get('tiny') as Tokenizer;
+
+  test('a special piece is its token, the same letters in text are not', () => {
+    const { ids, spans } = tokenizer.encodePieces([
+      { text: 'a red', special: false },
+      { text: '<image>', special: true },
+      { text: '<image>', special: false },
+    ]);
+    expect(ids.filter((id) => id === tokenizer.idOf('<image>'))).toHaveLength(1);
+    expect(spans[ids.indexOf(tokenizer.idOf('<image>') as number)]).toEqual([5, 12]);
+    expect(spans.at(-1)).toEqual([18, 19]);
+  });
+
+  test('text pieces are tokenised together', () => {
+    const cut = tokenizer.encodePieces([
+      { text: 'a r', special: false },
+      { text: 'ed cube', special: false },
+    ]);
+    expect(cut).toEqual(tokenizer.encode('a red cube'));
+  });
+
+  test('a special token that strips white space owns it', () => {
+    const files = new Map(tokenizer.files);
+    const json = JSON.parse(files.get('tokenizer.json') as string);
+    for (const token of json.added_tokens) if (token.content === '<image>') token.lstrip = token.rstrip = true;
+    files.set('tokenizer.json', JSON.stringify(json));
+    const stripping = createTokenizer(files);
+    const { ids, spans } = stripping.encode('red <image> \n cube', { special: true });
+    expect(ids.map(stripping.tokenOf)).toEqual(['▁red', '<image>', '▁cube']);
+    expect(spans).toEqual([
+      [0, 3],
+      [4, 11],
+      [14, 18],
+    ]);
+  });
+});
+
+describe('refusals', () => {
+  const tokenizer = tokenizers.get('tiny') as Tokenizer;
+  const edited = (edit: (json: Record<string, unknown> & { model: Record<string, unknown> }) => void) => {
+    const files = new Map(tokenizer.files);
+    const json = JSON.parse(files.get('tokenizer.json') as string);
+    edit(json);
+    files.set('tokenizer.json', JSON.stringify(json));
+    return () => createTokenizer(files);
+  };
+
+  test('ids outside the vocabulary', () => {
+    expect(() => tokenizer.decode([9999])).toThrow(expect.objectContaining({ code: 'tokenize/id', got: '9999' }));
+    expect(() => tokenizer.tokenOf(-1)).toThrow(expect.objectContaining({ code: 'tokenize/id' }));
+  });
+
+  test('half a surrogate pair', () => {
+    expect(() => tokenizer.encode('a \uD83D b')).toThrow(expect.objectContaining({ code: 'tokenize/surrogate' }));
+  });
+
+  test('characters the vocabulary cannot spell', () => {
+    const noBytes = edited((json) => {
+      json.model.byte_fallback = false;
+    })();
+    expect(() => noBytes.encode('zebra 中')).toThrow(expect.objectContaining({ code: 'tokenize/alignment' }));
+  });
+
+  test('text that the tokenizer rewrites', () => {
+    const bytes = tokenizers.get('byte-level') as Tokenizer;
+    expect(() => bytes.encode('cafe\u0301')).toThrow(expect.objectContaining({ code: 'tokenize/alignment' }));
+    expect(bytes.decode(bytes.encode('caf\u00e9').ids)).toBe('caf\u00e9');
+  });
+
+  test('vocabularies with word suffixes, broken files, absent folders', async () => {
+    expect(
+      edited((json) => {
+        json.model.end_of_word_suffix = '</w>';
+      }),
+    ).toThrow(expect.objectContaining({ code: 'tokenize/unsupported' }));
+    expect(() => createTokenizer(new Map([['tokenizer.json', '{']]))).toThrow(
+      expect.objectContaining({ code: 'tokenize/json', path: 'tokenizer.json' }),
+    );
+    await expect(loadTokenizer('/nowhere')).rejects.toThrow(expect.objectContaining({ code: 'tokenize/file' }));
+  });
+});
