@@ -1,0 +1,84 @@
+import { Command, CommanderError } from 'commander';
+import { asTesseraError } from '../../base/index.ts';
+import type { Session } from './session.ts';
+import { exitCodes, openSession, Stopped } from './session.ts';
+import { chatVerb } from './verbs/chat.ts';
+import { dataVerb } from './verbs/data.ts';
+import { doctorVerb } from './verbs/doctor.ts';
+import { evalVerb } from './verbs/eval.ts';
+import { exportVerb } from './verbs/export.ts';
+import { generateVerb } from './verbs/generate.ts';
+import { recipesVerb } from './verbs/recipes.ts';
+import { resumeVerb } from './verbs/resume.ts';
+import { scoreVerb } from './verbs/score.ts';
+import { trainVerb } from './verbs/train.ts';
+
+const verbs = [
+  recipesVerb,
+  trainVerb,
+  resumeVerb,
+  evalVerb,
+  chatVerb,
+  generateVerb,
+  scoreVerb,
+  exportVerb,
+  dataVerb,
+  doctorVerb,
+];
+
+/**
+ * Runs one command line. Results go to standard output, everything else to standard error.
+ * @returns the exit code: 0 done, 1 a fault, 2 a command line that cannot be read, 130 interrupted.
+ */
+export async function runCli(args: readonly string[]): Promise<number> {
+  const session = openSession(args);
+  const program = buildProgram(session);
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCodes.done;
+  } catch (error) {
+    return exitCodeOf(error, session);
+  } finally {
+    session.close();
+  }
+}
+
+function buildProgram(session: Session): Command {
+  const program = new Command('tessera')
+    .description('Train, align, evaluate, talk to and export vision-language models.')
+    .addHelpText('after', '\nExample:\n  $ tessera train llava model.size=tiny train.steps=500')
+    .helpCommand('help [verb]', 'show the help of a verb');
+  for (const verb of verbs) program.addCommand(verb(session));
+  return settle(program);
+}
+
+/** Gives a command and those under it the options and manners that all verbs share. */
+function settle(command: Command): Command {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError()
+    .option('--json', 'print the result as one JSON object')
+    .option('--quiet', 'print results and faults alone');
+  command.commands.forEach(settle);
+  return command;
+}
+
+function exitCodeOf(error: unknown, session: Session): number {
+  if (error instanceof Stopped) return error.exitCode;
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.done;
+    // Commander has printed the help of a command that lacks its verb.
+    if (error.code === 'commander.help') return exitCodes.usage;
+    session.fault(
+      asTesseraError(usageMessage(error), { code: 'cli/usage', remedy: 'add --help to see how it is used' }),
+    );
+    return exitCodes.usage;
+  }
+  session.fault(asTesseraError(error, { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' }));
+  return session.signal.aborted ? exitCodes.interrupted : exitCodes.fault;
+}
+
+function usageMessage(error: CommanderError): string {
+  return error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+}

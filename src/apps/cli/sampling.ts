@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import type { SampleOptions } from '../../recipe/index.ts';
+import { gather, numberIn, wholeIn } from './verb.ts';
+
+/** What the sampling options of a command line hold. */
+export interface SampleFlags {
+  temperature: number;
+  topK?: number;
+  topP?: number;
+  maxTokens: number;
+  seed: number;
+  stop?: string[];
+}
+
+/** Adds the options that say how tokens are drawn. */
+export function withSampling(command: Command): Command {
+  return command
+    .option('--temperature <t>', '0 always takes the likeliest token', numberIn(0, 100), 0)
+    .option('--top-k <k>', 'draw from the k likeliest tokens', wholeIn(1, 1e9))
+    .option('--top-p <p>', 'draw from the likeliest tokens that make up this share', numberIn(0, 1))
+    .option('--max-tokens <n>', 'longest answer in tokens', wholeIn(1, 1e6), 256)
+    .option('--seed <n>', 'seed of the draws', wholeIn(0, 2 ** 31 - 1), 0)
+    .option('--stop <text>', 'end the answer before this text; may be given several times', gather);
+}
+
+export function sampleOptions(flags: SampleFlags): SampleOptions {
+  return {
+    temperature: flags.temperature,
+    ...(flags.topK !== undefined && { topK: flags.topK }),
+    ...(flags.topP !== undefined && { topP: flags.topP }),
+    maxTokens: flags.maxTokens,
+    seed: flags.seed,
+    stop: flags.stop ?? [],
+  };
+}

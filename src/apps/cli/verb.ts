@@ -1,0 +1,45 @@
+import type { Command } from 'commander';
+import { InvalidArgumentError } from 'commander';
+import type { Session } from './session.ts';
+
+/** A verb of the command line, built for one session. */
+export type Verb = (session: Session) => Command;
+
+/** The examples at the end of a verb's help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ tessera ${line}`).join('\n')}`;
+}
+
+/** Reads a number of an option, within bounds. */
+export function numberIn(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= low && value <= high)) {
+      throw new InvalidArgumentError(`expected a number from ${low} to ${high}.`);
+    }
+    return value;
+  };
+}
+
+/** Reads a whole number of an option, within bounds. */
+export function wholeIn(low: number, high: number): (text: string) => number {
+  const read = numberIn(low, high);
+  return (text) => {
+    const value = read(text);
+    if (!Number.isInteger(value)) throw new InvalidArgumentError('expected a whole number.');
+    return value;
+  };
+}
+
+/** Reads `a,b,c`. */
+export function commaList(text: string): string[] {
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
+}
+
+/** Gathers an option that may be given several times. */
+export function gather(text: string, before: string[] = []): string[] {
+  return [...before, text];
+}

@@ -1,0 +1,86 @@
+import { Command, Option } from 'commander';
+import { table } from '../terminal/table.ts';
+import type { Verb } from '../verb.ts';
+import { examples, wholeIn } from '../verb.ts';
+
+interface InspectFlags {
+  rows: number;
+  stage?: string;
+  model?: string;
+  images?: string;
+}
+
+interface WorldFlags {
+  out: string;
+  split: string;
+  count: number;
+  seed: number;
+}
+
+export const dataVerb: Verb = (session) => {
+  const data = new Command('data').description('look at training data, count it, or make some');
+  data
+    .command('inspect')
+    .description('show rows as training sees them: tokens, picture spans and what is supervised')
+    .argument('<recipe or file>', 'a system of `tessera recipes`, a YAML file, or a data file')
+    .argument('[overrides...]', 'key=value, as for train')
+    .option('--rows <n>', 'rows to show', wholeIn(1, 10_000), 3)
+    .option('--stage <name>', 'rows of this stage; of the first when absent')
+    .option('--model <folder>', 'for a data file: the model folder whose tokenizer and prompt are used')
+    .option('--images <folder>', 'for a data file: the folder that it names pictures from')
+    .addHelpText(
+      'after',
+      examples(
+        'data inspect llava --stage instruct --rows 2',
+        'data inspect rows.json --model llava-hf --images pictures',
+      ),
+    )
+    .action(async (name: string, overrides: string[], { rows, stage, model, images }: InspectFlags) => {
+      const { filePlan, inspectRows, loadPlan } = await import('../../../recipe/index.ts');
+      const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
+      const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+      const options = { rows, colour, ...(stage !== undefined && { stage }) };
+      const shown = await session.watch((hooks) => inspectRows(plan, options, hooks));
+      session.result(
+        shown.map((row) => row.data),
+        () => shown.map((row) => row.text).join('\n\n'),
+      );
+    });
+  data
+    .command('report')
+    .description('count the rows that training would keep, and those it would refuse, by reason')
+    .argument('<recipe>', 'a system of `tessera recipes`, or a YAML file')
+    .argument('[overrides...]', 'key=value, as for train')
+    .addHelpText('after', examples('data report llava'))
+    .action(async (name: string, overrides: string[]) => {
+      const { loadPlan, reportData } = await import('../../../recipe/index.ts');
+      const counts = await session.watch((hooks) => reportData(loadPlan(name, overrides), hooks));
+      session.result(counts, () =>
+        table(
+          [{ title: 'source' }, { title: 'rows', align: 'right' }, { title: 'what became of them' }],
+          counts.flatMap(({ source, kept, refused }) => [
+            [source, `${kept}`, 'kept'],
+            ...Object.entries(refused).map(([reason, count]) => ['', `${count}`, `refused: ${reason}`]),
+          ]),
+        ),
+      );
+    });
+  data
+    .command('make-world')
+    .description('write tabletop pictures and their annotation files')
+    .requiredOption('--out <folder>', 'where to write')
+    .addOption(new Option('--split <split>', 'which scenes').choices(['train', 'test']).default('train'))
+    .option('--count <n>', 'pictures', wholeIn(1, 1e7), 1000)
+    .option('--seed <n>', 'seed of the scenes', wholeIn(0, 2 ** 31 - 1), 0)
+    .addHelpText('after', examples('data make-world --out tabletop --count 200'))
+    .action(async ({ out, split, count, seed }: WorldFlags) => {
+      const { makeWorld } = await import('../../../recipe/index.ts');
+      const files = await session.watch((hooks) => makeWorld({ out, split, count, seed }, hooks));
+      session.result({ files }, () => files.join('\n'));
+    });
+  return data;
+};
+
+function isDataFile(name: string): boolean {
+  return /\.(json|jsonl|ndjson|txt)$/i.test(name);
+}

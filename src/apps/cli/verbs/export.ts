@@ -1,0 +1,30 @@
+import { Command, Option } from 'commander';
+import type { ExportOptions } from '../../../recipe/index.ts';
+import type { Verb } from '../verb.ts';
+import { examples } from '../verb.ts';
+
+export const exportVerb: Verb = (session) =>
+  new Command('export')
+    .description('write a trained model for other tools')
+    .argument('<run>', 'a run folder or a Hugging Face folder')
+    .addOption(new Option('--to <layout>', 'what to write').choices(['hf', 'onnx']).makeOptionMandatory())
+    .addOption(
+      new Option('--dtype <type>', 'type of the weights')
+        .choices(['float32', 'float16', 'bfloat16'])
+        .default('float32'),
+    )
+    .requiredOption('--out <folder>', 'where to write')
+    .option('--merge', 'add adapters into the weights they stand beside')
+    .addHelpText(
+      'after',
+      examples(
+        'export runs/llava --to hf --out llava-tiny',
+        'export runs/tuned --to hf --merge --dtype bfloat16 --out tuned',
+      ),
+    )
+    .action(async (folder: string, { to, dtype, out, merge }: ExportOptions) => {
+      const { exportModel } = await import('../../../recipe/index.ts');
+      const options = { to, dtype, out, merge: merge === true };
+      const files = await session.watch((hooks) => exportModel(folder, options, hooks));
+      session.result({ files }, () => files.join('\n'));
+    });

@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { TesseraError } from '../../../base/index.ts';
+import { table } from '../terminal/table.ts';
+import type { Verb } from '../verb.ts';
+import { examples } from '../verb.ts';
+
+export const recipesVerb: Verb = (session) => {
+  const recipes = new Command('recipes')
+    .description('list the thirty systems, what each needs and whether it works')
+    .addHelpText('after', examples('recipes', 'recipes show llava', 'recipes copy llava my-llava.yaml'))
+    .action(async () => {
+      const { catalog, statusOf } = await import('../../../recipe/index.ts');
+      const rows = catalog.map((system) => ({ ...system, status: statusOf(system) }));
+      session.result(rows, () =>
+        table(
+          ['system', 'family', 'paper', 'needs', 'status'].map((title) => ({ title })),
+          rows.map((row) => [
+            row.title,
+            row.family,
+            `${row.authors} ${row.year}, ${row.cite}`,
+            row.needs ?? '',
+            row.status,
+          ]),
+        ),
+      );
+    });
+  recipes
+    .command('show <name>')
+    .description('print a recipe')
+    .addHelpText('after', examples('recipes show llava'))
+    .action(async (name: string) => {
+      const { file, text } = await readRecipe(name);
+      session.result({ file, text }, () => text.trimEnd());
+    });
+  recipes
+    .command('copy <name> [to]')
+    .description('copy a recipe to a file or folder, to change it there')
+    .addHelpText('after', examples('recipes copy llava', 'recipes copy llava my-llava.yaml'))
+    .action(async (name: string, to = '.') => {
+      const { file, text } = await readRecipe(name);
+      const target = /\.ya?ml$/.test(to) ? to : join(to, basename(file));
+      copyTo(target, text);
+      session.result({ file: target }, () => `wrote ${target}; run it with: tessera train ${target}`);
+    });
+  recipes
+    .command('options')
+    .description('list every option of a recipe')
+    .addHelpText('after', examples('recipes options'))
+    .action(async () => {
+      const { optionRows, recipeSchema } = await import('../../../recipe/index.ts');
+      const rows = optionRows(recipeSchema);
+      session.result(rows, () =>
+        table(
+          ['option', 'type', 'meaning'].map((title) => ({ title })),
+          rows.map((row) => [row.path, row.type, row.description]),
+        ),
+      );
+    });
+  return recipes;
+};
+
+async function readRecipe(name: string): Promise<{ file: string; text: string }> {
+  const { findRecipe } = await import('../../../recipe/index.ts');
+  const file = findRecipe(name);
+  return { file, text: readFileSync(file, 'utf8') };
+}
+
+function copyTo(target: string, text: string): void {
+  if (existsSync(target)) {
+    throw new TesseraError({
+      code: 'cli/exists',
+      message: 'this file is there already',
+      path: target,
+      remedy: 'name another file: tessera recipes copy <name> <file>',
+    });
+  }
+  mkdirSync(dirname(resolve(target)), { recursive: true });
+  writeFileSync(target, text, { flag: 'wx' });
+}

@@ -1,0 +1,14 @@
+import { Command } from 'commander';
+import { reportTraining } from '../report.ts';
+import type { Verb } from '../verb.ts';
+import { examples } from '../verb.ts';
+
+export const resumeVerb: Verb = (session) =>
+  new Command('resume')
+    .description('go on with a training that was stopped')
+    .argument('<run>', 'the run folder')
+    .addHelpText('after', examples('resume runs/llava'))
+    .action(async (folder: string) => {
+      const { resumeRun } = await import('../../../recipe/index.ts');
+      reportTraining(session, await session.watch((hooks) => resumeRun(folder, hooks)));
+    });

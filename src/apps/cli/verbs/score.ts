@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { table } from '../terminal/table.ts';
+import type { Verb } from '../verb.ts';
+import { examples, gather } from '../verb.ts';
+
+interface ScoreFlags {
+  image: string[];
+  prompt: string;
+  answer: string;
+}
+
+export const scoreVerb: Verb = (session) =>
+  new Command('score')
+    .description('log-probabilities, token by token, of a given answer')
+    .argument('<model>', 'a run folder or a Hugging Face folder')
+    .requiredOption('--prompt <text>', 'the question')
+    .requiredOption('--answer <text>', 'the answer to score')
+    .option('--image <file>', 'a picture the question is about; may be given several times', gather, [])
+    .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
+    .action(async (folder: string, { prompt, answer, image }: ScoreFlags) => {
+      const { scoreAnswer } = await import('../../../recipe/index.ts');
+      const tokens = await session.watch((hooks) => scoreAnswer(folder, { prompt, answer, images: image }, hooks));
+      const total = tokens.reduce((sum, token) => sum + token.logProb, 0);
+      session.result({ tokens, total }, () =>
+        table(
+          [
+            { title: 'token' },
+            { title: 'id', align: 'right' },
+            { title: 'log p', align: 'right' },
+            { title: 'p', align: 'right' },
+          ],
+          [
+            ...tokens.map((t) => [
+              JSON.stringify(t.text),
+              `${t.id}`,
+              t.logProb.toFixed(4),
+              Math.exp(t.logProb).toFixed(4),
+            ]),
+            ['all', '', total.toFixed(4), Math.exp(total).toExponential(2)],
+          ],
+        ),
+      );
+    });

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { packaged } from './place.ts';
+
+const row = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  authors: z.string(),
+  year: z.int(),
+  cite: z.string(),
+  paper: z.string(),
+  needs: z.string().optional(),
+  recipe: z.string().optional(),
+});
+
+/** A published system, or a backbone that systems start from. */
+export interface System extends z.infer<typeof row> {
+  readonly family: string;
+}
+
+/** The thirty systems of the survey by family, then the backbones; the rows of `recipes/catalog.yaml`. */
+export const catalog: readonly System[] = Object.entries(
+  z.record(z.string(), z.array(row)).parse(parse(readFileSync(packaged('recipes/catalog.yaml'), 'utf8'))),
+).flatMap(([family, rows]) => rows.map((system) => ({ ...system, family })));
+
+/** `working` where a recipe trains it, `planned` elsewhere. */
+export function statusOf(system: System): 'working' | 'planned' {
+  return system.recipe === undefined ? 'planned' : 'working';
+}

@@ -1,0 +1,151 @@
+import type { Fault } from '../base/index.ts';
+import { nearest } from '../base/index.ts';
+import { catalog } from './catalog.ts';
+import type { Where } from './faults.ts';
+import type { ModelRecipe, Recipe, StageRecipe } from './schema.ts';
+import { recipeSchema } from './schema.ts';
+
+/** Faults that one key alone cannot show, in a recipe whose stages have their defaults filled in. */
+export function checkRecipe(recipe: Recipe, where: Where): Fault[] {
+  return [...systemFaults(recipe, where), ...modelFaults(recipe.model, where), ...stagesFaults(recipe, where)];
+}
+
+/** As far as the model section of faulty data can be read, its faults, so that they are told together with the others. */
+export function checkModel(data: unknown, where: Where): Fault[] {
+  const model = recipeSchema.shape.model.safeParse((data as { model?: unknown } | null)?.model);
+  return model.success ? modelFaults(model.data, where) : [];
+}
+
+function systemFaults(recipe: Recipe, where: Where): Fault[] {
+  const names = catalog.map(({ name }) => name);
+  if (names.includes(recipe.system)) return [];
+  const near = nearest(recipe.system, names);
+  return [
+    {
+      code: 'recipe/system',
+      message: 'the catalog has no such system',
+      path: where(['system']),
+      expected: `one of ${names.join(', ')}`,
+      got: recipe.system,
+      ...(near && { remedy: `did you mean ${near}?` }),
+    },
+  ];
+}
+
+function modelFaults(model: ModelRecipe, where: Where): Fault[] {
+  const { architecture, from, ...parts } = model;
+  if (from !== undefined) {
+    return Object.keys(parts).map((key) => ({
+      code: 'recipe/conflict',
+      message: `model.from already says what ${key} is`,
+      path: where(['model', key]),
+      remedy: `take out ${key}, or model.from`,
+    }));
+  }
+  const wanted = architecture === 'llava' ? ['size', 'projector', 'vision', 'language'] : ['size'];
+  const lacking = wanted.filter((key) => !Object.hasOwn(parts, key));
+  const faults: Fault[] = [];
+  if (lacking.length > 0) {
+    faults.push({
+      code: 'recipe/missing',
+      message: `the model lacks ${lacking.join(', ')}`,
+      path: where(['model']),
+      expected: `model.from, or ${wanted.map((key) => `model.${key}`).join(', ')}`,
+      remedy: 'model.from=<Hugging Face folder> on the command line says all of it',
+    });
+  }
+  if (architecture === 'llava') return faults;
+  const tokenizers = ['tokenizer', 'vocab_size'].filter((key) => Object.hasOwn(parts, key));
+  if (tokenizers.length !== 1) {
+    faults.push({
+      code: 'recipe/tokenizer',
+      message: 'the model needs one tokenizer',
+      path: where(['model']),
+      expected: 'tokenizer (a folder) or vocab_size (train one of this many pieces)',
+      got: tokenizers.join(' and ') || 'neither',
+    });
+  }
+  return faults;
+}
+
+function stagesFaults(recipe: Recipe, where: Where): Fault[] {
+  const names = recipe.stages.map(({ name }) => name);
+  return recipe.stages.flatMap((stage, at) => {
+    const repeated = names.indexOf(stage.name) !== at;
+    const twice: Fault[] = repeated
+      ? [
+          {
+            code: 'recipe/stage',
+            message: 'two stages have one name',
+            path: where(['stages', at, 'name']),
+            got: stage.name,
+          },
+        ]
+      : [];
+    return [...twice, ...lengthFaults(stage, at, where), ...fitFaults(stage, at, recipe.model, where)];
+  });
+}
+
+function lengthFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
+  const faults: Fault[] = [];
+  const { steps, epochs, lr } = stage.train ?? {};
+  if (lr === undefined) {
+    faults.push(missing(`the learning rate of stage ${stage.name}`, where(['stages', at, 'train', 'lr']), 'train.lr'));
+  }
+  if ((steps === undefined) === (epochs === undefined)) {
+    faults.push({
+      code: 'recipe/length',
+      message: `how long stage ${stage.name} trains must be said once`,
+      path: where(['stages', at, 'train', 'steps']),
+      expected: 'either train.steps or train.epochs',
+      got: steps === undefined ? 'neither' : 'both',
+    });
+  }
+  return faults;
+}
+
+function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Where): Fault[] {
+  const faults: Fault[] = [];
+  const contrast = stage.objective === 'contrastive';
+  if (contrast !== (model.architecture === 'clip')) {
+    faults.push({
+      code: 'recipe/objective',
+      message: `a ${model.architecture} model has no ${stage.objective} objective`,
+      path: where(['stages', at, 'objective']),
+      expected: model.architecture === 'clip' ? 'contrastive' : 'lm',
+      got: stage.objective,
+    });
+  }
+  if (model.architecture === 'llava' && stage.template === 'text') {
+    faults.push({
+      code: 'recipe/template',
+      message: `stage ${stage.name} says no prompt for its rows`,
+      path: where(['stages', at, 'template']),
+      expected: 'plain, llava-v0, llava-v1, vicuna-v1 or checkpoint',
+      remedy: 'add template to the stage',
+    });
+  }
+  if (stage.lora && stage.lora.r === undefined) {
+    faults.push(
+      missing(`the rank of the adapters of stage ${stage.name}`, where(['stages', at, 'lora', 'r']), 'lora.r'),
+    );
+  }
+  if (stage.lora && contrast) {
+    faults.push({
+      code: 'recipe/lora',
+      message: 'adapters go into a language model, and a clip model has none',
+      path: where(['stages', at, 'lora']),
+      remedy: 'take lora out',
+    });
+  }
+  return faults;
+}
+
+function missing(what: string, path: string, key: string): Fault {
+  return {
+    code: 'recipe/missing',
+    message: `${what} is missing`,
+    path,
+    remedy: `give ${key} in the recipe or on the command line`,
+  };
+}

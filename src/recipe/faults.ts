@@ -1,0 +1,163 @@
+import type { z } from 'zod';
+import type { Fault } from '../base/index.ts';
+import { nearest } from '../base/index.ts';
+import { elementOf, shapesOf } from './option.ts';
+
+/** A place in a recipe: keys and list positions from the top. */
+export type KeyPath = readonly PropertyKey[];
+
+/** Tells where a place was written, such as `llava.yaml:12:5 train.steps`. */
+export type Where = (path: KeyPath) => string;
+
+type Issue = z.core.$ZodIssue;
+
+/** The faults behind what zod found in `data`, all of them, each with its place, what stands there and a remedy. */
+export function faultsOf(issues: readonly Issue[], schema: z.ZodType, data: unknown, where: Where): Fault[] {
+  return issues.flatMap((issue) => faultsOfIssue(issue, schema, data, where));
+}
+
+function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Where): Fault[] {
+  if (issue.code === 'unrecognized_keys') {
+    const known = keysAt(schema, issue.path, data);
+    return issue.keys.map((key) => unknownKey(key, known, where([...issue.path, key])));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const branch = fittingBranch(issue.errors);
+    if (branch) {
+      const inside = branch.map((nested) => ({ ...nested, path: [...issue.path, ...nested.path] }) as Issue);
+      return faultsOf(inside, schema, data, where);
+    }
+  }
+  // Inside a list written as words, the place exists only after reading, so zod's own input tells.
+  const value = valueAt(data, issue.path) ?? (issue.code === 'invalid_union' ? undefined : issue.input);
+  if (value === undefined && issue.code !== 'custom') return [missingKey(issue, data, where)];
+  return [
+    {
+      code: 'recipe/value',
+      message: 'this value cannot be used here',
+      path: where(issue.path),
+      expected: expectation(issue),
+      got: inline(value),
+      ...suggestion(issue, value),
+    },
+  ];
+}
+
+/** A fault for a key that no section has. */
+export function unknownKey(key: string, known: readonly string[], path: string): Fault {
+  const near = nearest(key, known);
+  return {
+    code: 'recipe/unknown-key',
+    message: `there is no option named ${key}`,
+    path,
+    expected: `one of ${known.join(', ')}`,
+    got: key,
+    remedy: near ? `did you mean ${near}?` : 'take the key out; `tessera recipes options` lists every key',
+  };
+}
+
+function missingKey(issue: Issue, data: unknown, where: Where): Fault {
+  return {
+    code: 'recipe/missing',
+    message: `${String(issue.path.at(-1) ?? 'the recipe')} is missing`,
+    path: where(issue.path),
+    expected: expectation(issue),
+    remedy: `add it to the recipe, or write ${spell(data, issue.path)}=... on the command line`,
+  };
+}
+
+/** In a choice between a word and a section, the branch that the value was meant for. */
+function fittingBranch(branches: readonly (readonly Issue[])[]): readonly Issue[] | undefined {
+  return branches.find((issues) =>
+    issues.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'),
+  );
+}
+
+function expectation(issue: Issue): string {
+  switch (issue.code) {
+    case 'invalid_type':
+      return kind(issue.expected);
+    case 'invalid_value':
+      return issue.values.length === 1 ? String(issue.values[0]) : `one of ${issue.values.join(', ')}`;
+    case 'too_small':
+      return bound('at least', 'more than', issue.minimum, issue.inclusive, issue.origin);
+    case 'too_big':
+      return bound('at most', 'less than', issue.maximum, issue.inclusive, issue.origin);
+    case 'invalid_union':
+      return issue.errors.length > 0
+        ? issue.errors.flatMap((branch) => branch.slice(0, 1).map(expectation)).join(' or ')
+        : `one of ${((issue as { options?: readonly unknown[] }).options ?? []).join(', ')}`;
+    default:
+      return issue.message.replace(/^expected /, '');
+  }
+}
+
+function bound(inclusive: string, exclusive: string, limit: number | bigint, open?: boolean, origin?: string): string {
+  const of = origin === 'array' ? ' entries' : origin === 'string' ? ' characters' : '';
+  return `${open ? inclusive : exclusive} ${limit}${of}`;
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  array: 'a list',
+  object: 'a section with keys of its own',
+  record: 'a section with keys of its own',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  tuple: 'a list',
+};
+
+function kind(expected: string): string {
+  return kinds[expected] ?? expected;
+}
+
+function suggestion(issue: Issue, value: unknown): { remedy: string } | undefined {
+  const choices = issue.code === 'invalid_value' ? issue.values : (issue as { options?: readonly unknown[] }).options;
+  const wrong = typeof value === 'string' ? value : undefined;
+  if (!choices || wrong === undefined) return undefined;
+  const near = nearest(wrong, choices.map(String));
+  return near ? { remedy: `did you mean ${near}?` } : undefined;
+}
+
+/** The keys that the section at `path` may have; of a choice between sections, those of the branch chosen. */
+function keysAt(schema: z.ZodType, path: KeyPath, data: unknown): string[] {
+  let here: z.ZodType = schema;
+  let value = data;
+  for (const key of path) {
+    const next = typeof key === 'number' ? elementOf(here) : chosenShape(here, value)[String(key)];
+    if (!next) return [];
+    here = next;
+    value = valueAt(value, [key]);
+  }
+  return Object.keys(chosenShape(here, value));
+}
+
+function chosenShape(schema: z.ZodType, value: unknown): Record<string, z.ZodType> {
+  const shapes = shapesOf(schema);
+  const chosen = shapes.find((shape) =>
+    ['source', 'architecture'].some((tag) => shape[tag]?.safeParse(valueAt(value, [tag])).success),
+  );
+  return chosen ?? shapes[0] ?? {};
+}
+
+/** A place as overrides write it: dotted, with stages by their names. */
+export function spell(data: unknown, path: KeyPath): string {
+  const name = path[0] === 'stages' && path.length > 2 ? valueAt(data, [...path.slice(0, 2), 'name']) : undefined;
+  return (typeof name === 'string' ? ['stages', name, ...path.slice(2)] : path).map(String).join('.');
+}
+
+/** What stands at a place, or undefined. */
+export function valueAt(data: unknown, path: KeyPath): unknown {
+  let value = data;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** A value on one line, cut short. */
+export function inline(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

@@ -1,0 +1,162 @@
+import { readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Document, Node } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
+import type { Fault } from '../base/index.ts';
+import { raise, TesseraError } from '../base/index.ts';
+import { aliases } from './aliases.ts';
+import { checkModel } from './checks.ts';
+import type { KeyPath, Where } from './faults.ts';
+import { faultsOf, spell } from './faults.ts';
+import { findRecipe } from './find.ts';
+import { applyOverrides, renamed } from './overrides.ts';
+import type { Plan } from './plan.ts';
+import { planOf } from './plan.ts';
+import type { Recipe } from './schema.ts';
+import { recipeSchema } from './schema.ts';
+
+/** In bytes. */
+const largestRecipe = 1 << 20;
+/** How often anchors may be expanded before a file counts as hostile. */
+const largestAliasCount = 100;
+
+/**
+ * Reads a recipe, applies overrides, and fills in every default.
+ * @throws TesseraError with every fault of the recipe at once.
+ * @example loadPlan('llava', ['train.lr=1e-4', 'stages.align.train.steps=50'])
+ */
+export function loadPlan(nameOrPath: string, overrides: readonly string[] = []): Plan {
+  const file = findRecipe(nameOrPath);
+  const size = statSync(file).size;
+  if (size > largestRecipe) {
+    throw new TesseraError({
+      code: 'recipe/too-large',
+      message: 'this file is too large for a recipe',
+      path: file,
+      expected: `at most ${largestRecipe} bytes`,
+      got: `${size} bytes`,
+    });
+  }
+  return parsePlan(readFileSync(file, 'utf8'), file, overrides);
+}
+
+/** As `loadPlan`, from text; `file` names the run folder and stands in the errors. */
+export function parsePlan(text: string, file: string, overrides: readonly string[] = []): Plan {
+  const { recipe, where } = parseRecipe(text, file, overrides);
+  return planOf(recipe, basename(file).replace(/\.ya?ml$/, ''), where);
+}
+
+/**
+ * A plan with one stage that reads one data file, for looking at its rows.
+ * @throws TesseraError `recipe/missing` without a model, whose tokenizer and prompt the rows are read with.
+ */
+export function filePlan(
+  path: string,
+  from: { readonly model: string | undefined; readonly images: string | undefined },
+  overrides: readonly string[] = [],
+): Plan {
+  if (from.model === undefined) {
+    throw new TesseraError({
+      code: 'recipe/missing',
+      message: 'a data file alone does not say how its rows become tokens',
+      path,
+      remedy: 'add --model <folder>, whose tokenizer and prompt are then used',
+    });
+  }
+  const data = { source: 'files', path, ...(from.images !== undefined && { images: from.images }) };
+  const stage = { name: 'rows', objective: 'lm', trainable: ['**'], template: 'checkpoint', data: [data] };
+  const model = { architecture: 'llava', from: from.model };
+  const recipe = { system: 'llava', model, stages: [stage], train: { steps: 1, lr: 0 } };
+  return parsePlan(stringify(recipe), path, overrides);
+}
+
+/** A recipe as YAML. That of a plan has every default written out and gives the same plan again. */
+export function formatRecipe(recipe: Recipe): string {
+  return stringify(recipe, { lineWidth: 120, aliasDuplicateObjects: false });
+}
+
+function parseRecipe(text: string, file: string, overrides: readonly string[]): { recipe: Recipe; where: Where } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  raise(
+    [...document.errors, ...document.warnings].map((error) => {
+      const { line, col } = lines.linePos(error.pos[0]);
+      return { code: 'recipe/yaml', message: sentence(error.message), path: `${file}:${line}:${col}` };
+    }),
+  );
+  const named = underOwnNames(plainData(document, file), file);
+  const { data, written, faults } = applyOverrides(named.data, overrides);
+  const where: Where = (path) => {
+    const override = written.findLast((place) => place.path.every((key, at) => path[at] === key));
+    const key = spell(data, path);
+    if (override) return `${key} (override ${override.text})`;
+    const source = named.moved.get(key);
+    const { line, col } = lines.linePos(offsetOf(document, source ? [source] : path));
+    return `${file}:${line}:${col} ${source ?? key}`.trimEnd();
+  };
+  const result = recipeSchema.safeParse(data, { reportInput: true });
+  const found = result.success
+    ? []
+    : [...faultsOf(result.error.issues, recipeSchema, data, where), ...checkModel(data, where)];
+  raise([...named.faults, ...faults, ...found]);
+  return { recipe: result.data as Recipe, where };
+}
+
+function sentence(message: string): string {
+  return message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? message;
+}
+
+function plainData(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: largestAliasCount });
+  } catch (error) {
+    throw new TesseraError(
+      { code: 'recipe/yaml', message: 'the anchors of this file cannot be expanded', path: file, got: String(error) },
+      { cause: error },
+    );
+  }
+}
+
+/** Moves top-level keys that carry another tool's name to where they belong. */
+function underOwnNames(data: unknown, file: string): { data: unknown; moved: Map<string, string>; faults: Fault[] } {
+  const moved = new Map<string, string>();
+  const faults: Fault[] = [];
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return { data, moved, faults };
+  const copy: Record<string, unknown> = { ...data };
+  for (const key of Object.keys(aliases).filter((alias) => Object.hasOwn(copy, alias))) {
+    const here = renamed({ text: `${file} ${key}`, path: [key], value: copy[key] });
+    delete copy[key];
+    if ('code' in here) {
+      faults.push(here);
+      continue;
+    }
+    const [head, leaf] = here.path as [string, string];
+    const holder = (copy[head] ?? {}) as Record<string, unknown>;
+    if (Object.hasOwn(holder, leaf)) {
+      const message = `${key} and ${head}.${leaf} say the same thing`;
+      faults.push({ code: 'recipe/conflict', message, path: `${file} ${key}`, remedy: 'keep one of them' });
+    }
+    copy[head] = { ...holder, [leaf]: here.value };
+    moved.set(`${head}.${leaf}`, key);
+  }
+  return { data: copy, moved, faults };
+}
+
+/** Where the deepest written part of a path begins: the key of a mapping, the entry of a list. */
+function offsetOf(document: Document, path: KeyPath): number {
+  let node = document.contents as Node | null;
+  let offset = node?.range?.[0] ?? 0;
+  for (const key of path) {
+    if (isAlias(node)) node = node.resolve(document) ?? null;
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+      if (!pair) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value as Node | null;
+    } else if (isSeq(node) && typeof key === 'number' && node.items[key]) {
+      node = node.items[key] as Node;
+      offset = node.range?.[0] ?? offset;
+    } else break;
+  }
+  return offset;
+}

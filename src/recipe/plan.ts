@@ -1,0 +1,203 @@
+import { raise } from '../base/index.ts';
+import { checkRecipe } from './checks.ts';
+import type { Where } from './faults.ts';
+import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
+
+/** Settings of one stage's optimizer, none left open but how many threads the engine takes. */
+export interface TrainPlan {
+  readonly seed: number;
+  readonly length: { readonly steps: number } | { readonly epochs: number };
+  readonly batch: number;
+  readonly accumulate: number;
+  readonly lr: number;
+  /** Peak learning rates of parameters that match a pattern; later patterns win. */
+  readonly lrFor: readonly { readonly pattern: string; readonly lr: number }[];
+  readonly betas: readonly [number, number];
+  readonly eps: number;
+  readonly weightDecay: number;
+  readonly schedule: 'cosine' | 'linear' | 'constant';
+  readonly warmupRatio: number;
+  /** Largest global norm of the gradient; 0 never clips. */
+  readonly clip: number;
+  /** Steps between checkpoints, evaluations and log lines; 0 means at the end of the stage alone. */
+  readonly saveEvery: number;
+  readonly evalEvery: number;
+  readonly logEvery: number;
+  readonly maxLength: number;
+  readonly threads?: number;
+}
+
+export interface LoraPlan {
+  readonly r: number;
+  readonly alpha: number;
+  readonly dropout: number;
+  /** Last names of linear layers, or every linear layer of the language model. */
+  readonly targets: readonly string[] | 'all-linear';
+}
+
+export interface StagePlan {
+  readonly name: string;
+  readonly objective: StageRecipe['objective'];
+  /** Patterns of the base parameters that are trained; adapters come beside them. */
+  readonly trainable: readonly string[];
+  readonly template: NonNullable<StageRecipe['template']>;
+  /** How pictures become squares; the model folder says when absent. */
+  readonly pictures?: 'crop' | 'pad';
+  readonly data: readonly DataRecipe[];
+  readonly train: TrainPlan;
+  readonly lora?: LoraPlan;
+}
+
+/** What a recipe asks for, with every default filled in. */
+export interface Plan {
+  /** The recipe's file name without its ending. */
+  readonly name: string;
+  readonly system: string;
+  readonly model: ModelRecipe;
+  readonly stages: readonly StagePlan[];
+  readonly output: { readonly folder: string; readonly dtype: 'float32' | 'float16' | 'bfloat16' };
+  readonly eval: { readonly tasks: readonly ('pope' | 'chair' | 'vqa')[]; readonly limit?: number };
+  /** The same as a recipe, to be kept with the run. */
+  readonly resolved: Recipe;
+}
+
+/** Values of a stage that neither it nor the recipe gives. AdamW, clipping and warm-up as the LLaVA family trains. */
+export const trainDefaults = {
+  seed: 0,
+  batch: 8,
+  accumulate: 1,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weight_decay: 0,
+  schedule: 'cosine',
+  warmup_ratio: 0.03,
+  clip: 1,
+  save_every: 0,
+  eval_every: 0,
+  log_every: 10,
+  max_length: 2048,
+} as const;
+
+const loraDefaults = { dropout: 0, targets: ['all-linear'] };
+
+/** Where a language model's parameters are, for stages that put adapters in their place. */
+const languagePatterns: Readonly<Record<ModelRecipe['architecture'], readonly string[]>> = {
+  llava: ['model.language_model.**', 'lm_head.**'],
+  llama: ['**'],
+  clip: [],
+};
+
+/**
+ * Fills in every default and checks what one key alone cannot show.
+ * @throws TesseraError with every fault at once.
+ */
+export function planOf(recipe: Recipe, name: string, where: Where = (path) => path.map(String).join('.')): Plan {
+  const resolved = resolve(recipe, name);
+  raise(checkRecipe(resolved, where));
+  return {
+    name,
+    system: resolved.system,
+    model: resolved.model,
+    stages: resolved.stages.map((stage) => stagePlan(stage, resolved.model)),
+    output: resolved.output as Plan['output'],
+    eval: (resolved.eval ?? { tasks: [] }) as Plan['eval'],
+    resolved,
+  };
+}
+
+function resolve(recipe: Recipe, name: string): Recipe {
+  const { train, lora, ...rest } = recipe;
+  const stages = recipe.stages.map((stage) => {
+    const adapters = mergedLora(lora, stage.lora);
+    const { lora: _, ...bare } = stage;
+    return {
+      ...bare,
+      template: stage.template ?? 'text',
+      data: stage.data.map((data) => withDataDefaults(data)),
+      train: mergedTrain(train ?? {}, stage.train ?? {}),
+      ...(adapters ? { lora: adapters } : stage.lora === false && { lora: false as const }),
+    };
+  });
+  const output = { folder: recipe.output?.folder ?? `runs/${name}`, dtype: recipe.output?.dtype ?? 'float32' } as const;
+  const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? ['pope', 'chair', 'vqa'] } };
+  return { ...rest, stages, output, ...evaluation } as Recipe;
+}
+
+/** Training settings of a resolved stage: those with a default are there. */
+type FilledTrain = { [K in keyof typeof trainDefaults]: NonNullable<TrainRecipe[K]> } & TrainRecipe;
+
+/** A stage that gives steps or epochs sets aside both of the recipe's. */
+function mergedTrain(recipe: TrainRecipe, stage: TrainRecipe): TrainRecipe {
+  const { steps, epochs, ...common } = recipe;
+  const length = stage.steps === undefined && stage.epochs === undefined ? { steps, epochs } : {};
+  return compact({ ...trainDefaults, ...common, ...length, ...stage }) as TrainRecipe;
+}
+
+function mergedLora(recipe: Recipe['lora'], stage: Recipe['lora']): LoraRecipe | undefined {
+  if (stage === false || (!stage && !recipe)) return undefined;
+  return { ...loraDefaults, ...(recipe || {}), ...stage };
+}
+
+function withDataDefaults(data: DataRecipe): DataRecipe {
+  return data.source === 'tabletop'
+    ? { ...data, task: data.task ?? 'captions', split: data.split ?? 'train' }
+    : { ...data, format: data.format ?? 'auto' };
+}
+
+function compact(values: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
+  const lora = stage.lora || undefined;
+  return {
+    name: stage.name,
+    objective: stage.objective,
+    trainable: lora ? besideAdapters(stage.trainable, lora, model) : stage.trainable,
+    template: stage.template ?? 'text',
+    ...(stage.pictures && { pictures: stage.pictures }),
+    data: stage.data,
+    train: trainPlan(stage.train ?? {}),
+    ...(lora && { lora: loraPlan(lora) }),
+  };
+}
+
+/** With adapters the language model stays as it is; what else the stage trains stays trained, and `plus` is opened again. */
+function besideAdapters(trainable: readonly string[], lora: LoraRecipe, model: ModelRecipe): string[] {
+  const closed = languagePatterns[model.architecture].map((pattern) => `!${pattern}`);
+  return [...trainable, ...closed, ...(lora.plus ?? [])];
+}
+
+function loraPlan(lora: LoraRecipe): LoraPlan {
+  const r = lora.r as number;
+  const targets = lora.targets ?? [];
+  return {
+    r,
+    alpha: lora.alpha ?? 2 * r,
+    dropout: lora.dropout ?? 0,
+    targets: targets.length === 1 && targets[0] === 'all-linear' ? 'all-linear' : targets,
+  };
+}
+
+function trainPlan(train: TrainRecipe): TrainPlan {
+  const all = train as FilledTrain;
+  return {
+    seed: all.seed,
+    length: all.steps === undefined ? { epochs: all.epochs as number } : { steps: all.steps },
+    batch: all.batch,
+    accumulate: all.accumulate,
+    lr: all.lr as number,
+    lrFor: Object.entries(all.lr_for ?? {}).map(([pattern, lr]) => ({ pattern, lr })),
+    betas: all.betas,
+    eps: all.eps,
+    weightDecay: all.weight_decay,
+    schedule: all.schedule,
+    warmupRatio: all.warmup_ratio,
+    clip: all.clip,
+    saveEvery: all.save_every,
+    evalEvery: all.eval_every,
+    logEvery: all.log_every,
+    maxLength: all.max_length,
+    ...(all.threads !== undefined && { threads: all.threads }),
+  };
+}

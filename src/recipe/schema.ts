@@ -1,0 +1,151 @@
+import { z } from 'zod';
+import { option, optional, section, words, wordsOf } from './option.ts';
+
+const count = z.int().positive().max(1_000_000_000);
+const countOrZero = z.int().nonnegative().max(1_000_000_000);
+const positive = z.number().positive().max(1e6);
+const nonNegative = z.number().nonnegative().max(1e6);
+const fraction = z.number().min(0).lt(1);
+const file = z.string().min(1);
+const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected lower-case letters, digits, dots and dashes');
+const size = z.enum(['tiny', 'small', '7b', '13b']);
+
+/** What one stage's optimizer does. The same keys at the top of a recipe are the defaults of all its stages. */
+const trainSection = section({
+  seed: optional(countOrZero, 'seed of every random stream of the run'),
+  steps: optional(count, 'optimizer steps; give either steps or epochs'),
+  epochs: optional(positive, 'passes over the data; give either steps or epochs'),
+  batch: optional(count.max(65_536), 'rows of one forward and backward pass'),
+  accumulate: optional(count.max(65_536), 'passes whose gradients make one optimizer step'),
+  lr: optional(nonNegative, 'peak learning rate'),
+  lr_for: optional(z.record(z.string(), nonNegative), 'other peak learning rates, by parameter pattern'),
+  betas: optional(z.tuple([fraction, fraction]), 'decay of the first and second moment of AdamW'),
+  eps: optional(positive, 'epsilon of AdamW'),
+  weight_decay: optional(nonNegative, 'decoupled weight decay, on matrices alone'),
+  schedule: optional(z.enum(['cosine', 'linear', 'constant']), 'how the learning rate falls after the warm-up'),
+  warmup_ratio: optional(fraction, 'share of the steps in which the learning rate rises'),
+  clip: optional(nonNegative, 'largest global norm of the gradient; 0 never clips'),
+  save_every: optional(countOrZero, 'steps between checkpoints; 0 saves at the end of the stage alone'),
+  eval_every: optional(countOrZero, 'steps between evaluations; 0 evaluates at the end of the stage alone'),
+  log_every: optional(count, 'steps between lines of metrics.jsonl'),
+  max_length: optional(count, 'longest row in tokens, pictures included; longer rows are refused and counted'),
+  threads: optional(count.max(1024), 'threads of the engine; all cores when absent'),
+});
+
+const loraSection = section({
+  r: optional(count.max(65_536), 'rank'),
+  alpha: optional(positive, 'scale; the update is multiplied by alpha / r; twice the rank when absent'),
+  dropout: optional(fraction, 'dropout before the first factor'),
+  targets: optional(
+    words,
+    'linear layers that get adapters, by last name, or all-linear for those of the language model',
+  ),
+  plus: optional(words, 'parameters trained fully beside the adapters'),
+});
+
+const lora = z.union([z.literal(false), loraSection]);
+
+export const dataSection = z.discriminatedUnion('source', [
+  section({
+    source: option(z.literal('tabletop'), 'where rows come from'),
+    task: option(
+      z.enum(['captions', 'conversation', 'detail', 'reasoning', 'vqa', 'text']),
+      'which rows the tabletop world writes',
+    ),
+    split: optional(z.enum(['train', 'test']), 'scenes to take; train when absent'),
+    count: option(count, 'rows to take'),
+  }),
+  section({
+    source: option(z.literal('files'), 'where rows come from'),
+    format: optional(
+      z.enum(['auto', 'llava', 'coco-captions', 'vqa', 'text']),
+      'layout of the file; recognised from its first rows when absent',
+    ),
+    path: option(file, 'the file'),
+    images: optional(file, 'folder that the file names pictures from'),
+    count: optional(count, 'rows to take; all when absent'),
+  }),
+]);
+
+const stageSection = section({
+  name: option(name, 'short name, also the folder of its checkpoints'),
+  objective: option(z.enum(['lm', 'contrastive']), 'loss: next-token cross-entropy, or image-text contrast'),
+  trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
+  template: optional(
+    z.enum(['plain', 'llava-v0', 'llava-v1', 'vicuna-v1', 'checkpoint', 'text']),
+    'prompt that rows are written in; checkpoint takes the one in the model folder',
+  ),
+  pictures: optional(z.enum(['crop', 'pad']), 'how a picture becomes a square; as the model folder says when absent'),
+  data: option(z.array(dataSection).min(1), 'where the rows come from; several sources are mixed by their counts'),
+  train: optional(trainSection, 'what differs from the defaults of the recipe'),
+  lora: optional(lora, 'adapters in the place of the language model; false for none'),
+});
+
+const from = optional(
+  file,
+  'Hugging Face folder to start from; it stands for size, projector, towers and tokenizer together',
+);
+
+const modelSection = z.discriminatedUnion('architecture', [
+  section({
+    architecture: option(z.literal('llava'), 'kind of model'),
+    from,
+    size: optional(size, 'which of the built-in sizes'),
+    projector: optional(z.enum(['linear', 'mlp']), 'what joins pictures to words'),
+    vision: optional(file, 'folder of the picture encoder'),
+    language: optional(file, 'folder of the language model and its tokenizer'),
+  }),
+  section({
+    architecture: option(z.literal('llama'), 'kind of model'),
+    from,
+    size: optional(size, 'which of the built-in sizes'),
+    tokenizer: optional(file, 'folder with a tokenizer'),
+    vocab_size: optional(
+      z.int().min(260).max(1_000_000),
+      'pieces of a tokenizer trained on the rows of the first stage',
+    ),
+  }),
+  section({
+    architecture: option(z.literal('clip'), 'kind of model'),
+    from,
+    size: optional(size, 'which of the built-in sizes'),
+    tokenizer: optional(file, 'folder with a tokenizer'),
+    vocab_size: optional(
+      z.int().min(260).max(1_000_000),
+      'pieces of a tokenizer trained on the rows of the first stage',
+    ),
+  }),
+]);
+
+/** The whole recipe. Every key is in the tables above and below, with what it means. */
+export const recipeSchema = section({
+  system: option(z.string().min(1), 'system or backbone of the catalog that this recipe trains'),
+  model: option(modelSection, 'the network'),
+  stages: option(z.array(stageSection).min(1).max(64), 'training stages, one after the other'),
+  train: optional(trainSection, 'defaults of all stages'),
+  lora: optional(lora, 'adapters of all stages that do not say lora: false'),
+  output: optional(
+    section({
+      folder: optional(file, 'run folder; runs/<recipe> when absent'),
+      dtype: optional(
+        z.enum(['float32', 'float16', 'bfloat16']),
+        'type that weights are saved in; float32 when absent',
+      ),
+    }),
+    'what is written',
+  ),
+  eval: optional(
+    section({
+      tasks: optional(wordsOf(['pope', 'chair', 'vqa']), 'evaluations after the last stage'),
+      limit: optional(count, 'questions of each task; all when absent'),
+    }),
+    'evaluation after training',
+  ),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type ModelRecipe = z.infer<typeof modelSection>;
+export type StageRecipe = z.infer<typeof stageSection>;
+export type DataRecipe = z.infer<typeof dataSection>;
+export type TrainRecipe = z.infer<typeof trainSection>;
+export type LoraRecipe = z.infer<typeof loraSection>;
