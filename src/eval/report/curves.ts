@@ -42,7 +42,7 @@ function chart(stage: string, points: readonly Point[]): Html {
 <figcaption><b>${stage}</b> <span>loss ${smooth[0]!.y.toFixed(2)} → ${last.y.toFixed(2)} in ${points.length} rows</span></figcaption>
 <svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="Loss of the stage ${stage}, ending at ${last.y.toFixed(3)}">
 ${ys.map((tick) => horizontal(tick, y(tick)))}
-${xs.filter((tick) => tick >= points[0]!.x && tick <= points.at(-1)!.x).map((tick) => vertical(tick, x(tick)))}
+${xs.filter((tick) => Number.isInteger(tick) && tick >= points[0]!.x && tick <= points.at(-1)!.x).map((tick) => vertical(tick, x(tick)))}
 <text class="axis" x="${(size.left + size.width - size.right) / 2}" y="${size.height - 6}" text-anchor="middle">step</text>
 <text class="axis" transform="rotate(-90)" x="${-(size.top + size.height - size.bottom) / 2}" y="11" text-anchor="middle">loss</text>
 <polyline class="raw" points="${line(thin(points), x, y)}"/>
@@ -66,15 +66,15 @@ function scale([from, to]: readonly [number, number], [low, high]: readonly [num
   return (value: number) => low + ((high - low) * (value - from)) / (to - from || 1);
 }
 
-/** Exponential mean whose memory is a twentieth of the run. */
+/** Mean over the twentieth of the run around each point. */
 function runningMean(points: readonly Point[]): Point[] {
-  const keep = 1 - 1 / Math.max(1, points.length / 20);
-  let mean = 0;
-  let weight = 0;
-  return points.map(({ x, y }) => {
-    mean = keep * mean + (1 - keep) * y;
-    weight = keep * weight + (1 - keep);
-    return { x, y: mean / weight };
+  const sums = [0];
+  for (const { y } of points) sums.push((sums.at(-1) as number) + y);
+  const reach = Math.floor(points.length / 40);
+  return points.map(({ x }, i) => {
+    const from = Math.max(0, i - reach);
+    const to = Math.min(points.length, i + reach + 1);
+    return { x, y: ((sums[to] as number) - (sums[from] as number)) / (to - from) };
   });
 }
 

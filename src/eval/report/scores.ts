@@ -16,7 +16,9 @@ export function keyFigures({ tasks }: Evaluation): Html {
 }
 
 function figure(task: string, group: string, metric: Metric, { sighted, blind }: MetricResult): Html {
-  const label = `${task.toUpperCase()} ${group === 'all' ? '' : `${group} `}${metric.label}`;
+  const name = task.toUpperCase();
+  const words = [metric.label.startsWith(name) ? '' : name, group === 'all' ? '' : group, metric.label];
+  const label = words.filter(Boolean).join(' ');
   return html`<div class="figure ${task}"><div class="label">${label}${arrow(metric)}</div>
 <div class="number">${formatValue(sighted.value, metric)}</div>
 <div class="beside">${formatInterval(sighted, metric)}${blind ? html`<span>blind ${formatValue(blind.value, metric)}</span>` : nothing}</div></div>`;
@@ -33,10 +35,18 @@ ${tasks.map(taskTable)}</section>`;
 function taskTable(result: TaskResult): Html {
   const { describe, prompt, decoding, pictures, questions, metrics, groups } = result;
   return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
-<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
-${Object.entries(groups).map(([group, results]) => html`<tbody>${groupRows(group, metrics, results)}</tbody>`)}</table></div>
+${table(
+  groups,
+  metrics.filter(({ headline }) => headline),
+)}
+${metrics.every(({ headline }) => headline) ? nothing : html`<details><summary>every metric</summary>${table(groups, metrics)}</details>`}
 <p class="note">${pictures} pictures, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
 </article>`;
+}
+
+function table(groups: TaskResult['groups'], metrics: readonly Metric[]): Html {
+  return html`<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
+${Object.entries(groups).map(([group, results]) => html`<tbody>${groupRows(group, metrics, results)}</tbody>`)}</table></div>`;
 }
 
 function groupRows(group: string, metrics: readonly Metric[], results: TaskResult['groups'][string]): Html[] {
@@ -45,7 +55,7 @@ function groupRows(group: string, metrics: readonly Metric[], results: TaskResul
     return result ? [{ metric, result }] : [];
   });
   return shown.map(
-    ({ metric, result }, i) => html`<tr class="${metric.headline ? 'headline' : 'minor'}">
+    ({ metric, result }, i) => html`<tr>
 <th scope="row">${i === 0 ? group : ''}</th><td title="${metric.describe}">${metric.label}<span class="arrow">${arrow(metric)}</span></td>
 <td class="n score">${formatValue(result.sighted.value, metric)}</td><td class="n">${formatInterval(result.sighted, metric)}</td>
 <td class="plot">${metric.unit === 'share' ? intervalPlot(result) : nothing}</td>

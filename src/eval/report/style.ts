@@ -25,12 +25,12 @@ h3{font-size:14px;letter-spacing:.08em;margin:0}
 .task h3{color:var(--accent)}.task>p{margin:2px 0 12px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
-th,td{text-align:left;padding:5px 10px 5px 0;white-space:nowrap;font-weight:400}
+th:first-child{width:124px}td:nth-child(2){width:132px}th,td{text-align:left;padding:5px 10px 5px 0;white-space:nowrap;font-weight:400}
 thead th{color:var(--soft);font-size:12.5px;border-bottom:1px solid var(--line)}
 tbody+tbody tr:first-child>*{border-top:1px solid var(--line)}
 tbody th{font-weight:600}
 .n{text-align:right;font-variant-numeric:tabular-nums;padding-right:14px}
-.headline .score{font-weight:700}.minor,.blind{color:var(--soft)}.arrow{color:var(--soft)}
+.score{font-weight:700}.blind{color:var(--soft)}.arrow{color:var(--soft)}
 .plot{width:176px}thead .plot{font-variant-numeric:tabular-nums}thead .plot i{font-style:normal;float:right;margin-right:12px}
 td.plot svg{display:block}
 .track{stroke:var(--line);stroke-width:2}.half{stroke:var(--line);stroke-width:2}
@@ -42,14 +42,14 @@ code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(470px,1fr));gap:16px}
 @media(max-width:560px){.cards{grid-template-columns:1fr}.card{flex-direction:column}}
 .card{display:flex;gap:18px;padding:16px;align-items:flex-start}
-.card img{width:168px;height:auto;border-radius:8px;flex:none;border:1px solid var(--line)}
+.card img{width:192px;height:auto;border-radius:8px;flex:none;border:1px solid var(--line)}
 .crisp{image-rendering:pixelated}
 dl{margin:0;flex:1;min-width:0;display:grid;gap:10px}
 dt{font-size:13px;color:var(--soft)}
-dd{margin:0;display:grid;grid-template-columns:20px 1fr;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
-.answer{white-space:pre-wrap}
+dd{margin:0;display:grid;grid-template-columns:20px 1fr auto;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
+.answer{white-space:pre-wrap}.answer:has(+.long){grid-column:2/4}.truth.long{grid-column:2/4}
 .right{color:var(--good);font-weight:700}.wrong{color:var(--clay);font-weight:700}
-.truth{grid-column:2;font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
+.truth{font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
 mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 2px;box-shadow:inset 0 -2px 0 var(--clay)}
 .curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:16px}
 figure{margin:0;padding:16px 16px 8px}figcaption{display:flex;justify-content:space-between;font-size:14px;margin-bottom:6px}figcaption span{color:var(--soft);font-variant-numeric:tabular-nums}
@@ -59,6 +59,6 @@ figure svg{width:100%;height:auto;display:block}
 .panel{padding:16px 20px}.panel+.panel{margin-top:14px}
 .panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
-summary{cursor:pointer;color:var(--soft)}details pre{margin-top:10px}
+summary{cursor:pointer;color:var(--soft);font-size:13px}.task details{margin-top:8px}.task details table{margin-top:8px}details pre{margin-top:10px}
 footer{color:var(--soft);font-size:13px;padding-top:34px;padding-bottom:44px}
 `;

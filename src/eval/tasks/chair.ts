@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseClaims } from '../../world/index.ts';
 import type { ChairCounts } from '../metrics/chair.ts';
 import { chairCounts, chairScores, wordCount } from '../metrics/chair.ts';
 import type { Tally } from '../metrics/tally.ts';
@@ -19,11 +20,12 @@ export interface ChairSource {
   readonly pictures: string;
   /** Scene graphs, one JSON object a line: `{image_id, objects: [{shape, color, ...}]}`. */
   readonly scenes: string;
-  readonly reader: TextReader;
 }
 
 export interface ChairOptions {
   readonly prompt?: string;
+  /** The tabletop world's grammar unless told. */
+  readonly reader?: TextReader;
   /** 128 unless told. Longer captions hallucinate more, so results always state it. */
   readonly maxTokens?: number;
 }
@@ -60,21 +62,26 @@ function metric(name: string, label: string, describe: string, better: Metric['b
  */
 export function chairTask(
   source: ChairSource,
-  { prompt = 'Describe this image in detail.', maxTokens = 128 }: ChairOptions = {},
+  { prompt = 'Describe the image in detail.', maxTokens = 128, reader = parseClaims }: ChairOptions = {},
 ): Task {
   return {
     name: 'chair',
-    describe: 'CHAIR: asks for a description and counts the objects in it that are not there',
+    describe: 'Asks for a description and counts the objects in it that are not there',
     prompt,
     maxTokens,
     groups: ['all', 'with colour'],
     metrics,
-    load: (limit) => loadScenes(source, prompt, limit),
+    load: (limit) => loadScenes(source, prompt, reader, limit),
     score: (sum) => ({ ...chairScores(sum as ChairCounts), unread: share(sum.unread ?? 0, sum.sentences ?? 0) }),
   };
 }
 
-async function loadScenes(source: ChairSource, prompt: string, limit?: number): Promise<readonly Item[]> {
+async function loadScenes(
+  source: ChairSource,
+  prompt: string,
+  reader: TextReader,
+  limit?: number,
+): Promise<readonly Item[]> {
   const find = openPictures(source.pictures);
   const rows = collect(
     (await readJsonLines(source.scenes, scene)).map(({ value, where }) => {
@@ -87,7 +94,7 @@ async function loadScenes(source: ChairSource, prompt: string, limit?: number): 
     picture,
     prompt,
     truth: inventory(scene),
-    judge: (answer: string) => judge(answer, scene, source.reader),
+    judge: (answer: string) => judge(answer, scene, reader),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }

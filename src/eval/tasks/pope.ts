@@ -46,7 +46,7 @@ function metric(name: string, label: string, describe: string, better: Metric['b
 export function popeTask(source: PopeSource, { suffix = '', maxTokens = 16 }: PopeOptions = {}): Task {
   return {
     name: 'pope',
-    describe: 'POPE: asks whether an object is there, half of the times one that is not',
+    describe: 'Asks whether an object is there, half of the times one that is not',
     prompt: `{question}${suffix}`,
     maxTokens,
     groups: Object.keys(source.questions),

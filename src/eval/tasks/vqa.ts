@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Fault } from '../../base/index.ts';
+import { shortAnswerPrompt } from '../../world/index.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
 import { normaliseAnswer, vqaAccuracy } from '../metrics/vqa.ts';
@@ -23,8 +24,6 @@ export interface VqaOptions {
   readonly maxTokens?: number;
 }
 
-const shortAnswer = '\nAnswer the question using a single word or phrase.';
-
 const id = z.union([z.number(), z.string()]);
 
 const questionFile = z.object({
@@ -45,10 +44,10 @@ const annotationFile = z.object({
 type Annotation = z.infer<typeof annotationFile>['annotations'][number];
 
 /** VQAv2: open questions with short answers, scored against ten human ones (Goyal et al. 2017). */
-export function vqaTask(source: VqaSource, { suffix = shortAnswer, maxTokens = 16 }: VqaOptions = {}): Task {
+export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxTokens = 16 }: VqaOptions = {}): Task {
   return {
     name: 'vqa',
-    describe: 'VQA: asks for a word or phrase and compares it with ten human answers',
+    describe: 'Asks for a word or phrase and compares it with ten human answers',
     prompt: `{question}${suffix}`,
     maxTokens,
     groups: ['all', 'yes/no', 'number', 'other'],

@@ -1,0 +1,18 @@
+export { formatScores } from './format-scores.ts';
+export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';
+export { evaluate } from './harness.ts';
+export type { Estimate } from './metrics/bootstrap.ts';
+export type { LossRow } from './report/curves.ts';
+export type { DataSummary, ReportExtras } from './report/report.ts';
+export { writeReport } from './report/report.ts';
+export type { Evaluation, ItemRecord, MetricResult, Predictions, TaskResult } from './results.ts';
+export { openPredictions, summarise } from './results.ts';
+export type { TaskOptions } from './tasks/catalog.ts';
+export { openTasks, taskNames } from './tasks/catalog.ts';
+export type { ChairOptions, ChairSource, TextReader } from './tasks/chair.ts';
+export { chairTask } from './tasks/chair.ts';
+export type { PopeOptions, PopeSource } from './tasks/pope.ts';
+export { popeTask } from './tasks/pope.ts';
+export type { Item, Metric, Span, Task, Verdict } from './tasks/task.ts';
+export type { VqaOptions, VqaSource } from './tasks/vqa.ts';
+export { vqaTask } from './tasks/vqa.ts';

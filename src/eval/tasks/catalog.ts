@@ -1,0 +1,90 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Fault } from '../../base/index.ts';
+import { nearest, raise } from '../../base/index.ts';
+import { popeSplits } from '../../world/index.ts';
+import { chairTask } from './chair.ts';
+import type { PopeOptions } from './pope.ts';
+import { popeTask } from './pope.ts';
+import type { Task } from './task.ts';
+import { vqaTask } from './vqa.ts';
+
+interface Entry {
+  readonly describe: string;
+  /** Files of an evaluation folder that the task reads. */
+  readonly needs: readonly string[];
+  open(at: (name: string) => string, options: TaskOptions): Task;
+}
+
+export interface TaskOptions {
+  readonly pope?: PopeOptions;
+  readonly chair?: { readonly prompt?: string; readonly maxTokens?: number };
+  readonly vqa?: { readonly suffix?: string; readonly maxTokens?: number };
+}
+
+const catalog: Readonly<Record<string, Entry>> = {
+  pope: {
+    describe: 'is there a ... in the image? (object hallucination, three splits)',
+    needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
+    open: (at, { pope }) => {
+      const questions = Object.fromEntries(popeSplits.map((split) => [split, at(`pope_${split}.jsonl`)]));
+      return popeTask({ pictures: at('images'), questions }, pope);
+    },
+  },
+  chair: {
+    describe: 'which objects of a description are not there (needs scene graphs)',
+    needs: ['images', 'scenes.jsonl'],
+    open: (at, { chair }) => chairTask({ pictures: at('images'), scenes: at('scenes.jsonl') }, chair),
+  },
+  vqa: {
+    describe: 'short answers against ten human ones',
+    needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
+    open: (at, { vqa }) => {
+      const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };
+      return vqaTask({ pictures: at('images'), ...files }, vqa);
+    },
+  },
+};
+
+/** The tasks `openTasks` knows, with a line on each. */
+export const taskNames: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(catalog).map(([name, { describe }]) => [name, describe]),
+);
+
+/**
+ * Tasks over an evaluation folder: `images/` with `pope_<split>.jsonl`, `scenes.jsonl`, `vqa_questions.json` and
+ * `vqa_annotations.json`, as far as the tasks need them. A folder of the tabletop world is one.
+ * @throws TesseraError `eval/unknown-task`, `eval/missing-file`, all faults at once
+ * @example openTasks('data/world-val', ['pope', 'vqa'])
+ */
+export function openTasks(folder: string, names: readonly string[], options: TaskOptions = {}): readonly Task[] {
+  const at = (name: string) => join(folder, name);
+  const known = names.filter((name) => Object.hasOwn(catalog, name));
+  const needed = new Set(known.flatMap((name) => (catalog[name] as Entry).needs));
+  raise([
+    ...names.filter((name) => !known.includes(name)).map(unknownTask),
+    ...[...needed].filter((file) => !existsSync(at(file))).map((file) => missingFile(at(file))),
+  ]);
+  return known.map((name) => (catalog[name] as Entry).open(at, options));
+}
+
+function unknownTask(name: string): Fault {
+  const names = Object.keys(catalog);
+  const near = nearest(name, names);
+  return {
+    code: 'eval/unknown-task',
+    message: 'no task has this name',
+    expected: names.join(', '),
+    got: name,
+    ...(near && { remedy: `did you mean ${near}?` }),
+  };
+}
+
+function missingFile(path: string): Fault {
+  return {
+    code: 'eval/missing-file',
+    message: 'a task needs a file that is not there',
+    path,
+    remedy: 'choose a folder that has it, or fewer tasks',
+  };
+}

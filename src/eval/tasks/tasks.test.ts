@@ -1,0 +1,147 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openTasks } from './catalog.ts';
+import { chairTask } from './chair.ts';
+import { popeTask } from './pope.ts';
+import type { Item } from './task.ts';
+import { vqaTask } from './vqa.ts';
+
+let folder: string;
+let images: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'tessera-tasks-'));
+  images = join(folder, 'images');
+  mkdirSync(images);
+  for (const name of ['COCO_val2014_000000000042.jpg', 'b.png', 'x_7.png', 'y_7.png']) write(`images/${name}`, '');
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function write(name: string, text: string): string {
+  writeFileSync(join(folder, name), text);
+  return join(folder, name);
+}
+
+const lines = (rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).join('\n');
+
+describe('the POPE task', () => {
+  const row = { question_id: 1, image: 'b.png', text: 'Is there a cat in the image?', label: 'yes' };
+
+  it('reads question files and judges answers', async () => {
+    const random = write(
+      'r.jsonl',
+      `${lines([row, { ...row, image: 'COCO_val2014_000000000042.jpg', label: 'no' }])}\n\n`,
+    );
+    const items = await popeTask({ pictures: images, questions: { random } }, { suffix: '\nShort.' }).load();
+    expect(items.map((item) => item.prompt)).toEqual(Array(2).fill('Is there a cat in the image?\nShort.'));
+    expect(items.map((item) => item.judge('No.').correct)).toEqual([false, true]);
+    expect(items[0]?.judge('Hm').tallies).toEqual({ random: { tp: 1, fp: 0, tn: 0, fn: 0, asked: 1, unclear: 1 } });
+    const limited = await popeTask({ pictures: images, questions: { random } }).load(1);
+    expect(limited.map((item) => item.truth)).toEqual(['yes']);
+  });
+
+  it('names every bad line at once', async () => {
+    const random = write('bad.jsonl', `${lines([{ ...row, label: 'maybe' }])}\n{\n${lines([row])}`);
+    await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject({
+      code: 'eval/row',
+      path: `${random} line 1 label`,
+      others: [{ code: 'eval/json', path: `${random} line 2` }],
+    });
+  });
+
+  it('refuses questions without their pictures', async () => {
+    const random = write('gone.jsonl', lines([{ ...row, image: 'gone.png' }]));
+    const expected = { code: 'eval/no-picture', path: `${random} line 1` };
+    await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject(expected);
+    const nowhere = popeTask({ pictures: join(folder, 'nowhere'), questions: { random } });
+    await expect(nowhere.load()).rejects.toMatchObject({ code: 'eval/no-folder' });
+    const unread = popeTask({ pictures: images, questions: { random: join(folder, 'none.jsonl') } });
+    await expect(unread.load()).rejects.toMatchObject({ code: 'eval/unreadable' });
+  });
+});
+
+describe('the VQA task', () => {
+  const answers = (answer: string, n = 10) => Array.from({ length: n }, () => ({ answer }));
+  const question = { question_id: 420, image_id: 42, question: 'What color is it?' };
+  const annotation = { question_id: 420, answers: answers('red'), answer_type: 'other', multiple_choice_answer: 'red' };
+
+  function open(questions: unknown[], annotations: unknown[]): Promise<readonly Item[]> {
+    const files = {
+      questions: write('q.json', JSON.stringify({ questions })),
+      annotations: write('a.json', JSON.stringify({ annotations })),
+    };
+    return vqaTask({ pictures: images, ...files }).load();
+  }
+
+  it('finds pictures by number and asks for a short answer', async () => {
+    const [item] = await open([question], [annotation]);
+    expect(item?.picture).toBe(join(images, 'COCO_val2014_000000000042.jpg'));
+    expect(item?.prompt).toBe('What color is it?\nAnswer the question using a single word or phrase.');
+    const tally = { score: 1, asked: 1 };
+    expect(item?.judge('Red.')).toMatchObject({ correct: true, tallies: { all: tally, other: tally } });
+    expect(item?.judge('blue')).toMatchObject({ correct: false, read: 'blue' });
+  });
+
+  it.each([
+    ['eval/ambiguous-picture', [{ ...question, image_id: 7 }], [annotation]],
+    ['eval/no-picture', [{ ...question, image_id: 8 }], [annotation]],
+    ['eval/no-answers', [{ ...question, question_id: 1 }], [annotation]],
+    ['eval/repeated-question', [question, question], [annotation]],
+    ['eval/row', [question], [{ ...annotation, answers: answers('red', 3) }]],
+  ])('refuses with %s', async (code, questions, annotations) => {
+    await expect(open(questions, annotations)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('the CHAIR task', () => {
+  const objects = [
+    { shape: 'ball', color: 'red', size: 'small' },
+    { shape: 'ball', color: 'red', size: 'small' },
+    { shape: 'cube', color: 'blue', size: 'large' },
+  ];
+
+  async function judge(answer: string) {
+    const scenes = write('scenes.jsonl', lines([{ image_id: 42, objects }]));
+    const [item] = await chairTask({ pictures: images, scenes }).load();
+    return { truth: item?.truth, ...item!.judge(answer) };
+  }
+
+  it('counts and marks what is not there, and lets denials be', async () => {
+    const answer = 'There is a red ball. A green cone lies left of a red cube. There is no star and no cone.';
+    const { truth, correct, tallies, invented } = await judge(answer);
+    expect(truth).toBe('2 × small red ball, large blue cube');
+    expect(correct).toBe(false);
+    expect(tallies.all).toMatchObject({
+      mentions: 3,
+      invented: 1,
+      hallucinating: 1,
+      present: 2,
+      covered: 2,
+      words: 21,
+    });
+    expect(tallies['with colour']).toMatchObject({ mentions: 3, invented: 2, present: 2, covered: 1 });
+    expect(invented.map(({ start, end }) => [start, answer.slice(start, end)])).toEqual([[29, 'cone']]);
+  });
+
+  it('counts the sentences that say nothing readable', async () => {
+    const { tallies } = await judge('There is a red ball. Lovely weather today!');
+    expect(tallies.all).toMatchObject({ sentences: 2, unread: 1 });
+  });
+});
+
+describe('openTasks', () => {
+  it('names unknown tasks and missing files together', () => {
+    expect(() => openTasks(folder, ['pop', 'vqa'])).toThrow(
+      expect.objectContaining({
+        code: 'eval/unknown-task',
+        remedy: 'did you mean pope?',
+        others: ['vqa_questions.json', 'vqa_annotations.json'].map((name) =>
+          expect.objectContaining({ code: 'eval/missing-file', path: join(folder, name) }),
+        ),
+      }),
+    );
+  });
+});
