@@ -45,7 +45,9 @@ export function arrow({ better }: Metric): string {
 
 /** Three decimals for shares, one for words; a dash where undefined. */
 export function formatValue(value: number | null, { unit }: Metric): string {
-  return value === null ? '–' : value.toFixed(unit === 'share' ? 3 : 1);
+  if (value === null) return '–';
+  const text = value.toFixed(unit === 'share' ? 3 : 1);
+  return Number(text) === 0 ? text.replace('-', '') : text;
 }
 
 export function formatInterval({ low, high }: Estimate, metric: Metric): string {

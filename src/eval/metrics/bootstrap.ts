@@ -8,7 +8,7 @@ export interface Estimate {
   readonly high: number | null;
 }
 
-export interface BootstrapOptions {
+interface BootstrapOptions {
   readonly seed: number;
   /** 1,000 unless told. */
   readonly resamples?: number;

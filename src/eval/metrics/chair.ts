@@ -17,7 +17,7 @@ export type ChairCounts = {
   readonly words: number;
 };
 
-export type ChairScores = {
+type ChairScores = {
   /** Share of captions with a hallucinated object. */
   readonly s: number;
   /** Share of object mentions that are hallucinated, over the whole corpus, repeats counted. */

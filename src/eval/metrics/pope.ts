@@ -8,7 +8,7 @@ export type PopeCounts = {
   readonly fn: number;
 };
 
-export type PopeScores = {
+type PopeScores = {
   readonly accuracy: number;
   readonly precision: number;
   readonly recall: number;

@@ -75,5 +75,5 @@ function answerRow({ prompt, answer, truth, correct, invented }: ItemRecord): Ht
     ? html`<span class="right" title="right">✓</span>`
     : html`<span class="wrong" title="wrong">✗</span>`;
   return html`<div><dt>${question ?? ''}</dt><dd>${mark}<span class="answer">${answer.trim() === '' ? html`<i>(empty)</i>` : highlight(answer, invented)}</span>
-<span class="truth ${truth.length + answer.length < 22 ? 'short' : 'long'}"><b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
+<span class="truth ${truth.length + answer.length < 18 ? 'short' : 'long'}"><b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
 }

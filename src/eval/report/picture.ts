@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { asTesseraError } from '../../base/index.ts';
 
-export interface InlinePicture {
+interface InlinePicture {
   readonly uri: string;
   readonly width: number;
   readonly height: number;

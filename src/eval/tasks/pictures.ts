@@ -4,7 +4,7 @@ import type { Fault } from '../../base/index.ts';
 import { asTesseraError } from '../../base/index.ts';
 
 /** Finds the file of a picture by its name, its name without the ending, or the number its name ends in. */
-export type PictureFinder = (key: string | number, where: string) => string | Fault;
+type PictureFinder = (key: string | number, where: string) => string | Fault;
 
 /**
  * Opens a folder of pictures. Data sets name pictures by file (`000000000139.jpg`) or by number (139 for

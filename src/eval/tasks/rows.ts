@@ -4,7 +4,7 @@ import type { Fault } from '../../base/index.ts';
 import { asTesseraError, raise } from '../../base/index.ts';
 
 /** A row with the place it came from, for messages. */
-export interface Row<T> {
+interface Row<T> {
   readonly value: T;
   readonly where: string;
 }
@@ -27,7 +27,7 @@ export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T
 }
 
 /** A value, or what is wrong with it. */
-export type Checked<T> = { readonly ok: T } | { readonly faults: readonly Fault[] };
+type Checked<T> = { readonly ok: T } | { readonly faults: readonly Fault[] };
 
 /** The values of many checks, or one error with all their faults. */
 export function collect<T>(checks: readonly Checked<T>[]): readonly T[] {
