@@ -1,0 +1,27 @@
+export type { Checkpoint } from './checkpoint.ts';
+export { openCheckpoint } from './checkpoint.ts';
+export type { CheckpointOptions } from './checkpoint-write.ts';
+export { writeCheckpoint } from './checkpoint-write.ts';
+export type { SaveDType } from './convert.ts';
+export { writeFileAtomically } from './durable.ts';
+export type { WriteFolderOptions } from './folder.ts';
+export { copySideFiles, readJsonObject, readOptionalJsonObject, writeFolder, writeJsonObject } from './folder.ts';
+export type { JsonObject, JsonValue } from './json.ts';
+export type { Layout } from './layouts.ts';
+export {
+  clipLayouts,
+  clipVisionLayouts,
+  llamaLayouts,
+  llavaLayouts,
+  mountLayouts,
+} from './layouts.ts';
+export type { MatchOptions, NameMatch } from './name-map.ts';
+export { loadWeights, matchNames, renameForFile } from './name-map.ts';
+export type { Adapter, WeightMap } from './peft.ts';
+export { readAdapter, writeAdapter } from './peft.ts';
+export type { AdapterConfig } from './peft-config.ts';
+export type { SafetensorsFile } from './safetensors.ts';
+export { openSafetensors, readFloat32, readTensor } from './safetensors.ts';
+export type { StoredTensor } from './safetensors-header.ts';
+export type { TensorSource, WriteOptions } from './safetensors-write.ts';
+export { writeSafetensors } from './safetensors-write.ts';
