@@ -25,7 +25,7 @@ function systemFaults(recipe: Recipe, where: Where): Fault[] {
       code: 'recipe/system',
       message: 'the catalog has no such system',
       path: where(['system']),
-      expected: `one of ${names.join(', ')}`,
+      expected: 'a name that `tessera recipes --json` lists',
       got: recipe.system,
       ...(near && { remedy: `did you mean ${near}?` }),
     },
@@ -130,7 +130,7 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
       missing(`the rank of the adapters of stage ${stage.name}`, where(['stages', at, 'lora', 'r']), 'lora.r'),
     );
   }
-  if (stage.lora && contrast) {
+  if (stage.lora && model.architecture === 'clip') {
     faults.push({
       code: 'recipe/lora',
       message: 'adapters go into a language model, and a clip model has none',

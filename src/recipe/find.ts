@@ -16,7 +16,7 @@ export function findRecipe(nameOrPath: string): string {
   const near = nearest(basename(nameOrPath).replace(/\.ya?ml$/, ''), names);
   throw new TesseraError({
     code: 'recipe/not-found',
-    message: system ? `${system.name} has no recipe yet` : 'there is no such recipe',
+    message: system ? `${system.title} has no recipe yet` : 'there is no such recipe',
     path: nameOrPath,
     expected: `a YAML file, or one of ${names.join(', ')}`,
     remedy: near && !system ? `did you mean ${near}?` : 'see `tessera recipes`',

@@ -103,6 +103,8 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
 }
 
 function sentence(message: string): string {
+  if (message.startsWith('Source contains multiple documents'))
+    return 'a recipe is one document, and this file holds several';
   return message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? message;
 }
 

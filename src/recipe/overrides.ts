@@ -51,10 +51,14 @@ const unreadable = Symbol('unreadable');
 
 /** Patterns begin with `*` or `!`, which YAML keeps for other things: those are plain words here. */
 function parseValue(text: string): unknown {
-  if (/^[*!&@`%]/.test(text)) return text;
+  if (/^[*!]/.test(text)) return text;
   const document = parseDocument(text);
   if (document.errors.length > 0 || document.warnings.length > 0) return unreadable;
-  return document.toJS({ maxAliasCount: 0 });
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch {
+    return unreadable;
+  }
 }
 
 function malformed(text: string, expected: string): Fault {

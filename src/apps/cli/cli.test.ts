@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'tessera-cli-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Runs a command line as a user does, in a process of its own. */
+function tessera(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+describe('tessera', () => {
+  it('helps with every verb, each with an example', async () => {
+    const { code, out } = await tessera('--help');
+    expect(code).toBe(0);
+    const verbs = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] as string);
+    expect(verbs).toEqual('recipes train resume eval chat generate score export data doctor'.split(' '));
+    const helps = await Promise.all(verbs.filter((verb) => verb !== 'data').map((verb) => tessera(verb, '--help')));
+    for (const help of helps) {
+      expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
+      expect(help.out).toContain('--json');
+    }
+  });
+
+  it('lists the thirty systems and the backbones', async () => {
+    const { code, out } = await tessera('recipes');
+    expect(code).toBe(0);
+    expect(out).toMatchSnapshot();
+    const rows = JSON.parse((await tessera('recipes', '--json')).out);
+    expect(rows).toHaveLength(32);
+    expect(rows[3]).toMatchObject({ name: 'llava', status: 'working', cite: 'arXiv:2304.08485' });
+  });
+
+  it('copies a recipe out, and never over a file', async () => {
+    const file = join(folder, 'mine.yaml');
+    expect(await tessera('recipes', 'copy', 'llava', file)).toMatchObject({ code: 0 });
+    const text = readFileSync(file, 'utf8');
+    expect(text).toBe(readFileSync(join(root, 'recipes/projection/llava.yaml'), 'utf8'));
+    const again = await tessera('recipes', 'copy', 'llava-1.5', file);
+    expect(again).toMatchObject({ code: 1, out: '', err: expect.stringContaining('cli/exists') });
+    expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
+  it('shows the plan of a recipe without training', async () => {
+    const { code, out } = await tessera('train', 'tabletop-lm', 'train.steps=7', '--dry-run', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ stages: [{ name: 'text', train: { steps: 7, batch: 32 } }] });
+  });
+
+  it('tells a faulty recipe from a faulty command line', async () => {
+    const fault = await tessera('train', 'llava', 'train.step=3', 'train.btach=2');
+    expect(fault).toMatchObject({ code: 1, out: '' });
+    expect(fault.err).toMatchSnapshot();
+    const usage = await tessera('trian', 'llava');
+    expect(usage).toMatchObject({ code: 2, out: '' });
+    expect(usage.err).toMatchSnapshot();
+  });
+
+  it('reports faults as JSON when asked to', async () => {
+    const usage = await tessera('eval', 'runs/x', '--limit', '0', '--json');
+    expect(usage).toMatchObject({ code: 2, out: '' });
+    expect(JSON.parse(usage.err).error).toMatchObject({ code: 'cli/usage' });
+    const fault = await tessera('train', 'lava', '--json');
+    expect(fault).toMatchObject({ code: 1, out: '' });
+    expect(JSON.parse(fault.err).error).toMatchObject({ code: 'recipe/not-found', remedy: 'did you mean llava?' });
+  });
+
+  it('refuses a conversation without a terminal', async () => {
+    const { code, err } = await tessera('chat', 'runs/x');
+    expect(code).toBe(1);
+    expect(err).toContain('cli/no-terminal');
+  });
+});

@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { duration, figure, openBar, progressText } from './progress.ts';
+import { table } from './table.ts';
+
+describe('table', () => {
+  it('aligns columns, numbers to the right, without spaces at the end', () => {
+    const text = table(
+      [{ title: 'task' }, { title: 'value', align: 'right' }, { title: 'note' }],
+      [
+        ['pope random', '0.91', ''],
+        ['vqa', '0.7', 'few'],
+      ],
+    );
+    expect(text.split('\n')).toEqual([
+      'task         value  note',
+      '-----------  -----  ----',
+      'pope random   0.91',
+      'vqa            0.7  few',
+    ]);
+  });
+});
+
+describe('progressText', () => {
+  it('counts the rate from where it began, so that a resumed run has a true ETA', () => {
+    const progress = { label: 'stage align', done: 120, total: 300, numbers: { loss: 2.31415, lr: 2e-5 } };
+    expect(progressText(progress, 20, 2)).toBe('stage align  120/300 steps  10/s  ETA 0:18  loss 2.314  lr 2.00e-5');
+    expect(progressText({ ...progress, done: 101 }, 1, 4)).toContain('4.0 s each  ETA 13:16');
+    expect(progressText({ ...progress, done: 100 }, 0, 0)).toBe('stage align  100/300 steps  loss 2.314  lr 2.00e-5');
+  });
+
+  it.each([
+    [0, '0:00'],
+    [61.4, '1:01'],
+    [3671, '1:01:11'],
+  ])('writes %d seconds', (seconds, text) => expect(duration(seconds)).toBe(text));
+
+  it.each([
+    [3, '3'],
+    [0.123456, '0.1235'],
+    [0.00002, '2.00e-5'],
+    [12345678, '1.23e+7'],
+    [Number.NaN, 'NaN'],
+  ])('writes %d', (value, text) => expect(figure(value)).toBe(text));
+});
+
+describe('openBar', () => {
+  const step = (done: number) => ({ label: 'x', done, total: 100, numbers: {} });
+  function run(isTTY: boolean, quiet = false) {
+    let time = 0;
+    const written: string[] = [];
+    const bar = openBar({ isTTY, columns: 60, write: (text) => written.push(text) }, quiet, () => time);
+    for (let done = 1; done <= 100; done++) {
+      bar.show(step(done));
+      if (done === 50) bar.note('halfway');
+      time += 120;
+    }
+    bar.close();
+    return written;
+  }
+
+  it('writes a plain line every few seconds, the first and the last', () => {
+    const lines = run(false).filter((text) => text !== 'halfway\n');
+    expect(lines).toHaveLength(4);
+    expect(lines[0]).toContain('1/100');
+    expect(lines.at(-1)).toMatch(/^x {2}100\/100 steps {2}8\.3\/s {2}in 0:12\n$/);
+    expect(lines.join('')).not.toContain('\u001b');
+  });
+
+  it('redraws one line on a terminal, wipes it for notes and ends with a new line', () => {
+    const written = run(true);
+    const note = written.indexOf('halfway\n');
+    expect(written[note - 1]).toBe('\r\u001b[2K');
+    expect(written.every((text) => !text.includes('\n') || text === 'halfway\n' || text === written.at(-1))).toBe(true);
+    expect(Math.max(...written.map((text) => text.length))).toBeLessThanOrEqual(60);
+  });
+
+  it('is silent when quiet', () => expect(run(true, true)).toEqual([]));
+});

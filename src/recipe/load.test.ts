@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import { formatFault, TesseraError } from '../base/index.ts';
+import { loadPlan, parsePlan, recipeSchema } from './index.ts';
+import { optionRows } from './option.ts';
+
+const good = `
+system: tabletop-lm
+model: { architecture: llama, size: tiny, vocab_size: 512 }
+stages:
+  - name: text
+    objective: lm
+    trainable: ["**"]
+    data: [{ source: tabletop, task: text, count: 10 }]
+train: { steps: 5, lr: 1.0e-3 }
+`;
+
+/** All faults of a recipe, as a user sees them. */
+function faultsIn(text: string, ...overrides: string[]): string {
+  try {
+    parsePlan(text, 'recipe.yaml', overrides);
+  } catch (error) {
+    if (error instanceof TesseraError) return [error, ...error.others].map(formatFault).join('\n');
+    throw error;
+  }
+  return 'no fault';
+}
+
+describe('parsePlan', () => {
+  it('fills in every default', () => {
+    const { stages, output } = parsePlan(good, 'x/tiny-text.yaml');
+    expect(output).toEqual({ folder: 'runs/tiny-text', dtype: 'float32' });
+    expect(stages[0]).toMatchObject({
+      template: 'text',
+      train: {
+        length: { steps: 5 },
+        batch: 8,
+        accumulate: 1,
+        betas: [0.9, 0.999],
+        warmupRatio: 0.03,
+        clip: 1,
+        seed: 0,
+      },
+    });
+  });
+
+  it('prefers what a stage says to what the recipe says', () => {
+    const [stage] = parsePlan(good, 'r.yaml', ['stages.text.train.epochs=2', 'stages.text.train.lr=1']).stages;
+    expect(stage?.train).toMatchObject({ length: { epochs: 2 }, lr: 1 });
+  });
+
+  it('takes key names of other tools at the top', () => {
+    const text = `${good.replace('train: { steps: 5, lr: 1.0e-3 }', 'num_train_epochs: 2\nlearning_rate: 5.0e-4')}`;
+    expect(parsePlan(text, 'r.yaml').stages[0]?.train).toMatchObject({ length: { epochs: 2 }, lr: 5e-4 });
+  });
+
+  it('tells all faults at once, each with its place and the nearest key', () => {
+    const bad = good
+      .replace('size: tiny', 'size: tinny')
+      .replace('objective', 'objektive')
+      .replace('task: text', 'task: 3')
+      .replace('steps: 5', 'stesp: 5, batch: 0, betas: [0.9], lr_for: { a: x }');
+    expect(faultsIn(bad)).toMatchSnapshot();
+  });
+
+  it('tells what keys alone cannot show', () => {
+    expect(
+      faultsIn(good, 'train.steps=null', 'train.lr=null', 'system=llavva', 'model.vocab_size=null'),
+    ).toMatchSnapshot();
+    expect(faultsIn(good, 'stages.text.objective=contrastive', 'stages.text.lora.alpha=8')).toMatchSnapshot();
+    expect(faultsIn(good.replace('{ architecture: llama', '{ from: x, architecture: llama'))).toMatchSnapshot();
+    expect(faultsIn(`${good}learning_rate: 1\nbf16: true\n`)).toMatchSnapshot();
+  });
+
+  it('tells where an override is wrong', () => {
+    expect(faultsIn(good, 'train.lr=fast', 'stages.txt.name=x', 'eval.tasks=pope,chiar', 'lora=7')).toMatchSnapshot();
+  });
+
+  it.each([
+    ['broken YAML', 'system: [a\nmodel: }'],
+    ['a key twice', 'system: a\nsystem: b'],
+    ['two documents', 'system: a\n---\nsystem: b'],
+    ['an empty file', ''],
+    ['a list', '- a'],
+    ['an unknown tag', 'system: !!js/function x'],
+    ['a merge key', `${good}<<: { system: x }\n`],
+    ['a prototype', `${good}__proto__: { system: x }\n`],
+  ])('refuses %s', (_, text) => {
+    expect(faultsIn(text)).toMatchSnapshot();
+  });
+
+  it('refuses anchors that expand without end', () => {
+    const bomb = Array.from({ length: 12 }, (_, i) => `k${i + 1}: &k${i + 1} [${`*k${i},`.repeat(9)}]`).join('\n');
+    expect(faultsIn(`k0: &k0 [x]\n${bomb}`)).toContain('recipe/yaml');
+  });
+
+  it('finds recipes by name and suggests the nearest', () => {
+    expect(loadPlan('llava').name).toBe('llava');
+    expect(() => loadPlan('lava')).toThrow(
+      expect.objectContaining({ code: 'recipe/not-found', remedy: 'did you mean llava?' }),
+    );
+    expect(() => loadPlan('flamingo')).toThrow(expect.objectContaining({ message: 'Flamingo has no recipe yet' }));
+  });
+});
+
+describe('options', () => {
+  it('all say what they are for', () => {
+    const rows = optionRows(recipeSchema);
+    expect(rows.length).toBeGreaterThan(60);
+    expect(rows.filter(({ description }) => description === '')).toEqual([]);
+    expect(rows.map(({ path }) => path)).toContain('stages.<stage>.data.<n>.images');
+  });
+});
