@@ -39,7 +39,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function page(): Promise<string> {
   const losses = [1, 2, 3].map((step) => ({ stage: attack, step, loss: 3 / step }));
-  const data = [{ source: attack, kept: 5, refused: [{ reason: attack, count: 2 }] }];
+  const data = { sources: [{ file: attack, kept: 5, rejected: 2 }], reasons: [{ code: attack, count: 2 }] };
   const facts = { [attack]: attack };
   const texts = { title: attack, command: attack, recipe: attack };
   const path = await writeReport(folder, evaluation, { ...texts, facts, losses, data, records });

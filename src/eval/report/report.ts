@@ -9,11 +9,10 @@ import { Html, html, nothing } from './html.ts';
 import { keyFigures, scoreTables } from './scores.ts';
 import { style } from './style.ts';
 
-/** What one source of training rows gave. */
+/** What the training files gave, as a data report has it. */
 export interface DataSummary {
-  readonly source: string;
-  readonly kept: number;
-  readonly refused: readonly { readonly reason: string; readonly count: number }[];
+  readonly sources: readonly { readonly file: string; readonly kept: number; readonly rejected: number }[];
+  readonly reasons: readonly { readonly code: string; readonly count: number }[];
 }
 
 export interface ReportExtras {
@@ -23,7 +22,7 @@ export interface ReportExtras {
   readonly command: string;
   readonly records: readonly ItemRecord[];
   readonly losses?: readonly LossRow[];
-  readonly data?: readonly DataSummary[];
+  readonly data?: DataSummary;
   /** Further facts for the header, such as the number of parameters. */
   readonly facts?: Readonly<Record<string, string>>;
   /** The resolved recipe as text. */
@@ -54,7 +53,7 @@ async function renderReport(evaluation: Evaluation, extras: ReportExtras): Promi
 ${scoreTables(evaluation)}
 ${await examples(extras.records, evaluation.seed)}
 ${lossCurves(extras.losses ?? [])}
-${dataReport(extras.data ?? [])}
+${extras.data ? dataReport(extras.data) : nothing}
 ${reproduce(extras)}</main>
 <footer>Written by tessera ${evaluation.version}. Intervals: ${evaluation.resamples} bootstrap resamples of pictures, seed ${evaluation.seed}.</footer>
 </body></html>
@@ -79,14 +78,13 @@ function mosaic(title: string): Html {
   return html`<svg class="mosaic" viewBox="0 0 1000 25" preserveAspectRatio="xMidYMid slice" aria-hidden="true">${tiles}</svg>`;
 }
 
-function dataReport(sources: readonly DataSummary[]): Html {
-  if (sources.length === 0) return nothing;
-  const rows = sources.map(({ source, kept, refused }) => {
-    const lost = refused.reduce((sum, { count }) => sum + count, 0);
-    const reasons = refused.map(({ reason, count }) => html`<li>${count} × ${reason}</li>`);
-    return html`<div class="panel"><b>${source}</b>: ${kept} rows kept, ${lost} refused${lost > 0 ? html`<ul>${reasons}</ul>` : nothing}</div>`;
-  });
-  return html`<section><h2>Data</h2>${rows}</section>`;
+function dataReport({ sources, reasons }: DataSummary): Html {
+  const rows = sources.map(
+    ({ file, kept, rejected }) => html`<li><b>${file}</b>: ${kept} rows kept, ${rejected} refused</li>`,
+  );
+  const why = reasons.map(({ code, count }) => html`<li>${count} × <code>${code}</code></li>`);
+  const refused = reasons.length > 0 ? html`<div class="panel">Refused because of<ul>${why}</ul></div>` : nothing;
+  return html`<section><h2>Data</h2><div class="panel"><ul>${rows}</ul></div>${refused}</section>`;
 }
 
 function reproduce({ command, recipe }: ReportExtras): Html {

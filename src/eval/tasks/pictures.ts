@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join, parse } from 'node:path';
+import { isAbsolute, join, parse, relative } from 'node:path';
 import type { Fault } from '../../base/index.ts';
 import { asTesseraError } from '../../base/index.ts';
 
@@ -15,7 +15,8 @@ export function openPictures(folder: string): PictureFinder {
   const byStem = groupBy(names, (name) => parse(name).name);
   const byNumber = groupBy(names, trailingNumber);
   return (key, where) => {
-    if (typeof key === 'string' && existsSync(join(folder, key))) return join(folder, key);
+    const named = typeof key === 'string' && isInside(folder, key) ? join(folder, key) : undefined;
+    if (named && existsSync(named)) return named;
     const found = byStem.get(`${key}`) ?? (/^\d+$/.test(`${key}`) ? byNumber.get(`${Number(key)}`) : undefined) ?? [];
     const [name] = found;
     if (name !== undefined && found.length === 1) return join(folder, name);
@@ -27,6 +28,12 @@ export function openPictures(folder: string): PictureFinder {
       got: found.join(', ') || 'none',
     };
   };
+}
+
+/** A data file names pictures of its folder and no others. */
+function isInside(folder: string, name: string): boolean {
+  const path = relative(folder, join(folder, name));
+  return path !== '' && !path.startsWith('..') && !isAbsolute(path);
 }
 
 function listFolder(folder: string): string[] {

@@ -56,6 +56,9 @@ describe('the POPE task', () => {
     const random = write('gone.jsonl', lines([{ ...row, image: 'gone.png' }]));
     const expected = { code: 'eval/no-picture', path: `${random} line 1` };
     await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject(expected);
+    const outside = write('outside.jsonl', lines([{ ...row, image: '../r.jsonl' }]));
+    const leaving = popeTask({ pictures: images, questions: { outside } });
+    await expect(leaving.load()).rejects.toMatchObject({ code: 'eval/no-picture' });
     const nowhere = popeTask({ pictures: join(folder, 'nowhere'), questions: { random } });
     await expect(nowhere.load()).rejects.toMatchObject({ code: 'eval/no-folder' });
     const unread = popeTask({ pictures: images, questions: { random: join(folder, 'none.jsonl') } });
