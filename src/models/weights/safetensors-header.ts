@@ -35,7 +35,7 @@ export const storedTypes = {
   C64: { bits: 64 },
 } as const satisfies Record<string, StoredType>;
 
-export type StoredDType = keyof typeof storedTypes;
+type StoredDType = keyof typeof storedTypes;
 
 /** One tensor of a file. */
 export interface StoredTensor {
