@@ -28,9 +28,10 @@ type Role = 'feed' | 'target';
 /**
  * Checks the tensors of a run against the session, because ONNX Runtime ignores unknown names and native code trusts
  * lengths.
+ * @returns the sizes that the feeds give to names of dimensions.
  * @throws TesseraError `runtime/feed`, `runtime/target` or `runtime/fetch`, all faults at once.
  */
-export function checkRun(session: Signature, feeds: Tensors, options: RunOptions): void {
+export function checkRun(session: Signature, feeds: Tensors, options: RunOptions): ReadonlyMap<string, number> {
   const sizes = new Map<string, number>();
   const into = options.into ?? new Map<string, Tensor>();
   raise([
@@ -38,7 +39,15 @@ export function checkRun(session: Signature, feeds: Tensors, options: RunOptions
     ...portFaults(session.inputs, feeds, 'feed', sizes),
     ...portFaults(session.outputs, into, 'target', sizes),
     ...(options.fetch ?? []).flatMap((name) => fetchFaults(session.outputs, name)),
+    ...(options.fetch?.length === 0 && into.size === 0 ? [nothingWanted(session)] : []),
   ]);
+  return sizes;
+}
+
+/** The shape of an output as far as names decide it; undefined when the values do. */
+export function knownShape(shape: Shape, sizes: ReadonlyMap<string, number>): number[] | undefined {
+  const known = shape.map((dim) => knownSize(dim, sizes) ?? -1);
+  return known.every((size) => size >= 0) ? known : undefined;
 }
 
 /** The outputs a run asks for, in the session's order. */
@@ -95,6 +104,11 @@ function unknownFault(ports: readonly Port[], name: string, role: Role): Fault {
 function fetchFaults(ports: readonly Port[], name: string): Fault[] {
   if (ports.some((port) => port.name === name)) return [];
   return [{ ...unknownFault(ports, name, 'target'), code: 'runtime/fetch' }];
+}
+
+function nothingWanted(session: Signature): Fault {
+  const expected = session.outputs.map(({ name }) => name).join(', ');
+  return { code: 'runtime/fetch', message: 'the run asks for no output', path: session.name, expected, got: 'none' };
 }
 
 function tensorFault(port: Port, tensor: Tensor, role: Role): Fault | undefined {

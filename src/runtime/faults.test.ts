@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { float32, int32, int64, type Tensor, TesseraError, tensor, zeros } from '../base/index.ts';
 import { openEngine } from './index.ts';
-import { backends, feeds, model, node, power, sumAndProduct } from './test-models.ts';
+import { backends, feeds, model, node, nonZero, power, sumAndProduct } from './test-models.ts';
 
 const a = float32([2, 3], [1, 2, 3, 4, 5, 6]);
 const b = float32([2, 3], [10, 20, 30, 40, 50, 60]);
@@ -65,16 +65,12 @@ describe.each(backends)('faults on %s', async (backend) => {
     expect(unknown).toMatchObject({ code: 'runtime/target', path: 'summ', remedy: 'did you mean sum?' });
     const fetch = await faultOf(() => session.run(feeds({ a, b }), { fetch: ['mean'] }));
     expect(fetch).toMatchObject({ code: 'runtime/fetch', path: 'mean', expected: 'sum, product' });
+    const none = await faultOf(() => session.bind(feeds({ a, b }), new Map()));
+    expect(none).toMatchObject({ code: 'runtime/fetch', path: 'pair', got: 'none' });
   });
 
   it('refuse a target that is too small for what the values decide', async () => {
-    const found = await engine.createSession(
-      model({
-        nodes: [node('NonZero', ['x'], ['where'])],
-        inputs: [{ name: 'x', dtype: 'float32', shape: ['N'] }],
-        outputs: [{ name: 'where', dtype: 'int64', shape: [1, 'K'] }],
-      }),
-    );
+    const found = await engine.createSession(nonZero);
     const into = feeds({ where: int64([1, 1], [0]) });
     const fault = await faultOf(() => found.run(feeds({ x: float32([3], [1, 1, 1]) }), { into }));
     expect(fault.code).toBe('runtime/run-failed');
@@ -180,6 +176,14 @@ describe('a long run on the C API', async () => {
     expect((await runs[0]).get('y')!.data[0]).toBe(-1);
     await runs[1];
     expect(engine.ledger.snapshot()).toMatchObject({ liveSessions: 0, nativeHandles: 0 });
+  });
+
+  it('hands out what it made itself although the session is disposed meanwhile', async () => {
+    const session = await engine.createSession(nonZero);
+    const run = session.run(feeds({ x: float32([3], [1, 0, 1]) }));
+    session.dispose();
+    expect((await run).get('where')).toEqual(int64([1, 2], [0, 2]));
+    expect(engine.ledger.snapshot().nativeHandles).toBe(0);
   });
 });
 

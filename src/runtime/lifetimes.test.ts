@@ -45,6 +45,18 @@ describe.each(backends)('lifetimes on %s', async (backend) => {
     for (const session of sessions) session.dispose();
   });
 
+  it('keep the arrays of a run that nobody else keeps', async () => {
+    const session = await engine.createSession(power(40));
+    const runs = Array.from({ length: 8 }, (_, i) => session.run(feeds({ x: identity(256, i) })));
+    for (let i = 0; i < 60; i++) {
+      new Float32Array(1 << 20).fill(i);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const corners = (await Promise.all(runs)).map((out) => out.get('y')!.data.at(-1));
+    expect(corners).toEqual(runs.map((_, i) => i % 2));
+    session.dispose();
+  });
+
   it('hold small arrays still while garbage is made', async () => {
     const session = await engine.createSession(sumAndProduct);
     const results: Tensor[] = [];
@@ -60,3 +72,10 @@ describe.each(backends)('lifetimes on %s', async (backend) => {
     session.dispose();
   });
 });
+
+/** `[n, n]` with `value % 2` on the diagonal. */
+function identity(n: number, value: number): Tensor {
+  const x = zeros('float32', [n, n]);
+  for (let i = 0; i < n; i++) x.data[i * n + i] = value % 2;
+  return x;
+}

@@ -1,7 +1,8 @@
+import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type DType, dtypeInfo, float32, int32, int64, type Tensor, tensor, zeros } from '../base/index.ts';
 import { openEngine } from './index.ts';
-import { backends, castNode, feeds, model, node, sumAndProduct } from './test-models.ts';
+import { backends, castNode, feeds, model, node, nonZero, sumAndProduct } from './test-models.ts';
 
 const a = float32([2, 3], [1, 2, 3, 4, 5, 6]);
 const b = float32([2, 3], [10, 20, 30, 40, 50, 60]);
@@ -145,13 +146,7 @@ describe.each(backends)('sessions on %s', async (backend) => {
   });
 
   it('return outputs whose sizes depend on the values', async () => {
-    const session = await engine.createSession(
-      model({
-        nodes: [node('NonZero', ['x'], ['where'])],
-        inputs: [{ name: 'x', dtype: 'float32', shape: ['N'] }],
-        outputs: [{ name: 'where', dtype: 'int64', shape: [1, 'K'] }],
-      }),
-    );
+    const session = await engine.createSession(nonZero);
     const out = await session.run(feeds({ x: float32([4], [0, 1, 0, 1]) }));
     expect(out.get('where')).toEqual(int64([1, 2], [1, 3]));
     session.dispose();
@@ -210,15 +205,41 @@ describe('runs on the calling thread', () => {
   });
 });
 
+describe('bfloat16', () => {
+  const widen = model({
+    nodes: [castNode('x', 'y', dtypeInfo.float32.onnx)],
+    inputs: [{ name: 'x', dtype: 'bfloat16', shape: ['N'] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: ['N'] }],
+  });
+
+  it('is taken by the C API', async () => {
+    const engine = await openEngine({ backend: 'c-api', threads: 1 });
+    const session = await engine.createSession(widen);
+    const out = await session.run(feeds({ x: tensor('bfloat16', [2], Uint16Array.of(0x3f80, 0xc020)) }));
+    expect(out.get('y')).toEqual(float32([2], [1, -2.5]));
+    session.dispose();
+  });
+
+  it('is refused by the binding when the session is built', async () => {
+    const engine = await openEngine({ backend: 'binding', threads: 1 });
+    const fault = await engine.createSession(widen, { name: 'widen' }).catch((error) => error);
+    expect(fault).toMatchObject({ code: 'runtime/model-refused' });
+    rmSync(fault.path);
+  });
+  });
+});
+
 describe('outputs in place', () => {
-  it('cost no copy on the C API, and other outputs one each', async () => {
+  it('cost no copy on the C API, and an output whose size only the values decide costs one', async () => {
     const engine = await openEngine({ backend: 'c-api', threads: 1 });
     const session = await engine.createSession(sumAndProduct);
-    await session.run(feeds({ a, b }), { into: feeds({ sum: zeros('float32', [2, 3]) }), fetch: [] });
+    await session.run(feeds({ a, b }), { into: feeds({ sum: zeros('float32', [2, 3]) }) });
     expect(engine.ledger.snapshot()).toMatchObject({ runs: 1, hostCopies: 0 });
-    await session.run(feeds({ a, b }));
-    expect(engine.ledger.snapshot()).toMatchObject({ runs: 2, hostCopies: 2, hostCopyBytes: 48 });
     session.dispose();
+    const where = await engine.createSession(nonZero);
+    await where.run(feeds({ x: float32([3], [0, 1, 1]) }));
+    expect(engine.ledger.snapshot()).toMatchObject({ runs: 2, hostCopies: 1, hostCopyBytes: 16, nativeHandles: 1 });
+    where.dispose();
   });
 
   it('cost two copies on the binding', async () => {

@@ -44,6 +44,13 @@ export const sumAndProduct = model({
   ],
 });
 
+/** Where x is not zero: `[1, K]`, with K decided by the values. */
+export const nonZero = model({
+  nodes: [node('NonZero', ['x'], ['where'])],
+  inputs: [{ name: 'x', dtype: 'float32', shape: ['N'] }],
+  outputs: [{ name: 'where', dtype: 'int64', shape: [1, 'K'] }],
+});
+
 /** x multiplied by itself `steps` times, `[N, N]`: as slow as is asked for. */
 export function power(steps: number): Uint8Array {
   const names = ['x', ...Array.from({ length: steps - 1 }, (_, i) => `h${i}`), 'y'];

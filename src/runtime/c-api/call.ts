@@ -1,7 +1,7 @@
 import type { Tensor } from '../../base/index.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Pointer } from './functions.ts';
-import { type Handle, type Native, own } from './native.ts';
+import { type Handle, type Native, own, pointerTable } from './native.ts';
 import { copyValue, wrapTensor } from './values.ts';
 
 /** The arguments of one `Run`: names and values of inputs and outputs as native pointer tables. */
@@ -17,36 +17,38 @@ export interface Call {
   release(): void;
 }
 
-/** Prepares a run; `names` holds the address of each port's name. */
+/**
+ * Prepares a run. `names` holds the address of each port's name; `targets` the wanted outputs, each with the tensor
+ * that receives it or undefined where its size is not known before the run.
+ */
 export function prepareCall(
   native: Native,
   ledger: Ledger,
   names: ReadonlyMap<string, Pointer>,
   feeds: ReadonlyMap<string, Tensor>,
-  wanted: readonly string[],
-  into: ReadonlyMap<string, Tensor>,
+  targets: ReadonlyMap<string, Tensor | undefined>,
 ): Call {
-  const held: Handle[] = [];
+  // The tensors stand here beside their values because native code is no reference that the collector sees.
+  const held: { readonly value: Handle; readonly tensor: Tensor }[] = [];
   const hold = (tensor: Tensor | undefined): Pointer => {
     if (!tensor) return 0n;
-    const handle = wrapTensor(native, ledger, tensor);
-    held.push(handle);
-    return handle.pointer;
+    const value = wrapTensor(native, ledger, tensor);
+    held.push({ value, tensor });
+    return value.pointer;
   };
-  const nameTable = (wantedNames: readonly string[]) =>
-    BigUint64Array.from(wantedNames, (name) => names.get(name) as Pointer);
+  const nameTable = (ports: Iterable<string>) => pointerTable(Array.from(ports, (name) => names.get(name) as Pointer));
   const release = () => {
-    for (const handle of held.splice(0)) handle.release();
+    for (const { value } of held.splice(0)) value.release();
   };
   try {
-    const inputs = BigUint64Array.from(feeds.values(), hold);
-    const outputs = BigUint64Array.from(wanted, (name) => hold(into.get(name)));
+    const inputs = pointerTable(Array.from(feeds.values(), hold));
+    const outputs = pointerTable(Array.from(targets.values(), hold));
     return {
-      inputNames: nameTable([...feeds.keys()]),
+      inputNames: nameTable(feeds.keys()),
       inputs,
-      outputNames: nameTable(wanted),
+      outputNames: nameTable(targets.keys()),
       outputs,
-      collect: () => collectOutputs(native, ledger, wanted, outputs, into),
+      collect: () => collectOutputs(native, ledger, targets, outputs),
       release,
     };
   } catch (error) {
@@ -58,18 +60,17 @@ export function prepareCall(
 function collectOutputs(
   native: Native,
   ledger: Ledger,
-  wanted: readonly string[],
+  targets: ReadonlyMap<string, Tensor | undefined>,
   outputs: BigUint64Array,
-  into: ReadonlyMap<string, Tensor>,
 ): Map<string, Tensor> {
-  const owned = wanted.map((name, i) =>
-    into.has(name) ? undefined : own(ledger, outputs[i] as Pointer, native.api.releaseValue),
-  );
+  const entries = [...targets].map(([name, target], i) => ({ name, target, value: outputs[i] as Pointer }));
+  const made = entries.filter(({ target }) => !target);
+  const owned = made.map(({ value }) => own(ledger, value, native.api.releaseValue));
   try {
     return new Map(
-      wanted.map((name, i) => [name, into.get(name) ?? copyValue(native, ledger, outputs[i] as Pointer, name)]),
+      entries.map(({ name, target, value }) => [name, target ?? copyValue(native, ledger, value, name)] as const),
     );
   } finally {
-    for (const handle of owned) handle?.release();
+    for (const handle of owned) handle.release();
   }
 }

@@ -4,7 +4,7 @@ import { Ledger } from '../ledger.ts';
 import { refusal } from '../refusal.ts';
 import type { Pointer } from './functions.ts';
 import { libraryPath, packageVersion } from './library.ts';
-import { check, failureOf, type Handle, loadNative, type Native, own, pointerFrom } from './native.ts';
+import { check, failureOf, type Handle, loadNative, type Native, own, pointerFrom, pointerTable } from './native.ts';
 import { NativeSession } from './session.ts';
 
 const SEQUENTIAL = 0;
@@ -33,7 +33,7 @@ async function createSession(
   const { api, env } = native;
   const name = options.name ?? 'model';
   const settings = sessionSettings(native, ledger, options);
-  const slot = new BigUint64Array(1);
+  const slot = pointerTable([0n]);
   try {
     const status = await new Promise<Pointer | null>((resolve, reject) => {
       api.createSessionFromArray.async(env, model, model.byteLength, settings.pointer, slot, (error, result) =>

@@ -152,6 +152,16 @@ export function pointerFrom(api: OrtApi, call: (slot: BigUint64Array) => Pointer
   return slot[0] as Pointer;
 }
 
+/**
+ * A table of pointers for a call that outlives its caller's frame. Arrays this small would otherwise lie in V8's
+ * movable heap.
+ */
+export function pointerTable(pointers: readonly Pointer[]): BigUint64Array {
+  const table = new BigUint64Array(new ArrayBuffer(8 * pointers.length));
+  table.set(pointers);
+  return table;
+}
+
 /** A native object that is released exactly once. */
 export interface Handle {
   readonly pointer: Pointer;
