@@ -27,7 +27,18 @@ export function byteToken(byte: number): string {
 }
 
 /** The UTF-8 bytes a vocabulary entry stands for; undefined when it is spelled by no rule of its vocabulary. */
-export function surfaceOf(token: string, spelling: Spelling): Uint8Array | undefined {
+export type Surface = (token: string) => Uint8Array | undefined;
+
+/** The surfaces of a vocabulary, each worked out once. */
+export function surfaces(spelling: Spelling): Surface {
+  const known = new Map<string, Uint8Array | undefined>();
+  return (token) => {
+    if (!known.has(token)) known.set(token, surfaceOf(token, spelling));
+    return known.get(token);
+  };
+}
+
+function surfaceOf(token: string, spelling: Spelling): Uint8Array | undefined {
   if (spelling === 'metaspace') {
     const byte = BYTE_TOKEN.exec(token)?.[1];
     if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
@@ -50,7 +61,8 @@ function spell(text: string, spelling: Spelling): SpelledText {
   for (const character of text) {
     // A metaspace vocabulary cannot tell `▁` from a space: both are written alike.
     const written = spelling === 'metaspace' && character === METASPACE ? ' ' : character;
-    for (const byte of utf8.encode(written)) {
+    const ascii = written.charCodeAt(0) < 0x80;
+    for (const byte of ascii ? [written.charCodeAt(0)] : utf8.encode(written)) {
       spelled.bytes.push(byte);
       spelled.start.push(at);
       spelled.end.push(at + character.length);
@@ -72,18 +84,19 @@ export function alignTokens(
   tokens: readonly string[],
   text: string,
   spelling: Spelling,
+  surface: Surface,
 ): readonly (readonly [start: number, end: number])[] {
-  const surfaces = tokens.map((token) => surfaceOf(token, spelling));
+  const spelled = tokens.map(surface);
   const { bytes, start, end } = spell(text, spelling);
-  const total = surfaces.reduce((n, surface) => n + (surface?.length ?? 0), 0);
+  const total = spelled.reduce((n, piece) => n + (piece?.length ?? 0), 0);
   const prefix = total - bytes.length;
-  if (prefix !== 0 && !(prefix === 1 && surfaces.find((s) => s?.length)?.[0] === 0x20)) misaligned(tokens, text);
+  if (prefix !== 0 && !(prefix === 1 && spelled.find((piece) => piece?.length)?.[0] === 0x20)) misaligned(tokens, text);
   let at = -prefix;
-  return surfaces.map((surface) => {
-    if (!surface) return misaligned(tokens, text);
-    for (const [i, byte] of surface.entries()) if (at + i >= 0 && bytes[at + i] !== byte) misaligned(tokens, text);
+  return spelled.map((piece) => {
+    if (!piece) return misaligned(tokens, text);
+    for (let i = 0; i < piece.length; i++) if (at + i >= 0 && bytes[at + i] !== piece[i]) misaligned(tokens, text);
     const first = Math.max(at, 0);
-    at += surface.length;
+    at += piece.length;
     const from = start[first] ?? text.length;
     return [from, at > first ? (end[at - 1] as number) : from] as const;
   });

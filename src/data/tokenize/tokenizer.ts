@@ -4,7 +4,7 @@ import { type StreamDecoder, streamDecoder } from './decode.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
 import { type Piece, splitAt, trimAround } from './split.ts';
-import { alignTokens, surfaceOf } from './surface.ts';
+import { alignTokens, type Surface, surfaces } from './surface.ts';
 
 /** Ids with the half-open range of UTF-16 offsets each token takes in the text. */
 export interface Encoding {
@@ -52,6 +52,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const vocabSize = library.model?.vocab.length ?? 0;
   const idOf = (token: string) => library.token_to_id(token);
   const tokenOf = (id: number) => library.id_to_token(id) ?? unknownId(id, vocabSize);
+  const surface = surfaces(layout.spelling);
   const specials = new Map<string, number>();
   for (const content of layout.special) specials.set(content, idOf(content) ?? unknownToken(content));
   const specialIds = new Set(specials.values());
@@ -66,7 +67,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     for (const run of cutRuns(pieces, layout)) {
       const part = run.special
         ? { ids: [specials.get(run.text) ?? unknownToken(run.text)], spans: [[0, run.text.length] as const] }
-        : encodeRun(library, layout, run.text, offset === 0, specialIds);
+        : encodeRun(library, layout, surface, run.text, offset === 0, specialIds);
       out.ids.push(...part.ids);
       for (const [start, end] of part.spans) out.spans.push([start + offset, end + offset]);
       offset += run.text.length + run.trimmed;
@@ -78,9 +79,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const utf8 = new TextEncoder();
   const bytesOf = (id: number) => {
     const token = tokenOf(id);
-    return added.has(id) || specialIds.has(id)
-      ? utf8.encode(token)
-      : (surfaceOf(token, layout.spelling) ?? utf8.encode(token));
+    return added.has(id) || specialIds.has(id) ? utf8.encode(token) : (surface(token) ?? utf8.encode(token));
   };
   const stream: Tokenizer['streamDecoder'] = ({ skipSpecial = true } = {}) =>
     streamDecoder((id) => (skipSpecial && specialIds.has(id) ? undefined : bytesOf(id)), layout.stripsSpace);
@@ -143,6 +142,7 @@ function cutRuns(pieces: readonly Piece[], layout: Layout): Run[] {
 function encodeRun(
   library: LibraryTokenizer,
   layout: Layout,
+  surface: Surface,
   text: string,
   first: boolean,
   specialIds: ReadonlySet<number>,
@@ -152,7 +152,9 @@ function encodeRun(
   let offset = 0;
   for (const part of splitAt(text, ordinary)) {
     const tokens = part.special ? [part.text] : modelTokens(library, part.text, first && offset === 0);
-    const spans = part.special ? [[0, part.text.length] as const] : alignTokens(tokens, part.text, layout.spelling);
+    const spans = part.special
+      ? [[0, part.text.length] as const]
+      : alignTokens(tokens, part.text, layout.spelling, surface);
     for (const [i, token] of tokens.entries()) {
       const id = library.token_to_id(token) ?? unknownToken(token);
       if (specialIds.has(id)) specialInText(token, text);

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type BatchPlan, planBatches, planTokenBatches } from './batches.ts';
+
+const epochOf = (plan: BatchPlan, epoch: number) =>
+  Array.from({ length: plan.stepsPerEpoch }, (_, i) => plan.at(epoch * plan.stepsPerEpoch + i));
+const sorted = (indices: readonly number[]) => [...indices].sort((a, b) => a - b);
+const all = (count: number) => Array.from({ length: count }, (_, i) => i);
+const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 });
+
+describe('planBatches', () => {
+  test('takes every example once an epoch, in batches of the size asked for', () => {
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.integer({ min: 1, max: 9 }),
+        fc.boolean(),
+        fc.integer({ min: 0, max: 5 }),
+        (lengths, batch, group, epoch) => {
+          const plan = planBatches({ count: lengths.length, batch, seed: 3, ...(group && { lengths }) });
+          const batches = epochOf(plan, epoch);
+          expect(sorted(batches.flat())).toEqual(all(lengths.length));
+          expect(batches.filter((indices) => indices.length !== batch).length).toBeLessThanOrEqual(1);
+        },
+      ),
+    );
+  });
+
+  test('begins anywhere: a step alone is the step of a whole walk', () => {
+    const options = { count: 23, batch: 4, seed: 11 };
+    const walk = planBatches(options);
+    const steps = all(40).map((step) => walk.at(step));
+    for (const step of [39, 0, 17, 6]) expect(planBatches(options).at(step)).toEqual(steps[step]);
+  });
+
+  test('orders epochs and seeds differently', () => {
+    const plan = planBatches({ count: 50, batch: 50, seed: 1 });
+    expect(plan.at(0)).not.toEqual(plan.at(1));
+    expect(plan.at(0)).not.toEqual(planBatches({ count: 50, batch: 50, seed: 2 }).at(0));
+  });
+
+  test('puts like lengths together when given them', () => {
+    const lengths = all(64).map((i) => (i * 37) % 64);
+    const spread = (plan: BatchPlan) =>
+      epochOf(plan, 0).reduce((n, indices) => {
+        const own = indices.map((i) => lengths[i] as number);
+        return n + Math.max(...own) - Math.min(...own);
+      }, 0);
+    const options = { count: 64, batch: 8, seed: 5 };
+    expect(spread(planBatches({ ...options, lengths }))).toBe(8 * 7);
+    expect(spread(planBatches(options))).toBeGreaterThan(8 * 20);
+  });
+
+  test('refuses no examples and no batch', () => {
+    for (const bad of [
+      { count: 0, batch: 1 },
+      { count: 1, batch: 0 },
+      { count: 1, batch: 1.5 },
+    ]) {
+      expect(() => planBatches({ ...bad, seed: 1 })).toThrow(expect.objectContaining({ code: 'batch/plan' }));
+    }
+  });
+});
+
+describe('planTokenBatches', () => {
+  test('takes every example once an epoch and never exceeds the padded budget', () => {
+    fc.assert(
+      fc.property(
+        sizes,
+        fc.integer({ min: 40, max: 200 }),
+        fc.integer({ min: 0, max: 3 }),
+        (lengths, tokens, epoch) => {
+          const batches = epochOf(planTokenBatches({ lengths, tokens, seed: 3 }), epoch);
+          expect(sorted(batches.flat())).toEqual(all(lengths.length));
+          for (const indices of batches) {
+            expect(indices.length).toBeGreaterThan(0);
+            expect(indices.length * Math.max(...indices.map((i) => lengths[i] as number))).toBeLessThanOrEqual(tokens);
+          }
+        },
+      ),
+    );
+  });
+
+  test('shuffles the order of batches from epoch to epoch', () => {
+    const plan = planTokenBatches({ lengths: all(60).map(() => 10), tokens: 20, seed: 1 });
+    expect(epochOf(plan, 0)).not.toEqual(epochOf(plan, 1));
+    expect(plan.at(31)).toEqual(epochOf(plan, 1)[1]);
+  });
+
+  test('refuses an example larger than the budget', () => {
+    expect(() => planTokenBatches({ lengths: [3, 50], tokens: 40, seed: 1 })).toThrow(
+      expect.objectContaining({ code: 'batch/budget', path: 'example 1', got: '50' }),
+    );
+  });
+});

@@ -1,0 +1,99 @@
+import { Random, TesseraError } from '../base/index.ts';
+
+/** Which examples each optimizer or forward step takes, for ever. */
+export interface BatchPlan {
+  readonly stepsPerEpoch: number;
+  /** Indices of the examples of a step counted from 0 over all epochs. */
+  at(step: number): readonly number[];
+}
+
+/**
+ * Batches of a fixed number of examples, each example once an epoch; the last batch of an epoch may be smaller. The order
+ * of an epoch depends on the seed and its number alone, so a run can begin anywhere without replaying what came before.
+ * With `lengths`, examples of like length come together: the shuffled order is cut into stretches of 50 batches, each
+ * stretch is sorted by length and cut into batches, and the batches are shuffled again.
+ */
+export function planBatches(options: {
+  readonly count: number;
+  readonly batch: number;
+  readonly seed: number;
+  readonly lengths?: ArrayLike<number>;
+}): BatchPlan {
+  const { count, batch, seed, lengths } = options;
+  needPositive('count', count);
+  needPositive('batch', batch);
+  return plan(Math.ceil(count / batch), (epoch) => {
+    const random = new Random(seed, 'batches', epoch);
+    const order = random.shuffle(Array.from({ length: count }, (_, i) => i));
+    if (!lengths) return chunk(order, batch);
+    const sorted = chunk(order, 50 * batch).map((stretch) => byLength(stretch, lengths));
+    const batches = sorted.flatMap((stretch) => chunk(stretch, batch));
+    return random.shuffle(batches);
+  });
+}
+
+/**
+ * Batches of at most `tokens` tokens, padding included. What is in a batch is settled once for the seed, so that every
+ * epoch has the same number of steps; epochs differ in the order of the batches.
+ * @throws TesseraError `batch/budget` when one example alone is larger than the budget
+ */
+export function planTokenBatches(options: {
+  readonly lengths: ArrayLike<number>;
+  readonly tokens: number;
+  readonly seed: number;
+}): BatchPlan {
+  const { lengths, tokens, seed } = options;
+  needPositive('count', lengths.length);
+  const random = new Random(seed, 'batches', 'composition');
+  const order = byLength(random.shuffle(Array.from(lengths, (_, i) => i)), lengths);
+  const batches: number[][] = [];
+  let open: number[] = [];
+  for (const index of order) {
+    const length = lengths[index] as number;
+    if (length > tokens) overBudget(index, length, tokens);
+    if ((open.length + 1) * length > tokens) {
+      batches.push(open);
+      open = [];
+    }
+    open.push(index);
+  }
+  batches.push(open);
+  return plan(batches.length, (epoch) => new Random(seed, 'batches', epoch).shuffle(batches));
+}
+
+function plan(stepsPerEpoch: number, orderOf: (epoch: number) => number[][]): BatchPlan {
+  let known: { epoch: number; batches: number[][] } | undefined;
+  return {
+    stepsPerEpoch,
+    at(step) {
+      const epoch = Math.floor(step / stepsPerEpoch);
+      if (known?.epoch !== epoch) known = { epoch, batches: orderOf(epoch) };
+      return known.batches[step - epoch * stepsPerEpoch] as number[];
+    },
+  };
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
+}
+
+/** Shortest first; equal lengths keep their order. */
+function byLength(indices: readonly number[], lengths: ArrayLike<number>): number[] {
+  return [...indices].sort((a, b) => (lengths[a] as number) - (lengths[b] as number));
+}
+
+function needPositive(name: string, value: number): void {
+  if (Number.isInteger(value) && value > 0) return;
+  throw new TesseraError({ code: 'batch/plan', message: `${name} is no positive integer`, got: `${value}` });
+}
+
+function overBudget(index: number, length: number, tokens: number): never {
+  throw new TesseraError({
+    code: 'batch/budget',
+    message: 'an example is larger than the token budget of a batch',
+    path: `example ${index}`,
+    expected: `at most ${tokens} tokens`,
+    got: `${length}`,
+    remedy: 'raise the budget or lower the maximum length',
+  });
+}

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { nearest, TesseraError } from '../../base/index.ts';
+import type { Turn } from '../formats/row.ts';
+import { compileJinja, hasGenerationBlocks, type JinjaContext } from './jinja.ts';
+
+/** A chat template, ready to render. */
+export interface ChatTemplate {
+  /** The built-in's name, or the file it came from. */
+  readonly name: string;
+  readonly builtin: boolean;
+  readonly source: string;
+  /** SHA-256 of the source, hexadecimal; a checkpoint keeps it so that serving cannot use another template. */
+  readonly hash: string;
+  /** Whether it marks what the model has to produce, as training needs. */
+  readonly supervises: boolean;
+  /** Whether message contents are lists of parts, or one string. */
+  readonly content: 'parts' | 'string';
+  /** Roles whose text the method throws away on purpose. */
+  readonly discards: readonly Turn['role'][];
+  render(context: JinjaContext): string;
+}
+
+/** Built-in templates with the roles whose text they throw away. */
+const builtins: Readonly<Record<string, readonly Turn['role'][]>> = {
+  plain: ['system', 'user'],
+  'llava-v0': [],
+  'llava-v1': [],
+  'llava-1.5': [],
+};
+
+export const builtinTemplateNames: readonly string[] = Object.keys(builtins);
+
+/** The SHA-256 of a template's text, hexadecimal. */
+function templateHash(source: string): string {
+  return createHash('sha256').update(source, 'utf8').digest('hex');
+}
+
+/** A template from its text; a built-in's text is recognised wherever it comes from. */
+export function createTemplate(source: string, where: string): ChatTemplate {
+  const hash = templateHash(source);
+  const builtin = builtinTemplateNames.find((candidate) => templateHash(builtinSource(candidate)) === hash);
+  return {
+    name: builtin ?? where,
+    builtin: builtin !== undefined,
+    source,
+    hash,
+    supervises: hasGenerationBlocks(source),
+    content: /\[\s*['"]type['"]\s*\]|\.type\b|['"]type['"]\s*,/.test(source) ? 'parts' : 'string',
+    discards: builtin === undefined ? [] : (builtins[builtin] ?? []),
+    render: compileJinja(source, where),
+  };
+}
+
+function builtinSource(name: string): string {
+  return readFileSync(new URL(`./templates/${name}.jinja`, import.meta.url), 'utf8');
+}
+
+/** A built-in template: `plain`, `llava-v0`, `llava-v1` or `llava-1.5`. */
+export function builtinTemplate(name: string): ChatTemplate {
+  if (!Object.hasOwn(builtins, name)) {
+    const near = nearest(name, builtinTemplateNames);
+    throw new TesseraError({
+      code: 'chat/template-name',
+      message: 'there is no built-in template of this name',
+      expected: builtinTemplateNames.join(', '),
+      got: name,
+      ...(near && { remedy: `did you mean ${near}?` }),
+    });
+  }
+  return createTemplate(builtinSource(name), name);
+}
+
+const SOURCES = ['chat_template.jinja', 'chat_template.json', 'processor_config.json', 'tokenizer_config.json'];
+
+/** The template of a checkpoint folder: its own file first, then the `chat_template` of the JSON files. */
+export async function loadTemplate(folder: string): Promise<ChatTemplate> {
+  for (const name of SOURCES) {
+    const path = join(folder, name);
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw new TesseraError(
+        { code: 'chat/template-file', message: 'the file cannot be read', path },
+        { cause: error },
+      );
+    });
+    const source = text !== undefined && name.endsWith('.json') ? templateEntry(text, path) : text;
+    if (source !== undefined) return createTemplate(source, path);
+  }
+  throw new TesseraError({
+    code: 'chat/template-missing',
+    message: 'the folder has no chat template',
+    path: folder,
+    expected: `chat_template.jinja, or chat_template in ${SOURCES.slice(1).join(', ')}`,
+    remedy: `name a built-in template: ${builtinTemplateNames.join(', ')}`,
+  });
+}
+
+/** `chat_template` of a JSON file: a text, or a list of named texts of which `default` counts. */
+function templateEntry(text: string, path: string): string | undefined {
+  let entry: unknown;
+  try {
+    entry = (JSON.parse(text) as { chat_template?: unknown }).chat_template;
+  } catch (error) {
+    throw new TesseraError({ code: 'chat/template-file', message: 'the file is no JSON', path }, { cause: error });
+  }
+  if (entry === undefined || entry === null) return undefined;
+  if (typeof entry === 'string') return entry;
+  const named = Array.isArray(entry) ? (entry as { name?: unknown; template?: unknown }[]) : [];
+  const chosen = named.find((candidate) => candidate.name === 'default')?.template;
+  if (typeof chosen === 'string') return chosen;
+  throw new TesseraError({
+    code: 'chat/template-file',
+    message: 'chat_template has no default template',
+    path: `${path} chat_template`,
+    expected: 'a string, or a list of {name, template} with the name default',
+  });
+}

@@ -1,0 +1,241 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { builtinTemplate, builtinTemplateNames, createTemplate, renderChat } from './chat/index.ts';
+import { type EncodeSettings, type Example, encodePrompt, encodeRow } from './example.ts';
+import type { Outcome, Part, Row, Turn } from './formats/row.ts';
+import { createTokenizer, loadTokenizer } from './tokenize/index.ts';
+
+const fixtures = new URL('../../test/fixtures/', import.meta.url).pathname;
+const tokenizer = await loadTokenizer(`${fixtures}tokenize/tiny`);
+const imageId = tokenizer.idOf('<image>') as number;
+const settings: EncodeSettings = {
+  tokenizer,
+  template: builtinTemplate('llava-1.5'),
+  imageToken: '<image>',
+  tokensPerImage: 1,
+};
+
+interface HfMessage {
+  role: Turn['role'];
+  content: { type: 'text' | 'image'; text?: string }[];
+}
+interface Golden {
+  template: string;
+  messages: HfMessage[];
+  ids: number[];
+  labels: number[];
+  mask: number[];
+}
+const read = (name: string) => JSON.parse(readFileSync(`${fixtures}chat/${name}.json`, 'utf8')) as Golden[];
+
+function rowOf(turns: readonly Turn[]): Row {
+  const shown = turns.flatMap((turn) => turn.parts).flatMap((part) => (part.type === 'image' ? [part.image] : []));
+  const images = Array.from({ length: Math.max(-1, ...shown) + 1 }, (_, i) => ({ path: `${i}.png` }));
+  return { id: 'r', where: 'rows.json row 1', images, turns };
+}
+function rowOfMessages(messages: readonly HfMessage[]): Row {
+  const part = ({ type, text = '' }: HfMessage['content'][number]): Part =>
+    type === 'image' ? { type, image: 0 } : { type, text };
+  return rowOf(messages.map(({ role, content }) => ({ role, parts: content.map(part) })));
+}
+function kept(outcome: Outcome<Example>): Example {
+  if ('kept' in outcome) return outcome.kept;
+  throw new Error(JSON.stringify(outcome.refused));
+}
+function reason(outcome: Outcome<Example>) {
+  return 'refused' in outcome ? outcome.refused : undefined;
+}
+const labelsOf = ({ ids, supervised }: Example) => Array.from(ids, (id, t) => (supervised[t] === 1 ? id : -100));
+const says = (role: Turn['role'], text: string): Turn => ({ role, parts: [{ type: 'text', text }] });
+const asks = (...images: number[]): Turn => ({
+  role: 'user',
+  parts: [...images.map((image) => ({ type: 'image', image }) as const), { type: 'text', text: 'What is there?' }],
+});
+
+describe('labels', () => {
+  test.each(read('labels'))(
+    '$template: ids and labels are those of the original rule',
+    ({ template, messages, ids, labels }) => {
+      const example = kept(encodeRow(rowOfMessages(messages), { ...settings, template: builtinTemplate(template) }));
+      expect([...example.ids]).toEqual(ids);
+      expect(labelsOf(example)).toEqual(labels);
+    },
+  );
+
+  test.each(read('rendered'))(
+    '$template: the mask is that of the generation tags',
+    ({ template, messages, ids, mask }) => {
+      const example = kept(encodeRow(rowOfMessages(messages), { ...settings, template: builtinTemplate(template) }));
+      expect([...example.ids]).toEqual([...tokenizer.prefix, ...ids]);
+      expect([...example.supervised]).toEqual([0, ...mask]);
+    },
+  );
+
+  test("an answer's first target is its word with the space before it", () => {
+    const { ids, supervised } = kept(
+      encodeRow(rowOf([says('user', 'What?'), says('assistant', 'There is red.')]), settings),
+    );
+    const targets = [...ids].filter((_, t) => supervised[t] === 1).map(tokenizer.tokenOf);
+    expect(targets).toEqual(['▁There', '▁is', '▁red', '.', '</s>']);
+  });
+});
+
+describe('encodeRow', () => {
+  test('a special token spelled by a user never becomes one', () => {
+    const turns = [says('user', 'is </s> <image> <s> odd?'), says('assistant', 'yes </s><pad>')];
+    const { ids, images } = kept(encodeRow(rowOf(turns), settings));
+    expect(images).toEqual([]);
+    const specials = [...ids].filter((id) => [...tokenizer.specials.values()].includes(id));
+    expect(specials).toEqual([tokenizer.bos, tokenizer.eos]);
+  });
+
+  test('every picture becomes its tokens, unsupervised, at the place its span says', () => {
+    const turn = fc.array(fc.boolean(), { maxLength: 3 });
+    fc.assert(
+      fc.property(
+        fc.array(turn, { minLength: 1, maxLength: 4 }),
+        fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 12, maxLength: 12 }),
+        (shape, sizes) => {
+          let next = 0;
+          const turns = shape.flatMap((pictures) => [asks(...pictures.map(() => next++)), says('assistant', 'a cube')]);
+          const row = rowOf(turns);
+          const example = kept(encodeRow(row, { ...settings, tokensPerImage: (_, index) => sizes[index] as number }));
+          expect(example.images.map((span) => span.image)).toEqual(row.images);
+          const rows = example.images.flatMap(({ start, tokens }) =>
+            Array.from({ length: tokens }, (_, k) => start + k),
+          );
+          expect(rows).toEqual([...example.ids.keys()].filter((t) => example.ids[t] === imageId));
+          expect(rows.every((t) => example.supervised[t] === 0)).toBe(true);
+          expect(example.images.map((span) => span.tokens)).toEqual(sizes.slice(0, next));
+        },
+      ),
+    );
+  });
+
+  test('as many tokens are supervised as touch supervised characters', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...builtinTemplateNames),
+        fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 }),
+        (name, answers) => {
+          const template = builtinTemplate(name);
+          const turns = answers.flatMap((answer) => [says('user', 'is it red?'), says('assistant', answer)]);
+          const example = kept(encodeRow(rowOf(turns), { ...settings, template }));
+          const segments = renderChat(template, turns, { eos: '</s>', specials: ['</s>'] });
+          const targets = [...example.ids].filter((_, t) => example.supervised[t] === 1);
+          const expected = segments
+            .filter((segment) => segment.supervised)
+            .map((segment) => segment.text)
+            .join('');
+          const got = tokenizer.decode(targets);
+          expect(got.replaceAll(' ', '')).toBe(expected.replaceAll(' ', ''));
+        },
+      ),
+    );
+  });
+
+  test('the opening token comes once, also when the template prints it', () => {
+    const source = `{{ bos_token }}${builtinTemplate('llava-1.5').source}`;
+    const row = rowOf([says('user', 'What?'), says('assistant', 'red')]);
+    const plain = kept(encodeRow(row, settings));
+    const printed = kept(encodeRow(row, { ...settings, template: createTemplate(source, 'x') }));
+    expect([...printed.ids]).toEqual([...plain.ids]);
+    expect([...plain.ids].filter((id) => id === tokenizer.bos)).toHaveLength(1);
+  });
+
+  test.each<[string, Row, Partial<EncodeSettings>, string]>([
+    ['has nothing to learn', rowOf([says('user', 'What?')]), {}, 'row/no-supervised-token'],
+    ['is too long', rowOf([asks(0), says('assistant', 'red')]), { maxLength: 60, tokensPerImage: 50 }, 'row/too-long'],
+    [
+      'leaves a picture unused',
+      { ...rowOf([says('user', 'q'), says('assistant', 'a')]), images: [{ path: 'a' }] },
+      {},
+      'row/image-count',
+    ],
+    ['shows a picture it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), images: [] }, {}, 'row/image-count'],
+    [
+      'has a picture of unknown size',
+      rowOf([asks(0), says('assistant', 'a')]),
+      { tokensPerImage: Number.NaN },
+      'row/image-tokens',
+    ],
+    ['holds a mark', rowOf([says('user', '\uFDD0'), says('assistant', 'a')]), {}, 'chat/reserved-character'],
+    ['holds half a character', rowOf([says('user', '\uD800'), says('assistant', 'a')]), {}, 'tokenize/surrogate'],
+    [
+      'has its system turn late',
+      rowOf([says('user', 'q'), says('system', 's'), says('assistant', 'a')]),
+      {},
+      'chat/template-failed',
+    ],
+  ])('a row that %s is refused with its place', (_, row, change, code) => {
+    expect(reason(encodeRow(row, { ...settings, ...change }))).toMatchObject({ code, path: 'rows.json row 1' });
+  });
+
+  test('length counts image tokens, and the limit itself is allowed', () => {
+    const row = rowOf([asks(0), says('assistant', 'red')]);
+    const length = kept(encodeRow(row, { ...settings, tokensPerImage: 16 })).ids.length;
+    expect(kept(encodeRow(row, { ...settings, tokensPerImage: 16, maxLength: length })).ids).toHaveLength(length);
+    expect(reason(encodeRow(row, { ...settings, tokensPerImage: 17, maxLength: length }))).toMatchObject({
+      got: `${length + 1}, 17 of them image tokens`,
+    });
+  });
+
+  test('a template without supervision, or a wrong image token, is a fault of the settings', () => {
+    const row = rowOf([says('user', 'q'), says('assistant', 'a')]);
+    const bare = createTemplate("{% for m in messages %}{{ m['content'] }}{% endfor %}", 'x');
+    expect(() => encodeRow(row, { ...settings, template: bare })).toThrow(
+      expect.objectContaining({ code: 'chat/no-supervision' }),
+    );
+    expect(() => encodeRow(row, { ...settings, imageToken: '<img>' })).toThrow(
+      expect.objectContaining({ code: 'chat/image-token' }),
+    );
+  });
+
+  test('a token that begins before the supervised text belongs to it, as its characters do', () => {
+    const source =
+      "{% for m in messages %}{{ m['role'] }}: {% generation %}{{ m['content'] }}{% endgeneration %}{{ eos_token }}{% endfor %}";
+    const row = rowOf([says('assistant', 'red cube')]);
+    const { ids, supervised } = kept(encodeRow(row, { ...settings, template: createTemplate(source, 'x') }));
+    const targets = [...ids].filter((_, t) => supervised[t] === 1).map(tokenizer.tokenOf);
+    expect(targets).toEqual(['▁red', '▁cube']);
+  });
+
+  test('an image token inside an answer is no target', () => {
+    const turns: Turn[] = [
+      says('user', 'show'),
+      {
+        role: 'assistant',
+        parts: [
+          { type: 'image', image: 0 },
+          { type: 'text', text: 'red' },
+        ],
+      },
+    ];
+    const example = kept(encodeRow(rowOf(turns), { ...settings, tokensPerImage: 3 }));
+    expect(labelsOf(example)).not.toContain(imageId);
+  });
+});
+
+describe('encodePrompt', () => {
+  test.each(builtinTemplateNames)('%s: a prompt is how the training example begins', (name) => {
+    const template = builtinTemplate(name);
+    const prompt = kept(encodePrompt(rowOf([asks(0)]), { ...settings, template, tokensPerImage: 4 }));
+    const whole = kept(
+      encodeRow(rowOf([asks(0), says('assistant', 'a cube')]), { ...settings, template, tokensPerImage: 4 }),
+    );
+    expect([...whole.ids.subarray(0, prompt.ids.length)]).toEqual([...prompt.ids]);
+    expect(prompt.supervised.includes(1)).toBe(false);
+    expect(prompt.images).toEqual(whole.images);
+  });
+
+  test('a tokenizer without an opening token gets none', () => {
+    const files = new Map(tokenizer.files);
+    files.set(
+      'tokenizer_config.json',
+      (files.get('tokenizer_config.json') as string).replace('"add_bos_token": true', '"add_bos_token": false'),
+    );
+    const { ids } = kept(encodePrompt(rowOf([says('user', 'q')]), { ...settings, tokenizer: createTokenizer(files) }));
+    expect([...ids]).not.toContain(tokenizer.bos);
+  });
+});

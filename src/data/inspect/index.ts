@@ -1,0 +1,2 @@
+export type { ExampleDescription, FormatOptions } from './format.ts';
+export { describeExample, formatExample } from './format.ts';
