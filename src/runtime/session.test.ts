@@ -226,7 +226,6 @@ describe('bfloat16', () => {
     expect(fault).toMatchObject({ code: 'runtime/model-refused' });
     rmSync(fault.path);
   });
-  });
 });
 
 describe('outputs in place', () => {
