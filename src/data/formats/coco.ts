@@ -1,0 +1,68 @@
+import { basename } from 'node:path';
+import { z } from 'zod';
+import { TesseraError } from '../../base/index.ts';
+import type { ImageFolder } from './image-folder.ts';
+import { sectionItems } from './json-stream.ts';
+import type { Outcome, Row } from './row.ts';
+import { attempt, checked } from './schema.ts';
+
+const key = z.union([z.string(), z.number()]);
+const picture = z.object({ id: key, file_name: z.string() });
+const annotation = z.object({ id: key.nullish(), image_id: key, caption: z.string() });
+
+/**
+ * COCO captions, `{images: [{id, file_name}], annotations: [{id, image_id, caption}]}`: one row a caption, the user
+ * showing the picture and the assistant saying the caption, without the white space around it.
+ *
+ * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-image`
+ */
+export function* cocoRows(path: string, folder: ImageFolder): Generator<Outcome<Row>> {
+  const name = basename(path);
+  const files = pictureFiles(path, name);
+  for (const { index, value } of sectionItems(path, 'annotations')) {
+    yield attempt(() => captionRow(value, `${name} annotation ${index + 1}`, files, folder));
+  }
+}
+
+function pictureFiles(path: string, name: string): Map<string, string> {
+  const files = new Map<string, string>();
+  for (const { index, value } of sectionItems(path, 'images')) {
+    const where = `${name} image ${index + 1}`;
+    const { id, file_name } = checked(picture, value, where);
+    if (files.has(String(id))) {
+      throw new TesseraError({
+        code: 'data/duplicate-image',
+        message: 'two images have one id',
+        path: where,
+        got: `${id}: ${files.get(String(id))} and ${file_name}`,
+      });
+    }
+    files.set(String(id), file_name);
+  }
+  return files;
+}
+
+function captionRow(value: unknown, where: string, files: ReadonlyMap<string, string>, folder: ImageFolder): Row {
+  const { id, image_id, caption } = checked(annotation, value, where);
+  const file = files.get(String(image_id));
+  if (file === undefined) {
+    throw new TesseraError({
+      code: 'row/unknown-image',
+      message: 'the caption is about an image that the file does not list',
+      path: where,
+      expected: `one of the ${files.size} ids under images`,
+      got: String(image_id),
+    });
+  }
+  const text = caption.trim();
+  if (text === '') throw new TesseraError({ code: 'row/empty-turn', message: 'the caption is empty', path: where });
+  return {
+    id: String(id ?? where),
+    where,
+    images: [folder.find(file, where)],
+    turns: [
+      { role: 'user', parts: [{ type: 'image', image: 0 }] },
+      { role: 'assistant', parts: [{ type: 'text', text }] },
+    ],
+  };
+}

@@ -1,0 +1,84 @@
+import { statSync } from 'node:fs';
+import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { TesseraError } from '../../base/index.ts';
+import type { ImageRef } from './row.ts';
+
+/** Finds the pictures that rows name. */
+export interface ImageFolder {
+  /**
+   * @throws TesseraError `row/image-path`, `row/image-outside`, `row/image-remote`, `row/image-missing`
+   */
+  find(name: string, where: string): ImageRef;
+}
+
+/**
+ * A folder that picture names are relative to.
+ * @param allowOutside let names be absolute or lead out of the folder
+ */
+export function imageFolder(folder: string, allowOutside = false): ImageFolder {
+  const root = resolve(folder);
+  const known = new Map<string, boolean>();
+  const isFile = (path: string) => {
+    const exists = known.get(path) ?? statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    known.set(path, exists);
+    return exists;
+  };
+  return {
+    find(name, where) {
+      if (/^data:/i.test(name)) return { path: name };
+      const local = localName(name, where);
+      const path = resolve(root, local);
+      if (!allowOutside) refuseOutside(root, path, local, where);
+      if (!isFile(path)) throw missing(root, name, where);
+      return { path };
+    },
+  };
+}
+
+function localName(name: string, where: string): string {
+  if (/^file:\/\/\//i.test(name)) return fileURLToPath(name);
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
+    throw new TesseraError({
+      code: 'row/image-remote',
+      message: 'the picture is not on this machine',
+      path: where,
+      got: name,
+      remedy: 'download the pictures and name them by their files',
+    });
+  }
+  if (name.trim() === '' || name.includes('\0')) {
+    throw new TesseraError({
+      code: 'row/image-path',
+      message: 'the name of the picture is no path',
+      path: where,
+      got: JSON.stringify(name),
+    });
+  }
+  return name;
+}
+
+function refuseOutside(root: string, path: string, name: string, where: string): void {
+  const way = relative(root, path);
+  const leaves = way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+  if (!leaves && !isAbsolute(name) && !win32.isAbsolute(name)) return;
+  throw new TesseraError({
+    code: 'row/image-outside',
+    message: leaves ? 'the picture lies outside the folder of pictures' : 'the picture is named by an absolute path',
+    path: where,
+    expected: `a path inside ${root}`,
+    got: name,
+    remedy: 'name pictures relative to their folder, or allow other places',
+  });
+}
+
+function missing(root: string, name: string, where: string): TesseraError {
+  return new TesseraError({
+    code: 'row/image-missing',
+    message: 'there is no such picture',
+    path: where,
+    expected: `a file in ${root}`,
+    got: name,
+    remedy: 'check the name, and the folder of pictures',
+  });
+}

@@ -1,0 +1,50 @@
+import type { Fault } from '../../base/index.ts';
+import { ByteReader, byteSet, utf8 } from './byte-reader.ts';
+import type { Outcome } from './row.ts';
+
+const LINE_END = byteSet('\n');
+
+/** A record and where it stands. */
+export interface Located {
+  readonly where: string;
+  readonly value: unknown;
+}
+
+/**
+ * Reads one JSON value a line; blank lines are passed over. Only a line feed ends a line, so U+2028 may stand in text.
+ * @throws TesseraError `data/file`
+ */
+export function* jsonLines(path: string, name: string): Generator<Outcome<Located>> {
+  const reader = new ByteReader(path);
+  try {
+    while (reader.peek() !== -1) {
+      const where = `${name} line ${reader.line}`;
+      const bytes = takeLine(reader);
+      const text = utf8(bytes);
+      if (text === undefined) yield refused(where, 'row/encoding', 'the line is no UTF-8 text');
+      else if (text.trim() !== '') yield parseLine(text, where);
+    }
+  } finally {
+    reader.close();
+  }
+}
+
+function takeLine(reader: ByteReader): Buffer {
+  reader.mark();
+  reader.skipTo(LINE_END);
+  const bytes = reader.taken();
+  if (reader.peek() !== -1) reader.skip();
+  return bytes;
+}
+
+function parseLine(text: string, where: string): Outcome<Located> {
+  try {
+    return { kept: { where, value: JSON.parse(text) } };
+  } catch {
+    return refused(where, 'row/json', 'the line is no valid JSON', JSON.stringify(text.slice(0, 60)));
+  }
+}
+
+function refused(path: string, code: string, message: string, got?: string): { refused: Fault } {
+  return { refused: { code, message, path, ...(got !== undefined && { got }) } };
+}

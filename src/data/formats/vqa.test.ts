@@ -1,0 +1,146 @@
+import { describe, expect, it } from 'vitest';
+import { formatFault } from '../../base/index.ts';
+import { readPope } from './pope.ts';
+import { readRows } from './read.ts';
+import { dataFolder } from './testing.ts';
+import type { VqaFiles } from './vqa.ts';
+import { readVqa, vqaRow } from './vqa.ts';
+
+const folder = dataFolder();
+const images = folder.path('pictures');
+for (const name of ['COCO_val2014_000000000042.jpg', '42.png', 'own.png']) folder.write(`pictures/${name}`, name);
+
+const votes = (...answers: string[]) =>
+  answers.map((answer, i) => ({ answer, answer_confidence: 'yes', answer_id: i + 1 }));
+const ten = votes(...Array<string>(7).fill('red'), 'dark red', 'pink', 'red');
+
+const questions = {
+  data_subtype: 'val2014',
+  questions: [{ question_id: 420, image_id: 42, question: 'What colour is it?' }],
+};
+const annotations = {
+  annotations: [
+    { question_id: 420, image_id: 42, answers: ten, multiple_choice_answer: 'red', answer_type: 'other' },
+    { question_id: 999, image_id: 7, answers: votes('x') },
+  ],
+};
+
+function files(asked: unknown = questions, told: unknown = annotations): VqaFiles {
+  return { questions: folder.write('q.json', asked), annotations: folder.write('a.json', told), images };
+}
+
+describe('VQA', () => {
+  it('joins questions with their answers', () => {
+    const { items, report } = readVqa(files());
+    expect(items).toEqual([
+      {
+        id: '420',
+        where: 'q.json question 1',
+        image: { path: folder.path('pictures/COCO_val2014_000000000042.jpg') },
+        question: 'What colour is it?',
+        answers: ten.map(({ answer }) => answer),
+        answer: 'red',
+        answerType: 'other',
+      },
+    ]);
+    expect(report.toJSON()).toMatchObject({ kept: 1, rejected: 0 });
+  });
+
+  it('makes rows to learn from', () => {
+    const [item] = readVqa(files()).items;
+    const options = { images, annotations: files().annotations, promptSuffix: '\nOne word.' };
+    const { rows, format } = readRows(files().questions, options);
+    expect(format).toBe('vqa');
+    expect(rows).toEqual([vqaRow(item as NonNullable<typeof item>, '\nOne word.')]);
+    expect(rows[0]?.turns[0]?.parts[1]).toEqual({ type: 'text', text: 'What colour is it?\nOne word.' });
+    expect(rows[0]?.turns[1]?.parts).toEqual([{ type: 'text', text: 'red' }]);
+    expect(() => readRows(files().questions, { images })).toThrow('without their answers');
+  });
+
+  it('names pictures by a pattern, or by the question itself', () => {
+    const [item] = readVqa({ ...files({ questions: questions.questions }), imageName: '{id}.png' }).items;
+    expect(item?.image.path).toBe(folder.path('pictures/42.png'));
+    const own = { questions: [{ ...questions.questions[0], image: 'own.png' }] };
+    expect(readVqa(files(own)).items[0]?.image.path).toBe(folder.path('pictures/own.png'));
+  });
+
+  it('takes the most frequent answer when none is named', () => {
+    const told = { annotations: [{ question_id: 420, answers: votes('b', 'a', 'c', 'a', 'b') }] };
+    expect(readVqa(files(questions, told)).items[0]?.answer).toBe('b');
+  });
+
+  it('refuses questions that cannot be joined', () => {
+    const asked = {
+      data_subtype: 'val2014',
+      questions: [
+        { question_id: 1, image_id: 42, question: 'Why?' },
+        { question_id: 420, image_id: 43, question: 'Why?' },
+        { question_id: 420, image_id: 42, question: '' },
+        { question_id: 420, image_id: 42, questions: 'Why?' },
+      ],
+    };
+    const { items, report } = readVqa(files(asked));
+    expect(items).toEqual([]);
+    expect(report.reasons.flatMap((r) => r.examples.map(formatFault)).join('\n')).toMatchInlineSnapshot(`
+      "the question has no annotation [row/no-answer]
+        path:     q.json question 1
+        got:      question_id 1
+      the question and its annotation are about two images [row/answer-image]
+        path:     q.json question 2
+        got:      image_id 43, annotated 42
+      the question is empty [row/empty-turn]
+        path:     q.json question 3
+        got:      ""
+      question is missing [row/schema]
+        path:     q.json question 4
+        expected: string
+        remedy:   did you mean questions as question?"
+    `);
+  });
+
+  it('refuses files that contradict themselves', () => {
+    const doubled = { annotations: [annotations.annotations[0], annotations.annotations[0]] };
+    expect(() => readVqa(files(questions, doubled))).toThrow('two annotations answer one question');
+    expect(readVqa(files({ questions: questions.questions })).report.reasons[0]?.code).toBe('data/image-name');
+    expect(() => readVqa(files([]))).toThrow('holds no questions');
+  });
+});
+
+describe('POPE', () => {
+  const line = (extra: object) =>
+    JSON.stringify({ question_id: 1, image: '42.png', text: 'Is there a dog in the image?', label: 'no', ...extra });
+
+  it('reads questions', () => {
+    const { items } = readPope(folder.write('pope.json', `${line({})}\n${line({ question_id: 2, label: 'yes' })}\n`), {
+      images,
+    });
+    expect(items.map(({ id, label, image }) => [id, label, image.path])).toEqual([
+      ['1', 'no', folder.path('pictures/42.png')],
+      ['2', 'yes', folder.path('pictures/42.png')],
+    ]);
+  });
+
+  it('refuses wrong ones', () => {
+    const text = [line({ label: 'maybe' }), line({ image: '43.png' }), line({ text: '' })].join('\n');
+    const { items, report } = readPope(folder.write('pope.json', text), { images });
+    expect(items).toEqual([]);
+    expect(report.format().replaceAll(folder.path(''), '')).toMatchInlineSnapshot(`
+      "/pope.json (pope): 0 rows kept, 3 refused
+      row/schema: 2 refused
+        label has a wrong value [row/schema]
+          path:     pope.json line 1
+          expected: yes, no
+          got:      "maybe"
+        text has a wrong value [row/schema]
+          path:     pope.json line 3
+          expected: Too small: expected string to have >=1 characters
+          got:      ""
+      row/image-missing: 1 refused
+        there is no such picture [row/image-missing]
+          path:     pope.json line 2
+          expected: a file in /pictures
+          got:      43.png
+          remedy:   check the name, and the folder of pictures"
+    `);
+  });
+});

@@ -1,0 +1,173 @@
+import { basename, dirname } from 'node:path';
+import { z } from 'zod';
+import { TesseraError } from '../../base/index.ts';
+import { DataReport } from '../report.ts';
+import type { ImageFolder } from './image-folder.ts';
+import { imageFolder } from './image-folder.ts';
+import { jsonItems, sectionItems } from './json-stream.ts';
+import type { ImageRef, Outcome, Row } from './row.ts';
+import { attempt, checked } from './schema.ts';
+
+/** A question about a picture with the answers people gave, ten in VQA v2. */
+export interface VqaItem {
+  readonly id: string;
+  readonly where: string;
+  readonly image: ImageRef;
+  readonly question: string;
+  /** One for each person asked; accuracy counts how many agree. */
+  readonly answers: readonly string[];
+  /** The answer to learn: `multiple_choice_answer`, the most frequent one. */
+  readonly answer: string;
+  /** `yes/no`, `number` or `other` in VQA v2. */
+  readonly answerType: string | undefined;
+}
+
+export interface VqaFiles {
+  /** The questions file, `{data_subtype, questions: [{question_id, image_id, question}]}`. */
+  readonly questions: string;
+  /** The annotations file, `{annotations: [{question_id, image_id, answers, multiple_choice_answer}]}`. */
+  readonly annotations: string;
+  /** Folder of the pictures; the questions file's own when absent. */
+  readonly images?: string;
+  /**
+   * How the pictures are named: `{id}` is the image id, `{id:12}` the same padded with zeros, `{subset}` the file's
+   * `data_subtype`. A question's own `image` goes before. Default: `COCO_{subset}_{id:12}.jpg`.
+   */
+  readonly imageName?: string;
+  readonly allowOutside?: boolean;
+}
+
+const key = z.union([z.string(), z.number()]);
+const question = z.object({ question_id: key, image_id: key, question: z.string(), image: z.string().nullish() });
+const annotation = z.object({
+  question_id: key,
+  image_id: key.nullish(),
+  answer_type: z.string().nullish(),
+  multiple_choice_answer: z.string().nullish(),
+  answers: z.array(z.object({ answer: z.string() })).min(1),
+});
+
+type Annotation = z.infer<typeof annotation>;
+
+/**
+ * Reads VQA questions with their answers, for evaluation. The rows are the questions: an annotation of another question
+ * is no row of this set.
+ *
+ * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-answer`, `data/image-name`
+ */
+export function readVqa(files: VqaFiles): { items: VqaItem[]; report: DataReport } {
+  const report = new DataReport();
+  const items = report.collect(files.questions, 'vqa', vqaItems(files));
+  return { items, report };
+}
+
+/** The items one by one; see `readVqa`. */
+export function* vqaItems(files: VqaFiles): Generator<Outcome<VqaItem>> {
+  const answers = annotationsByQuestion(files.annotations);
+  const nameOf = imageNamer(files);
+  const folder = imageFolder(files.images ?? dirname(files.questions), files.allowOutside);
+  const name = basename(files.questions);
+  for (const { index, value } of sectionItems(files.questions, 'questions')) {
+    yield attempt(() => itemOf(value, `${name} question ${index + 1}`, answers, nameOf, folder));
+  }
+}
+
+function annotationsByQuestion(path: string): Map<string, Annotation> {
+  const found = new Map<string, Annotation>();
+  for (const { index, value } of sectionItems(path, 'annotations')) {
+    const where = `${basename(path)} annotation ${index + 1}`;
+    const one = checked(annotation, value, where);
+    if (found.has(String(one.question_id))) {
+      throw new TesseraError({
+        code: 'data/duplicate-answer',
+        message: 'two annotations answer one question',
+        path: where,
+        got: `question_id ${one.question_id}`,
+      });
+    }
+    found.set(String(one.question_id), one);
+  }
+  return found;
+}
+
+function imageNamer(files: VqaFiles): (id: string) => string {
+  const pattern = files.imageName ?? 'COCO_{subset}_{id:12}.jpg';
+  let subset: string | undefined;
+  for (const { section, index, value } of jsonItems(files.questions, () => false)) {
+    if (section === 'data_subtype' && index === undefined && typeof value === 'string') subset = value;
+  }
+  return (id) =>
+    pattern.replace(/\{(subset|id)(?::(\d+))?\}/g, (_, field: string, width?: string) => {
+      if (field === 'id') return id.padStart(Number(width ?? 0), '0');
+      if (subset !== undefined) return subset;
+      throw new TesseraError({
+        code: 'data/image-name',
+        message: 'the picture of a question cannot be named',
+        path: files.questions,
+        expected: `data_subtype in the file, for ${pattern}`,
+        remedy: 'say how the pictures are named, such as {id}.jpg',
+      });
+    });
+}
+
+function itemOf(
+  value: unknown,
+  where: string,
+  answers: ReadonlyMap<string, Annotation>,
+  nameOf: (id: string) => string,
+  folder: ImageFolder,
+): VqaItem {
+  const asked = checked(question, value, where);
+  const told = answers.get(String(asked.question_id));
+  if (!told) {
+    throw refusal('row/no-answer', 'the question has no annotation', where, `question_id ${asked.question_id}`);
+  }
+  if (told.image_id != null && String(told.image_id) !== String(asked.image_id)) {
+    const got = `image_id ${asked.image_id}, annotated ${told.image_id}`;
+    throw refusal('row/answer-image', 'the question and its annotation are about two images', where, got);
+  }
+  if (asked.question.trim() === '') throw refusal('row/empty-turn', 'the question is empty', where, '""');
+  const given = told.answers.map(({ answer }) => answer);
+  return {
+    id: String(asked.question_id),
+    where,
+    image: folder.find(asked.image ?? nameOf(String(asked.image_id)), where),
+    question: asked.question,
+    answers: given,
+    answer: told.multiple_choice_answer ?? mostFrequent(given),
+    answerType: told.answer_type ?? undefined,
+  };
+}
+
+function refusal(code: string, message: string, path: string, got: string): TesseraError {
+  return new TesseraError({ code, message, path, got });
+}
+
+/** The answer most people gave; among equals the one given first. */
+function mostFrequent(answers: readonly string[]): string {
+  const votes = new Map<string, number>();
+  for (const answer of answers) votes.set(answer, (votes.get(answer) ?? 0) + 1);
+  return [...votes].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
+}
+
+/**
+ * A question as a row to learn from.
+ * @param suffix appended to the question; LLaVA-1.5 uses `\nAnswer the question using a single word or phrase.`
+ */
+export function vqaRow(item: VqaItem, suffix = ''): Row {
+  return {
+    id: item.id,
+    where: item.where,
+    images: [item.image],
+    turns: [
+      {
+        role: 'user',
+        parts: [
+          { type: 'image', image: 0 },
+          { type: 'text', text: item.question + suffix },
+        ],
+      },
+      { role: 'assistant', parts: [{ type: 'text', text: item.answer }] },
+    ],
+  };
+}
