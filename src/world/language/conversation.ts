@@ -4,7 +4,7 @@ import { caption } from './captions.ts';
 import { detail } from './details.ts';
 import type { Question } from './question.ts';
 import { shortAnswer, shortAnswerPrompt } from './question.ts';
-import { askQuestions } from './questions.ts';
+import { askQuestions, conversationWeights } from './questions.ts';
 import type { Exchange } from './reasoning.ts';
 import { reason } from './reasoning.ts';
 
@@ -41,7 +41,7 @@ export function answered(question: Question, short: boolean, random: Random): Ex
 /** Several turns about one picture, dense in what can be seen; one in four begins with a short caption. */
 export function converse(scene: Scene, options: ConversationOptions, random: Random): Exchange[] {
   const [least, most] = options.turns;
-  const questions = askQuestions(scene, random.int(least, most + 1), random);
+  const questions = askQuestions(scene, random.int(least, most + 1), random, conversationWeights);
   const turns = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
   if (!random.chance(0.25)) return turns;
   return [{ question: random.pick(captionPrompts), answer: caption(scene, random) }, ...turns.slice(1)];

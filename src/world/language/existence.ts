@@ -17,7 +17,7 @@ const wordings: readonly ((thing: string) => string)[] = [
   (thing) => `Does the image show ${thing}?`,
 ];
 /** POPE's own wording comes first and half of the time. */
-const wordingWeights = [4, 1, 1, 1, 1];
+const wordingWeights = [5, 1, 2, 1, 1];
 
 function ask(scene: Scene, description: Description, topic: string, random: Random): Question {
   const there = exists(scene, description);

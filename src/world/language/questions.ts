@@ -139,31 +139,51 @@ const askTable: Asker = (scene) => ({
   sentences: [`It is a ${scene.background} table.`],
 });
 
-/** The kinds of question by topic, with how often each is asked. */
-const askers: Readonly<Record<string, { readonly weight: number; readonly ask: Asker }>> = {
-  exists: { weight: 5, ask: (scene, random, yes) => askExistence(scene, yes, random) },
-  'exists-color': { weight: 2, ask: (scene, random, yes) => askColoredExistence(scene, yes, random) },
-  color: { weight: 4, ask: askColor },
-  shape: { weight: 3, ask: askShape },
-  count: { weight: 3, ask: askCount },
-  position: { weight: 2.5, ask: askPlace },
-  size: { weight: 1, ask: askSize },
-  pattern: { weight: 0.5, ask: askPattern },
-  relation: { weight: 1.5, ask: askRelation },
-  table: { weight: 0.5, ask: askTable },
+const askers = {
+  exists: (scene, random, yes) => askExistence(scene, yes, random),
+  'exists-color': (scene, random, yes) => askColoredExistence(scene, yes, random),
+  color: askColor,
+  shape: askShape,
+  count: askCount,
+  position: askPlace,
+  size: askSize,
+  pattern: askPattern,
+  relation: askRelation,
+  table: askTable,
+} as const satisfies Record<string, Asker>;
+
+type Topic = keyof typeof askers;
+
+/** How often each kind of question is asked. */
+export type TopicWeights = { readonly [T in Topic]?: number };
+
+/** Conversations are dense in what hallucination tests ask. */
+export const conversationWeights: TopicWeights = {
+  exists: 9,
+  'exists-color': 3,
+  color: 4,
+  shape: 3,
+  count: 3,
+  position: 2.5,
+  size: 1,
+  pattern: 0.5,
+  relation: 1.5,
+  table: 0.5,
 };
+
+/** Some two fifths yes/no and a seventh numbers, near the shares of VQAv2. */
+export const vqaWeights: TopicWeights = { ...conversationWeights, exists: 5, 'exists-color': 2 };
 
 /**
  * Different questions about a scene, topics drawn by their weights; fewer than asked for only when the scene has no
  * more. Every yes/no answer is a fair coin of its own, so that neither the rate nor the answers before give it away.
- * @param only topics to draw from; all by default
  */
-export function askQuestions(scene: Scene, number: number, random: Random, only?: readonly string[]): Question[] {
-  const topics = Object.keys(askers).filter((topic) => !only || only.includes(topic));
-  const weights = topics.map((topic) => askers[topic]?.weight ?? 0);
+export function askQuestions(scene: Scene, number: number, random: Random, topicWeights: TopicWeights): Question[] {
+  const topics = (Object.keys(askers) as Topic[]).filter((topic) => topicWeights[topic] !== undefined);
+  const weights = topics.map((topic) => topicWeights[topic] ?? 0);
   const asked: Question[] = [];
   for (let attempt = 0; attempt < number * 10 && asked.length < number; attempt++) {
-    const topic = topics[random.weighted(weights)] as string;
+    const topic = topics[random.weighted(weights)] as Topic;
     const yes = random.chance(0.5);
     const question = askAnew(scene, topic, yes, asked, random);
     if (question) asked.push(question);
@@ -174,26 +194,26 @@ export function askQuestions(scene: Scene, number: number, random: Random, only?
 /** A question of the topic that was not asked yet; a second wording could be answered without looking. */
 function askAnew(
   scene: Scene,
-  topic: string,
+  topic: Topic,
   yes: boolean,
   asked: readonly Question[],
   random: Random,
 ): Question | undefined {
   if (!yes && denials(asked, topic) >= affirmable(scene, topic)) return undefined;
   for (let attempt = 0; attempt < 12; attempt++) {
-    const question = askers[topic]?.ask(scene, random, yes);
+    const question = askers[topic](scene, random, yes);
     const known = question && asked.some((a) => a.topic === topic && a.subject === question.subject);
     if (question && !known) return question;
   }
   return undefined;
 }
 
-function denials(asked: readonly Question[], topic: string): number {
+function denials(asked: readonly Question[], topic: Topic): number {
   return asked.filter((question) => question.topic === topic && question.short === 'no').length;
 }
 
 /** How many existence questions can have the answer yes. As many may have the answer no, which keeps the coin fair. */
-function affirmable(scene: Scene, topic: string): number {
+function affirmable(scene: Scene, topic: Topic): number {
   if (topic === 'exists') return shapesOf(scene).length;
   if (topic === 'exists-color') return new Set(scene.objects.map(({ color, shape }) => `${color} ${shape}`)).size;
   return Number.POSITIVE_INFINITY;

@@ -3,14 +3,15 @@ import { caption, colorCaption } from '../language/captions.ts';
 import type { ConversationOptions } from '../language/conversation.ts';
 import { answered, captionPrompts, detailPrompts } from '../language/conversation.ts';
 import { detail, fullDetail } from '../language/details.ts';
+import type { TopicWeights } from '../language/questions.ts';
 import { askQuestions } from '../language/questions.ts';
 import type { Exchange } from '../language/reasoning.ts';
 import { factSentences, reason } from '../language/reasoning.ts';
 import type { Scene } from '../scene.ts';
 
 /** What a caption with colours tells, and what a detailed description tells besides. */
-const toldByCaption = ['exists', 'exists-color', 'color', 'shape', 'count'];
-const toldByDetail = [...toldByCaption, 'size', 'pattern', 'position', 'table'];
+const toldByCaption: TopicWeights = { exists: 7, 'exists-color': 3, color: 4, shape: 3, count: 3 };
+const toldByDetail: TopicWeights = { ...toldByCaption, size: 1, pattern: 0.5, position: 2.5, table: 0.5 };
 
 /** A description in words, with questions that it answers: what a language model can learn without eyes. */
 export function textDialogue(

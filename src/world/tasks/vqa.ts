@@ -1,7 +1,7 @@
 import type { Random } from '../../base/index.ts';
 import { backgrounds, colors, patterns, shapes, sizes } from '../attributes.ts';
 import type { AnswerType, Question } from '../language/question.ts';
-import { askQuestions } from '../language/questions.ts';
+import { askQuestions, vqaWeights } from '../language/questions.ts';
 import { places } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
 
@@ -34,7 +34,7 @@ export function vqaItems(
   random: Random,
 ): { question: VqaQuestion; annotation: VqaAnnotation }[] {
   const { image_id } = scene;
-  return askQuestions(scene, number, random).map((asked, i) => {
+  return askQuestions(scene, number, random, vqaWeights).map((asked, i) => {
     const ids = { question_id: image_id * 1000 + i, image_id };
     return { question: { ...ids, question: asked.text }, annotation: { ...ids, ...annotate(asked, noise, random) } };
   });
