@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { dataFolder } from '../../../test/support/data-folder.ts';
 import { TesseraError } from '../../base/index.ts';
 import { jsonLines } from './json-lines.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
-import { dataFolder } from './testing.ts';
 
 const folder = dataFolder();
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { dataFolder } from '../../../test/support/data-folder.ts';
 import type { Fault } from '../../base/index.ts';
 import { formatFault, TesseraError } from '../../base/index.ts';
 import type { ReadOptions } from './read.ts';
 import { detectFormat, readRows, streamRows } from './read.ts';
-import { dataFolder } from './testing.ts';
 
 const folder = dataFolder();
 for (const name of ['a.jpg', 'b.jpg', 'COCO_val2014_000000000042.jpg']) folder.write(`pictures/${name}`, name);

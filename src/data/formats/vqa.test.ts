@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { dataFolder } from '../../../test/support/data-folder.ts';
 import { formatFault } from '../../base/index.ts';
 import { readPope } from './pope.ts';
 import { readRows } from './read.ts';
-import { dataFolder } from './testing.ts';
 import type { VqaFiles } from './vqa.ts';
 import { readVqa, vqaRow } from './vqa.ts';
 

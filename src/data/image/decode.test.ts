@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { fixtureFile, readCases } from '../../../test/fixtures/image/cases.ts';
+import { fixtureFile, readCases } from '../../../test/support/image-cases.ts';
 import { TesseraError } from '../../base/index.ts';
 import { decodeImage } from './decode.ts';
 

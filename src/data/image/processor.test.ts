@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { picture, readCases } from '../../../test/fixtures/image/cases.ts';
+import { picture, readCases } from '../../../test/support/image-cases.ts';
 import { clipCrop, clipPad, clipSquash, planImage, processImage, siglip } from './processor.ts';
 import { readImageProcessor } from './processor-config.ts';
 import { rgbImage } from './rgb.ts';

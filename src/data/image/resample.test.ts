@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { picture, readCases } from '../../../test/fixtures/image/cases.ts';
+import { picture, readCases } from '../../../test/support/image-cases.ts';
 import type { ResampleFilter } from './resample.ts';
 import { resample } from './resample.ts';
 import { rgbImage } from './rgb.ts';
