@@ -1,5 +1,5 @@
 import type { DType, HostArray, HostArrays } from './dtype.ts';
-import { dtypeInfo } from './dtype.ts';
+import { dtypeInfo, toBfloat16Bits, toFloat16Bits } from './dtype.ts';
 import { TesseraError } from './errors.ts';
 import { elementCount, formatShape } from './shape.ts';
 
@@ -30,6 +30,16 @@ export function tensor<D extends DType>(dtype: D, shape: readonly number[], data
 /** A tensor of zeros. */
 export function zeros<D extends DType>(dtype: D, shape: readonly number[]): Tensor<D> {
   return { dtype, shape, data: new dtypeInfo[dtype].array(elementCount(shape)) };
+}
+
+/** A tensor of one repeated number, in the storage of its dtype. */
+export function full<D extends DType>(dtype: D, shape: readonly number[], value: number): Tensor<D> {
+  const t = zeros(dtype, shape);
+  if (dtype === 'int64') (t.data as BigInt64Array).fill(BigInt(value));
+  else if (dtype === 'float16') (t.data as Uint16Array).fill(toFloat16Bits(value));
+  else if (dtype === 'bfloat16') (t.data as Uint16Array).fill(toBfloat16Bits(value));
+  else (t.data as Float32Array).fill(value);
+  return t;
 }
 
 export function float32(shape: readonly number[], values: ArrayLike<number>): Tensor<'float32'> {

@@ -80,13 +80,13 @@ export class Graph {
 
   /** Appends a node and returns all its outputs. */
   applyAll<A>(op: Op<A>, inputs: readonly Value[], attrs: A): readonly Value[] {
-    const path = this.#path ? `${this.#path}/${op.name}` : op.name;
+    const path = this.#pathOf(op.name);
     for (const value of inputs) {
       if (value.node.graph !== this) {
         throw new TesseraError({ code: 'graph/foreign-value', message: 'an input belongs to another graph', path });
       }
     }
-    const inferred = this.#infer(op, inputs, attrs, path);
+    const inferred = this.explain(op.name, inputs, () => [op.infer(inputs, attrs)].flat());
     const outputs: Value[] = [];
     const node: Node = { id: this.nodes.length, graph: this, op: op as Op, inputs, attrs, outputs, path };
     inferred.forEach((spec, index) => {
@@ -96,20 +96,24 @@ export class Graph {
     return outputs;
   }
 
-  #infer<A>(op: Op<A>, inputs: readonly Value[], attrs: A, path: string): readonly Spec[] {
+  /** Runs a shape rule, so that its faults name the operator, its inputs and the module path. */
+  explain<T>(opName: string, inputs: readonly Value[], rule: () => T): T {
     try {
-      const spec = op.infer(inputs, attrs);
-      return Array.isArray(spec) ? spec : [spec as Spec];
+      return rule();
     } catch (error) {
       if (!(error instanceof TesseraError)) throw error;
       const operands = inputs.map((x, i) => `#${i} ${x.dtype}${formatShape(x.shape)} from ${x.node.path}`).join('; ');
       throw new TesseraError({
         ...error.toJSON(),
-        message: `${op.name}: ${error.message}`,
-        path,
+        message: `${opName}: ${error.message}`,
+        path: this.#pathOf(opName),
         got: [error.got, operands].filter(Boolean).join(' | '),
       });
     }
+  }
+
+  #pathOf(opName: string): string {
+    return this.#path ? `${this.#path}/${opName}` : opName;
   }
 }
 

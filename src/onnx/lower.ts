@@ -1,4 +1,4 @@
-import { type Dim, dimTerms, int64, type Shape, type Tensor, TesseraError } from '../base/index.ts';
+import { type Dim, dimTerms, int64, raise, type Shape, type Tensor, TesseraError } from '../base/index.ts';
 import type { EmitAttribute, Emitter, Graph, Node, Value } from '../graph/index.ts';
 import { legalizations, type Target } from './legalize/table.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode, OnnxPort } from './proto/index.ts';
@@ -15,7 +15,8 @@ export interface LowerOptions {
  */
 export function lower(graph: Graph, outputs: ReadonlyMap<string, Value>, options: LowerOptions = {}): OnnxModel {
   const needed = reachable(graph, [...outputs.values()]);
-  const writer = new Writer(graph, needed, legalizations[options.target ?? 'cpu']);
+  refuseClashes(graph, outputs);
+  const writer = new Writer(graph, outputs.keys(), legalizations[options.target ?? 'cpu']);
   for (const node of needed) writer.add(node);
   const ports = [...outputs].map(([name, value]) => writer.output(name, value));
   const inputs = [...graph.inputs]
@@ -34,6 +35,19 @@ export function lower(graph: Graph, outputs: ReadonlyMap<string, Value>, options
     },
     metadata: {},
   };
+}
+
+/** A name stands for one tensor in the whole file. */
+function refuseClashes(graph: Graph, outputs: ReadonlyMap<string, Value>): void {
+  const clashes = [...outputs.keys()].filter((name) => graph.inputs.has(name));
+  raise(
+    clashes.map((name) => ({
+      code: 'onnx/duplicate-name',
+      message: 'an output has the name of an input',
+      path: name,
+      remedy: 'give the output a name of its own',
+    })),
+  );
 }
 
 /** Nodes that the outputs depend on, in graph order. */
@@ -67,17 +81,15 @@ class Writer implements Emitter {
   readonly #names = new Map<Value, string>();
   readonly #sizes = new Map<Dim, string>();
   readonly #constants = new Map<string, string>();
-  readonly #taken = new Set<string>();
+  readonly #taken: Set<string>;
   readonly #public = new Set<string>();
   #path = '';
 
-  constructor(graph: Graph, needed: ReadonlySet<Node>, rules: (typeof legalizations)[Target]) {
+  constructor(graph: Graph, outputs: Iterable<string>, rules: (typeof legalizations)[Target]) {
     this.#graph = graph;
     this.#rules = rules;
-    for (const [name, value] of graph.inputs) {
-      this.#names.set(value, name);
-      if (needed.has(value.node)) this.#taken.add(name);
-    }
+    this.#taken = new Set([...outputs, ...graph.inputs.keys()]);
+    for (const [name, value] of graph.inputs) this.#names.set(value, name);
   }
 
   add(node: Node): void {
@@ -113,7 +125,7 @@ class Writer implements Emitter {
     const producer = this.written.findLast((node) => node.outputs.includes(source));
     const reused = this.written.some((node) => node.inputs.includes(source)) || !producer || this.#public.has(source);
     if (reused) {
-      this.written.push(plainNode('Identity', `outputs/${name}`, [source], [name]));
+      this.written.push(plainNode('Identity', this.#fresh(`outputs/${name}`), [source], [name]));
     } else {
       const at = this.written.lastIndexOf(producer);
       this.written[at] = { ...producer, outputs: producer.outputs.map((y) => (y === source ? name : y)) };

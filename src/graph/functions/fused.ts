@@ -32,5 +32,6 @@ function throughDecomposition<A>(fused: FusedFunction<A>, { inputs, attrs, cotan
   const seeds = outputs.flatMap((y, i) => (cotangents[i] ? [[y, cotangents[i]] as const] : []));
   const targets = inputs.filter((_, i) => wanted[i]);
   const found = pullBack(seeds, targets, from, graph.nodes.length);
-  return inputs.map((x) => found[targets.indexOf(x)]);
+  // An operand given twice has one cotangent, the sum; it is handed over once.
+  return inputs.map((x, i) => (inputs.indexOf(x) === i ? found[targets.indexOf(x)] : undefined));
 }

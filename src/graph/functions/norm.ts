@@ -65,7 +65,7 @@ const rmsNormFused = defineFused<NormAttrs>({
       wanted[1] ? reduceSum(mul(g, normal), leadingAxes(g)) : undefined,
     ];
   },
-  // ONNX Runtime's operator of the default domain; its third output slot is the inverse root mean square.
+  // ONNX Runtime's own, though in the default domain; the second output is the inverse root mean square.
   emit: (e, x, { epsilon }) =>
     e.nodes('SimplifiedLayerNormalization', 2, x, { axis: -1, epsilon: { float: epsilon }, stash_type: 1 }),
 });

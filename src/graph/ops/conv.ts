@@ -1,8 +1,7 @@
 import { formatShape, type Shape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
-import { reduceMean } from './reduce.ts';
-import { concat, reshape, slice, transpose } from './shape-ops.ts';
+import { concat, slice, transpose } from './shape-ops.ts';
 
 type Pair = readonly [number, number];
 
@@ -44,7 +43,8 @@ const onnxAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
   group: groups,
 });
 
-function spatial(x: Spec): Pair {
+/** Height and width of pictures `[N, C, H, W]`. */
+export function spatial(x: Spec): Pair {
   const [h, w] = x.shape.slice(2);
   if (x.shape.length !== 4 || typeof h !== 'number' || typeof w !== 'number') {
     throw shapeFault('needs [N, C, H, W] with known H and W', { got: formatShape(x.shape) });
@@ -65,6 +65,9 @@ const convOp: Op<ConvAttrs> = {
       throw shapeFault('channels differ', { expected: `${channels * groups}`, got: `${x.shape[1]}` });
     }
     const out = both((i) => Math.floor((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1);
+    if (out.some((n) => n < 1)) {
+      throw shapeFault('the kernel is larger than the picture', { expected: `at most ${size}`, got: `${kernel}` });
+    }
     return { shape: [x.shape[0], w.shape[0], ...out] as Shape, dtype: sameDtype(inputs) };
   },
   gradient({ inputs, cotangents, attrs, wanted }) {
@@ -105,6 +108,9 @@ const convTransposeOp: Op<ConvTransposeAttrs> = {
   infer(inputs, { stride, padding, dilation, groups, outputPadding }) {
     const [x, w] = inputs as readonly [Spec, Spec];
     const [size, kernel] = [spatial(x), spatial(w)];
+    if (x.shape[1] !== w.shape[0]) {
+      throw shapeFault('channels differ', { expected: `${w.shape[0]}`, got: `${x.shape[1]}` });
+    }
     const out = both(
       (i) => (size[i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + 1 + outputPadding[i],
     );
@@ -138,11 +144,4 @@ export function convTranspose2d(
   options: ConvOptions & { outputPadding?: number | Pair } = {},
 ): Value {
   return apply(convTransposeOp, x, w, { ...geometry(options), outputPadding: toPair(options.outputPadding, 0) });
-}
-
-/** Average over non-overlapping `size x size` windows; H and W must divide. */
-export function avgPool2d(x: Value, size: number): Value {
-  const [h, w] = spatial(x);
-  const windows = reshape(x, [x.shape[0] as number, x.shape[1] as number, h / size, size, w / size, size]);
-  return reduceMean(windows, [3, 5]);
 }

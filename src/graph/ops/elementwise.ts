@@ -1,4 +1,4 @@
-import { broadcastShapes, type DType, dtypeInfo, formatShape, zeros } from '../../base/index.ts';
+import { broadcastShapes, type DType, dtypeInfo, formatShape, full } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { type Emitter, isFloat, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
 
@@ -90,7 +90,7 @@ const powOp: Op<{ exponent: number }> = {
     mul(cotangents[0] as Value, mul(pow(inputs[0] as Value, exponent - 1), exponent)),
   ],
   emit: (e, [x], { exponent }, { inputs }) =>
-    e.node('Pow', [x as string, e.constant(filled((inputs[0] as Spec).dtype, exponent))]),
+    e.node('Pow', [x as string, e.constant(full((inputs[0] as Spec).dtype, [], exponent))]),
 };
 
 const whereOp: Op<null> = {
@@ -125,13 +125,6 @@ function onnxType(dtype: DType): number {
   return dtypeInfo[dtype].onnx;
 }
 
-function filled(dtype: DType, value: number) {
-  const t = zeros(dtype, []);
-  if (dtype === 'int64') (t.data as BigInt64Array)[0] = BigInt(value);
-  else (t.data as Float32Array)[0] = value;
-  return t;
-}
-
 function pair(a: Operand, b: Operand): [Value, Value] {
   if (typeof a === 'number' && typeof b === 'number') throw shapeFault('at least one operand must be a value');
   if (typeof a === 'number') return [scalar(b as Value, a), b as Value];
@@ -140,7 +133,7 @@ function pair(a: Operand, b: Operand): [Value, Value] {
 
 /** A scalar constant of the same graph and dtype as `like`. */
 export function scalar(like: Value, value: number): Value {
-  return like.node.graph.constant(filled(like.dtype, value));
+  return like.node.graph.constant(full(like.dtype, [], value));
 }
 
 const apply2 = (op: Op<null>) => (a: Operand, b: Operand) => {

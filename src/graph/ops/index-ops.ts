@@ -1,7 +1,7 @@
-import { type Dim, formatShape, resolveAxis, type Shape, sameShape } from '../../base/index.ts';
+import { type Dim, formatShape, type Shape, sameShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type Emitter, type Op, type Spec, shapeFault } from '../op.ts';
-import { fill, int64Vector, reshape, transpose } from './shape-ops.ts';
+import { type Emitter, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+import { axisOf, fill, int64Vector, reshape, transpose } from './shape-ops.ts';
 
 function requireIndex(x: Spec): void {
   if (x.dtype !== 'int32' && x.dtype !== 'int64') {
@@ -38,7 +38,7 @@ const gatherOp: Op<{ axis: number }> = {
 
 /** Rows of `x` along an axis, by integer indices of any shape: `out[.., i.., ..] = x[.., index[i..], ..]`. */
 export function gather(x: Value, index: Value, axis = 0): Value {
-  return x.node.graph.apply(gatherOp, [x, index], { axis: resolveAxis(axis, x.shape.length) });
+  return x.node.graph.apply(gatherOp, [x, index], { axis: axisOf('Gather', x, axis) });
 }
 
 interface ScatterAttrs {
@@ -50,6 +50,7 @@ const scatterRowsOp: Op<ScatterAttrs> = {
   infer([x, index, rows]) {
     const base = x as Spec;
     requireIndex(index as Spec);
+    sameDtype([base, rows as Spec]);
     const expected: Shape = [...(index as Spec).shape, ...base.shape.slice(1)];
     if ((index as Spec).shape.length !== 1 || !sameShape((rows as Spec).shape, expected)) {
       throw shapeFault('the rows do not fit', {
@@ -116,6 +117,7 @@ const scatterAddElementsOp: Op<null> = {
     requireIndex(index as Spec);
     if (!sameShape((index as Spec).shape, (updates as Spec).shape))
       throw shapeFault('updates and index differ in shape');
+    sameDtype([x as Spec, updates as Spec]);
     return x as Spec;
   },
   gradient: ({ inputs: [, index], cotangents: [dy], wanted }) => [

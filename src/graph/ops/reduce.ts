@@ -1,8 +1,8 @@
-import { type Dim, mulDims, resolveAxis, type Shape } from '../../base/index.ts';
+import { type Dim, mulDims, type Shape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { type Op, type Spec, shapeFault } from '../op.ts';
-import { cast, div, equal, mul } from './elementwise.ts';
-import { expand, int64Vector, reshape, sizeScalar } from './shape-ops.ts';
+import { cast, div, equal, mul, neg } from './elementwise.ts';
+import { axisOf, expand, int64Vector, reshape, sizeScalar } from './shape-ops.ts';
 
 interface ReduceAttrs {
   readonly axes: readonly number[];
@@ -16,7 +16,11 @@ function reducedShape(shape: Shape, { axes, keepDims }: ReduceAttrs): Shape {
 function reduction(onnx: string, rule: (x: Value, y: Value, dy: Value, attrs: ReduceAttrs) => Value): Op<ReduceAttrs> {
   return {
     name: onnx,
-    infer: ([x], attrs) => ({ shape: reducedShape((x as Spec).shape, attrs), dtype: (x as Spec).dtype }),
+    infer([x], attrs) {
+      const { axes } = attrs;
+      if (new Set(axes).size !== axes.length) throw shapeFault('an axis is given twice', { got: `${axes}` });
+      return { shape: reducedShape((x as Spec).shape, attrs), dtype: (x as Spec).dtype };
+    },
     gradient: ({ inputs, outputs, cotangents, attrs }) => {
       const x = inputs[0] as Value;
       const kept = reducedShape(x.shape, { ...attrs, keepDims: true });
@@ -43,8 +47,7 @@ function countOf(x: Value, axes: readonly number[]): Value | number {
 function reduceWith(op: Op<ReduceAttrs>) {
   return (x: Value, axes?: number | readonly number[], keepDims = false): Value => {
     const list = axes === undefined ? x.shape.map((_, i) => i) : typeof axes === 'number' ? [axes] : axes;
-    const resolved = list.map((a) => resolveAxis(a, x.shape.length)).sort((a, b) => a - b);
-    if (new Set(resolved).size !== resolved.length) throw shapeFault('an axis is given twice', { got: `${list}` });
+    const resolved = list.map((a) => axisOf(op.name, x, a)).sort((a, b) => a - b);
     return resolved.length === 0 ? x : x.node.graph.apply(op, [x], { axes: resolved, keepDims });
   };
 }
@@ -54,6 +57,8 @@ type Reduce = (x: Value, axes?: number | readonly number[], keepDims?: boolean) 
 export const reduceSum: Reduce = reduceWith(sumOp);
 export const reduceMean: Reduce = reduceWith(meanOp);
 export const reduceMax: Reduce = reduceWith(maxOp);
+/** `-max(-x)`: one rule for both. */
+export const reduceMin: Reduce = (x, axes, keepDims) => neg(reduceMax(neg(x), axes, keepDims));
 
 const argMaxOp: Op<{ axis: number }> = {
   name: 'ArgMax',
@@ -64,7 +69,7 @@ const argMaxOp: Op<{ axis: number }> = {
 
 /** Index of the first largest element along the axis, int64. */
 export function argMax(x: Value, axis = -1): Value {
-  return x.node.graph.apply(argMaxOp, [x], { axis: resolveAxis(axis, x.shape.length) });
+  return x.node.graph.apply(argMaxOp, [x], { axis: axisOf('ArgMax', x, axis) });
 }
 
 const cumSumOp: Op<{ axis: number; reverse: boolean }> = {
@@ -77,5 +82,5 @@ const cumSumOp: Op<{ axis: number; reverse: boolean }> = {
 
 /** Inclusive running sum along the axis, from the end when `reverse`. */
 export function cumSum(x: Value, axis: number, reverse = false): Value {
-  return x.node.graph.apply(cumSumOp, [x], { axis: resolveAxis(axis, x.shape.length), reverse });
+  return x.node.graph.apply(cumSumOp, [x], { axis: axisOf('CumSum', x, axis), reverse });
 }

@@ -6,6 +6,7 @@ import {
   divDims,
   dtypeInfo,
   formatShape,
+  full,
   int64,
   resolveAxis,
   type Shape,
@@ -13,7 +14,6 @@ import {
   sizeOf,
   subDims,
   type Tensor,
-  zeros,
 } from '../../base/index.ts';
 import type { Graph, Value } from '../node.ts';
 import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
@@ -21,6 +21,11 @@ import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
 /** A 1-D int64 host tensor, the form in which ONNX takes axes and sizes. */
 export function int64Vector(values: readonly number[]): Tensor {
   return int64([values.length], values);
+}
+
+/** An axis of `x` counted from the front; a fault names the operator that asks. */
+export function axisOf(opName: string, x: Value, axis: number): number {
+  return x.node.graph.explain(opName, [x], () => resolveAxis(axis, x.shape.length));
 }
 
 const reshapeOp: Op<{ shape: Shape }> = {
@@ -39,14 +44,17 @@ const reshapeOp: Op<{ shape: Shape }> = {
     const target = shape.map((d, i) => (typeof d === 'number' ? d : from[i] === d ? 0 : -1));
     const zeroSized = shape.some((d) => d === 0);
     const unknown = target.filter((d) => d === -1).length;
-    return e.node('Reshape', [x as string, unknown > 1 || zeroSized ? e.dims(shape) : e.constant(int64Vector(target))]);
+    if (unknown <= 1 && !zeroSized) return e.node('Reshape', [x as string, e.constant(int64Vector(target))]);
+    // A computed size may turn out to be 0, which then means nothing but 0.
+    return e.node('Reshape', [x as string, e.dims(shape)], { allowzero: 1 });
   },
 };
 
 /** The same elements in another shape; one dimension may be -1. */
 export function reshape(x: Value, shape: Shape): Value {
-  const target = shape.includes(-1) ? inferDim(x.shape, shape) : shape;
-  return sameShape(x.shape, target) ? x : x.node.graph.apply(reshapeOp, [x], { shape: target });
+  const { graph } = x.node;
+  const target = shape.includes(-1) ? graph.explain('Reshape', [x], () => inferDim(x.shape, shape)) : shape;
+  return sameShape(x.shape, target) ? x : graph.apply(reshapeOp, [x], { shape: target });
 }
 
 function inferDim(from: Shape, shape: Shape): Shape {
@@ -115,7 +123,7 @@ export function concat(values: readonly Value[], axis: number): Value {
   const [first] = values;
   if (!first) throw shapeFault('concat needs at least one value');
   if (values.length === 1) return first;
-  return first.node.graph.apply(concatOp, values, { axis: resolveAxis(axis, first.shape.length) });
+  return first.node.graph.apply(concatOp, values, { axis: axisOf('Concat', first, axis) });
 }
 
 interface SliceAttrs {
@@ -130,8 +138,8 @@ const sliceOp: Op<SliceAttrs> = {
     const from = x as Spec;
     const size = subDims(end, start);
     const whole = from.shape[axis] as Dim;
-    const bad = [size, whole, end].every((d) => typeof d === 'number') && (+size < 0 || +end > +whole);
-    if (bad) throw shapeFault('the slice leaves the axis', { expected: `within 0..${whole}`, got: `${start}..${end}` });
+    if ([start, size, subDims(whole, end)].some((d) => typeof d === 'number' && d < 0))
+      throw shapeFault('the slice leaves the axis', { expected: `within 0..${whole}`, got: `${start}..${end}` });
     return { shape: from.shape.map((d, i) => (i === axis ? size : d)), dtype: from.dtype };
   },
   gradient: ({ inputs: [x], cotangents: [dy], attrs: { axis, start, end } }) => [
@@ -143,7 +151,7 @@ const sliceOp: Op<SliceAttrs> = {
 
 /** Elements `start..end` of one axis; bounds may be symbolic and `end` defaults to the axis' end. */
 export function slice(x: Value, axis: number, start: Dim, end?: Dim): Value {
-  const at = resolveAxis(axis, x.shape.length);
+  const at = axisOf('Slice', x, axis);
   const whole = x.shape[at] as Dim;
   const stop = end ?? whole;
   if (start === 0 && stop === whole) return x;
@@ -170,16 +178,14 @@ const padOp: Op<PadAttrs> = {
     const { shape, dtype } = inputs[0] as Spec;
     const none = shape.map((): Dim => 0);
     const pads = [...none.with(axis, before), ...none.with(axis, after)];
-    const fill = zeros(dtype, []);
-    fill.data.fill(value as never);
-    return e.node('Pad', [x as string, e.dims(pads), e.constant(fill)]);
+    return e.node('Pad', [x as string, e.dims(pads), e.constant(full(dtype, [], value))]);
   },
 };
 
 /** Adds `before` and `after` constant elements along one axis. */
 export function pad(x: Value, axis: number, before: Dim, after: Dim, value = 0): Value {
   if (before === 0 && after === 0) return x;
-  return x.node.graph.apply(padOp, [x], { axis: resolveAxis(axis, x.shape.length), before, after, value });
+  return x.node.graph.apply(padOp, [x], { axis: axisOf('Pad', x, axis), before, after, value });
 }
 
 const expandOp: Op<{ shape: Shape }> = {
@@ -206,11 +212,7 @@ const fillOp: Op<{ shape: Shape; dtype: DType; value: number }> = {
   name: 'Fill',
   infer: (_, { shape, dtype }) => ({ shape, dtype }),
   gradient: null,
-  emit: (e, _, { shape, dtype, value }) => {
-    const element = zeros(dtype, [1]);
-    element.data.fill((dtype === 'int64' ? BigInt(value) : value) as never);
-    return e.node('Expand', [e.constant(element), e.dims(shape)]);
-  },
+  emit: (e, _, { shape, dtype, value }) => e.node('Expand', [e.constant(full(dtype, [1], value)), e.dims(shape)]),
 };
 
 /** A tensor of one repeated number; the shape may be symbolic. */

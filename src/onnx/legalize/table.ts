@@ -1,3 +1,4 @@
+import { full } from '../../base/index.ts';
 import type { Emitter, Op, Spec } from '../../graph/index.ts';
 
 /** Where a lowered model runs. */
@@ -37,7 +38,7 @@ export const legalizations: Readonly<Record<Target, Rules>> = {
         const right = transB ? swapLastTwo(e, b as string, rank(1)) : (b as string);
         const product = e.node('MatMul', [left, right]);
         if (alpha === 1) return product;
-        return e.node('Mul', [product, e.constant({ dtype: 'float32', shape: [], data: Float32Array.of(alpha) })]);
+        return e.node('Mul', [product, e.constant(full((inputs[0] as Spec).dtype, [], alpha))]);
       },
     },
   },
