@@ -44,7 +44,7 @@ function expectation(issue: Issue): string {
   if (issue.code === 'invalid_type') return issue.expected;
   if (issue.code === 'invalid_value') return issue.values.map(String).join(', ');
   if (issue.code !== 'invalid_union') return issue.message;
-  if (issue.options) return issue.options.map(String).join(', ');
+  if ('options' in issue && Array.isArray(issue.options)) return issue.options.map(String).join(', ');
   return issue.errors.flatMap((alternative) => alternative.slice(0, 1).map(expectation)).join(' or ');
 }
 

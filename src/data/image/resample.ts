@@ -143,7 +143,7 @@ function cut(image: RgbImage, { left, top, width, height }: Window): RgbImage {
 
 const HALF = 2 ** (FRACTION_BITS - 1);
 
-/** Drops the fraction bits and clamps to a byte. */
+/** Drops the fraction bits of a 32-bit sum and clamps to a byte. */
 function toByte(sum: number): number {
   return Math.max(0, Math.min(255, sum >> FRACTION_BITS));
 }
@@ -165,9 +165,9 @@ function alongRows(image: RgbImage, t: Taps, width: number, firstColumn: number)
       let b = HALF;
       for (let k = first; k < last; k++, at += 3) {
         const w = weights[k] as number;
-        r += (source[at] as number) * w;
-        g += (source[at + 1] as number) * w;
-        b += (source[at + 2] as number) * w;
+        r = (r + Math.imul(source[at] as number, w)) | 0;
+        g = (g + Math.imul(source[at + 1] as number, w)) | 0;
+        b = (b + Math.imul(source[at + 2] as number, w)) | 0;
       }
       data[out++] = toByte(r);
       data[out++] = toByte(g);
@@ -183,13 +183,13 @@ function alongColumns(image: RgbImage, t: Taps, height: number, firstRow: number
   const source = image.data;
   const line = image.width * 3;
   const data = new Uint8Array(line * height);
-  const sums = new Float64Array(line);
+  const sums = new Int32Array(line);
   for (let y = 0; y < height; y++) {
     sums.fill(HALF);
     for (let k = 0; k < (count[y] as number); k++) {
       const w = weights[y * stride + k] as number;
       const at = ((start[y] as number) + k - firstRow) * line;
-      for (let i = 0; i < line; i++) sums[i] = (sums[i] as number) + (source[at + i] as number) * w;
+      for (let i = 0; i < line; i++) sums[i] = (sums[i] as number) + Math.imul(source[at + i] as number, w);
     }
     for (let i = 0; i < line; i++) data[y * line + i] = toByte(sums[i] as number);
   }
