@@ -53,21 +53,25 @@ export function renderScene(scene: Scene, size = scene.width): Picture {
     });
   }
   const scaled = scaleScene(scene, size);
-  const picture = { width: size, height: size, data: new Uint8Array(size * size * 3) };
-  paintTable(picture, scene.background);
+  const picture = { width: size, height: size, data: table(scene.background, size) };
   for (const box of scaled.clutter ?? []) paintBox(picture, box, () => true, pebble);
   for (const object of scaled.objects) paintObject(picture, object);
   return picture;
 }
 
-/** Plain table with broad planks: every eighth of the height one row of another shade. */
-function paintTable({ width, height, data }: Picture, background: Background): void {
+const tables = new Map<string, Uint8Array>();
+
+/** A plain table with broad planks: at the end of every eighth of the height, one row of another shade. */
+function table(background: Background, size: number): Uint8Array<ArrayBuffer> {
+  const key = `${background} ${size}`;
+  const known = tables.get(key);
+  if (known) return new Uint8Array(known);
   const { base, grain } = surfaces[background];
-  const plank = Math.floor(height / 8);
-  for (let y = 0; y < height; y++) {
-    const color = y % plank === plank - 1 ? grain : base;
-    for (let x = 0; x < width; x++) data.set(color, (y * width + x) * 3);
-  }
+  const plank = Math.floor(size / 8);
+  const data = new Uint8Array(size * size * 3);
+  for (let i = 0; i < size * size; i++) data.set(Math.floor(i / size) % plank === plank - 1 ? grain : base, i * 3);
+  tables.set(key, data);
+  return new Uint8Array(data);
 }
 
 function paintObject(picture: Picture, object: SceneObject): void {
