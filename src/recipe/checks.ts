@@ -82,7 +82,12 @@ function stagesFaults(recipe: Recipe, where: Where): Fault[] {
           },
         ]
       : [];
-    return [...twice, ...lengthFaults(stage, at, where), ...fitFaults(stage, at, recipe.model, where)];
+    return [
+      ...twice,
+      ...lengthFaults(stage, at, where),
+      ...fitFaults(stage, at, recipe.model, where),
+      ...dataFaults(stage, at, where),
+    ];
   });
 }
 
@@ -121,7 +126,7 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
       code: 'recipe/template',
       message: `stage ${stage.name} says no prompt for its rows`,
       path: where(['stages', at, 'template']),
-      expected: 'plain, llava-v0, llava-v1, vicuna-v1 or checkpoint',
+      expected: 'plain, llava-v0, llava-v1, llava-1.5 or checkpoint',
       remedy: 'add template to the stage',
     });
   }
@@ -140,6 +145,30 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
   }
   return faults;
 }
+
+/** Keys of a data source that its kind of rows has no use for. */
+function dataFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
+  return stage.data.flatMap((data, place) => {
+    const kind = data.source === 'tabletop' ? data.task : (data.format ?? 'auto');
+    return Object.entries(onlyFor)
+      .filter(([key, kinds]) => Object.hasOwn(data, key) && !kinds.includes(kind))
+      .map(([key, kinds]) => ({
+        code: 'recipe/unused',
+        message: `${key} means nothing for rows of ${kind}`,
+        path: where(['stages', at, 'data', place, key]),
+        expected: `rows of ${kinds.join(' or ')}`,
+        got: kind,
+        remedy: `take ${key} out`,
+      }));
+  });
+}
+
+const onlyFor: Readonly<Record<string, readonly string[]>> = {
+  kinds: ['instructions'],
+  suffix: ['vqa', 'auto'],
+  annotations: ['vqa', 'auto'],
+  image_name: ['vqa', 'auto'],
+};
 
 function missing(what: string, path: string, key: string): Fault {
   return {

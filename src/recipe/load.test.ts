@@ -10,7 +10,7 @@ stages:
   - name: text
     objective: lm
     trainable: ["**"]
-    data: [{ source: tabletop, task: text, count: 10 }]
+    data: [{ source: tabletop, task: corpus, scenes: 10 }]
 train: { steps: 5, lr: 1.0e-3 }
 `;
 
@@ -57,7 +57,7 @@ describe('parsePlan', () => {
     const bad = good
       .replace('size: tiny', 'size: tinny')
       .replace('objective', 'objektive')
-      .replace('task: text', 'task: 3')
+      .replace('task: corpus', 'task: 3')
       .replace('steps: 5', 'stesp: 5, batch: 0, betas: [0.9], lr_for: { a: x }');
     expect(faultsIn(bad)).toMatchSnapshot();
   });

@@ -82,7 +82,7 @@ const loraDefaults = { dropout: 0, targets: ['all-linear'] };
 
 /** Where a language model's parameters are, for stages that put adapters in their place. */
 const languagePatterns: Readonly<Record<ModelRecipe['architecture'], readonly string[]>> = {
-  llava: ['model.language_model.**', 'lm_head.**'],
+  llava: ['language_model.**'],
   llama: ['**'],
   clip: [],
 };
@@ -140,7 +140,7 @@ function mergedLora(recipe: Recipe['lora'], stage: Recipe['lora']): LoraRecipe |
 
 function withDataDefaults(data: DataRecipe): DataRecipe {
   return data.source === 'tabletop'
-    ? { ...data, task: data.task ?? 'captions', split: data.split ?? 'train' }
+    ? { ...data, split: data.split ?? 'train', seed: data.seed ?? 0 }
     : { ...data, format: data.format ?? 'auto' };
 }
 

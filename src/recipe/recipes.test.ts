@@ -69,10 +69,10 @@ describe('catalog', () => {
 
 describe('what LLaVA trains', () => {
   const paths = [
-    'model.vision_tower.encoder.layers.0.mlp.fc1.weight',
-    'model.multi_modal_projector.linear_1.weight',
-    'model.language_model.layers.0.mlp.up_proj.weight',
-    'lm_head.weight',
+    'vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight',
+    'multi_modal_projector.linear_1.weight',
+    'language_model.model.layers.0.mlp.up_proj.weight',
+    'language_model.lm_head.weight',
   ];
   const trained = (name: string, overrides: string[]) =>
     loadPlan(name, overrides).stages.map((stage) => paths.map(selector(stage.trainable)));
@@ -95,6 +95,11 @@ describe('what LLaVA trains', () => {
   });
 
   it('opens again what plus names', () => {
-    expect(trained('llava-1.5', ['lora.r=8', 'lora.plus=lm_head.**'])[1]).toEqual([false, true, false, true]);
+    expect(trained('llava-1.5', ['lora.r=8', 'lora.plus=language_model.lm_head.**'])[1]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 });

@@ -1,5 +1,7 @@
 import type { Log } from '../base/index.ts';
 import { TesseraError } from '../base/index.ts';
+import type { Evaluation } from '../eval/index.ts';
+import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
 
 /** How far something is, for a bar or a log line. */
@@ -41,27 +43,18 @@ export interface TrainResult {
 
 export interface EvalOptions {
   readonly tasks: readonly string[];
-  /** Questions of each task. */
+  /** Pictures of each task. */
   readonly limit?: number;
   /** Also with pictures shuffled between questions, to see what the answers owe to them. */
   readonly blind: boolean;
-  /** A file of questions in the place of the tabletop world's. */
+  /** A folder of questions and pictures in the place of the tabletop world's. */
   readonly data?: string;
 }
 
 export interface EvalResult {
-  /** One row a number, such as pope.random accuracy, with its 95% interval. */
-  readonly rows: readonly {
-    readonly task: string;
-    readonly metric: string;
-    readonly value: number;
-    readonly low: number;
-    readonly high: number;
-    readonly blind?: number;
-    readonly count: number;
-  }[];
-  /** An HTML report, when one was written. */
-  readonly report?: string;
+  readonly evaluation: Evaluation;
+  /** The HTML report. */
+  readonly report: string;
 }
 
 export interface SampleOptions {
@@ -169,17 +162,30 @@ export async function inspectRows(
   return notYet('inspecting rows');
 }
 
-/** Writes tabletop pictures and their annotation files; the paths written. */
-export async function makeWorld(
-  _options: { readonly out: string; readonly split: string; readonly count: number; readonly seed: number },
-  _hooks: Hooks,
-): Promise<readonly string[]> {
-  return notYet('writing the tabletop world');
+export interface WorldSettings {
+  readonly out: string;
+  readonly split: Split;
+  /** Number of scenes. */
+  readonly count: number;
+  readonly seed: number;
 }
 
-/** Opens the engine; its library's name and version, and what it computes on. */
-export async function probeEngine(): Promise<{ readonly library: string; readonly provider: string }> {
-  return notYet('the engine');
+/** Writes a tabletop world: pictures, scenes and their annotation files. */
+export async function makeWorld(settings: WorldSettings, hooks: Hooks): Promise<WorldManifest & { reused: boolean }> {
+  const { writeWorld } = await import('../world/index.ts');
+  const { out, ...request } = settings;
+  return writeWorld(out, request, (done, total) => {
+    // The world is written to a draft folder that is removed when this throws.
+    hooks.signal.throwIfAborted();
+    hooks.progress({ label: 'scenes', done, total, unit: 'scenes', numbers: {} });
+  });
+}
+
+/** Opens the engine and tells what it is: `c-api` or `binding`, the version of ONNX Runtime, threads. */
+export async function probeEngine(log: Log): Promise<{ name: string; version: string; threads: number }> {
+  const { openEngine } = await import('../runtime/index.ts');
+  const { name, version, threads } = await openEngine({ log });
+  return { name, version, threads };
 }
 
 function notYet(what: string): never {

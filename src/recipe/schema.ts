@@ -45,24 +45,40 @@ const loraSection = section({
 
 const lora = z.union([z.literal(false), loraSection]);
 
-export const dataSection = z.discriminatedUnion('source', [
+const share = z.number().min(0).max(1);
+const suffix = optional(z.string(), 'text that follows every question, such as how short the answer is to be');
+
+const dataSection = z.discriminatedUnion('source', [
   section({
     source: option(z.literal('tabletop'), 'where rows come from'),
     task: option(
-      z.enum(['captions', 'conversation', 'detail', 'reasoning', 'vqa', 'text']),
+      z.enum(['captions', 'alt-text', 'instructions', 'text-instructions', 'vqa', 'corpus']),
       'which rows the tabletop world writes',
     ),
-    split: optional(z.enum(['train', 'test']), 'scenes to take; train when absent'),
-    count: option(count, 'rows to take'),
+    split: optional(z.enum(['train', 'val', 'compositional', 'flipped']), 'scenes to take; train when absent'),
+    scenes: option(count, 'scenes that rows are written about'),
+    seed: optional(countOrZero, 'seed of the scenes'),
+    kinds: optional(
+      section({
+        conversation: optional(share, 'share of the scenes that are talked about'),
+        detail: optional(share, 'share of the scenes that are described in detail'),
+        reasoning: optional(share, 'share of the scenes that are reasoned about'),
+      }),
+      'for instructions: how many of each kind',
+    ),
+    suffix,
   }),
   section({
     source: option(z.literal('files'), 'where rows come from'),
     format: optional(
-      z.enum(['auto', 'llava', 'coco-captions', 'vqa', 'text']),
+      z.enum(['auto', 'llava', 'messages', 'text', 'coco-captions', 'vqa']),
       'layout of the file; recognised from its first rows when absent',
     ),
     path: option(file, 'the file'),
-    images: optional(file, 'folder that the file names pictures from'),
+    images: optional(file, "folder that the file names pictures from; the file's own when absent"),
+    annotations: optional(file, 'for vqa: the file with the answers'),
+    image_name: optional(z.string().min(1), 'for vqa: how a picture is named'),
+    suffix,
     count: optional(count, 'rows to take; all when absent'),
   }),
 ]);
@@ -72,7 +88,7 @@ const stageSection = section({
   objective: option(z.enum(['lm', 'contrastive']), 'loss: next-token cross-entropy, or image-text contrast'),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
-    z.enum(['plain', 'llava-v0', 'llava-v1', 'vicuna-v1', 'checkpoint', 'text']),
+    z.enum(['plain', 'llava-v0', 'llava-v1', 'llava-1.5', 'checkpoint', 'text']),
     'prompt that rows are written in; checkpoint takes the one in the model folder',
   ),
   pictures: optional(z.enum(['crop', 'pad']), 'how a picture becomes a square; as the model folder says when absent'),
@@ -137,7 +153,7 @@ export const recipeSchema = section({
   eval: optional(
     section({
       tasks: optional(wordsOf(['pope', 'chair', 'vqa']), 'evaluations after the last stage'),
-      limit: optional(count, 'questions of each task; all when absent'),
+      limit: optional(count, 'pictures of each task; all when absent'),
     }),
     'evaluation after training',
   ),

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,12 +10,22 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tessera-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
 /** Runs a command line as a user does, in a process of its own. */
-function tessera(...args: string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], {
-    cwd: root,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+function tessera(...args: string[]): Promise<Ended> {
+  return ended(start(...args));
+}
+
+function start(...args: string[]) {
+  return spawn(process.execPath, ['--import', 'tsx', main, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+function ended(child: ReturnType<typeof start>): Promise<Ended> {
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => {
     out += chunk;
@@ -86,5 +96,16 @@ describe('tessera', () => {
     const { code, err } = await tessera('chat', 'runs/x');
     expect(code).toBe(1);
     expect(err).toContain('cli/no-terminal');
+  });
+
+  it('stops at Ctrl-C, says so with its exit code, and leaves nothing half done', async () => {
+    const child = start('data', 'make-world', '--count', '100000', '--out', join(folder, 'world'));
+    const end = ended(child);
+    child.stderr.once('data', () => child.kill('SIGINT'));
+    const { code, out, err } = await end;
+    expect({ code, out }).toEqual({ code: 130, out: '' });
+    expect(err).toContain('press Ctrl-C again');
+    expect(err).not.toContain('error');
+    expect(readdirSync(folder).filter((name) => name.startsWith('world'))).toEqual([]);
   });
 });

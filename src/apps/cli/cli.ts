@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { asTesseraError } from '../../base/index.ts';
+import { asTesseraError, TesseraError } from '../../base/index.ts';
 import type { Session } from './session.ts';
 import { exitCodes, openSession, Stopped } from './session.ts';
 import { chatVerb } from './verbs/chat.ts';
@@ -75,6 +75,8 @@ function exitCodeOf(error: unknown, session: Session): number {
     );
     return exitCodes.usage;
   }
+  // Work that was stopped ends by throwing the signal's reason, which is nothing to report.
+  if (session.signal.aborted && !(error instanceof TesseraError)) return exitCodes.interrupted;
   session.fault(asTesseraError(error, { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' }));
   return session.signal.aborted ? exitCodes.interrupted : exitCodes.fault;
 }

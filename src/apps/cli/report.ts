@@ -8,18 +8,14 @@ import { table } from './terminal/table.ts';
  * Prints how a training ended.
  * @throws Stopped after an interrupted one, having said how to go on.
  */
-export function reportTraining(session: Session, result: TrainResult): void {
+export async function reportTraining(session: Session, result: TrainResult): Promise<void> {
   if (result.status === 'interrupted') {
     session.result(result, () => `stopped and saved; go on with: tessera resume ${result.folder}`);
     throw new Stopped(exitCodes.interrupted);
   }
-  session.result(result, () =>
-    [
-      stageTable(result),
-      ...(result.eval ? [evalTable(result.eval)] : []),
-      `talk to it: tessera chat ${result.folder}`,
-    ].join('\n\n'),
-  );
+  const parts = [stageTable(result), `wrote ${result.folder}`];
+  if (result.eval) parts.splice(1, 0, await evalText(result.eval));
+  session.result(result, () => parts.join('\n\n'));
 }
 
 function stageTable({ stages }: TrainResult): string {
@@ -43,25 +39,8 @@ function stageTable({ stages }: TrainResult): string {
   );
 }
 
-/** Every number with its interval, beside the blind run where there was one. */
-export function evalTable({ rows, report }: EvalResult): string {
-  const text = table(
-    [
-      { title: 'task' },
-      { title: 'metric' },
-      { title: 'value', align: 'right' },
-      { title: '95% interval', align: 'right' },
-      { title: 'blind', align: 'right' },
-      { title: 'count', align: 'right' },
-    ],
-    rows.map((row) => [
-      row.task,
-      row.metric,
-      row.value.toFixed(3),
-      `${row.low.toFixed(3)}-${row.high.toFixed(3)}`,
-      row.blind === undefined ? '' : row.blind.toFixed(3),
-      `${row.count}`,
-    ]),
-  );
-  return report ? `${text}\n\nreport: ${report}` : text;
+/** Every score with its interval, beside the blind run where there was one. */
+export async function evalText({ evaluation, report }: EvalResult): Promise<string> {
+  const { formatScores } = await import('../../eval/index.ts');
+  return `${formatScores(evaluation)}\n\nreport: ${report}`;
 }

@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { Split } from '../../../world/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, wholeIn } from '../verb.ts';
@@ -12,7 +14,7 @@ interface InspectFlags {
 
 interface WorldFlags {
   out: string;
-  split: string;
+  split: Split;
   count: number;
   seed: number;
 }
@@ -69,14 +71,23 @@ export const dataVerb: Verb = (session) => {
     .command('make-world')
     .description('write tabletop pictures and their annotation files')
     .requiredOption('--out <folder>', 'where to write')
-    .addOption(new Option('--split <split>', 'which scenes').choices(['train', 'test']).default('train'))
-    .option('--count <n>', 'pictures', wholeIn(1, 1e7), 1000)
+    .addOption(
+      new Option('--split <split>', 'which scenes')
+        .choices(['train', 'val', 'compositional', 'flipped'])
+        .default('train'),
+    )
+    .option('--count <n>', 'scenes', wholeIn(1, 1e7), 1000)
     .option('--seed <n>', 'seed of the scenes', wholeIn(0, 2 ** 31 - 1), 0)
     .addHelpText('after', examples('data make-world --out tabletop --count 200'))
     .action(async ({ out, split, count, seed }: WorldFlags) => {
       const { makeWorld } = await import('../../../recipe/index.ts');
-      const files = await session.watch((hooks) => makeWorld({ out, split, count, seed }, hooks));
-      session.result({ files }, () => files.join('\n'));
+      const world = await session.watch((hooks) => makeWorld({ out, split, count, seed }, hooks));
+      session.result(world, () =>
+        table(
+          [{ title: 'file' }, { title: 'rows', align: 'right' }],
+          Object.entries(world.files).map(([file, rows]) => [join(out, file), `${rows}`]),
+        ),
+      );
     });
   return data;
 };

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { Log } from '../../../base/index.ts';
 import { asTesseraError } from '../../../base/index.ts';
 import { exitCodes, Stopped } from '../session.ts';
 import { table } from '../terminal/table.ts';
@@ -24,7 +25,12 @@ export const doctorVerb: Verb = (session) =>
     .description('check that this machine can run tessera')
     .addHelpText('after', examples('doctor', 'doctor --json'))
     .action(async () => {
-      const checks = [nodeCheck(), ...packages.map(packageCheck), ...machineChecks(), ...(await engineChecks())];
+      const checks = [
+        nodeCheck(),
+        ...packages.map(packageCheck),
+        ...machineChecks(),
+        ...(await engineChecks(session.log)),
+      ];
       session.result(checks, () =>
         table(
           ['what', 'found', 'remedy'].map((title) => ({ title })),
@@ -60,15 +66,14 @@ function machineChecks(): Check[] {
   ];
 }
 
-async function engineChecks(): Promise<Check[]> {
+async function engineChecks(log: Log): Promise<Check[]> {
   const { probeEngine } = await import('../../../recipe/index.ts');
-  const cuda =
-    'not used: npm ci leaves the CUDA libraries out; npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12 adds them';
   try {
-    const { library, provider } = await probeEngine();
+    const { name, version, threads } = await probeEngine(log);
+    const way = name === 'c-api' ? 'C API' : 'npm binding, slower';
     return [
-      { name: 'engine', value: `${library} on ${provider}` },
-      ...(provider === 'cpu' ? [{ name: 'cuda', value: cuda }] : []),
+      { name: 'engine', value: `ONNX Runtime ${version} by its ${way}, ${threads} threads` },
+      { name: 'cuda', value: 'not used: npm ci leaves the CUDA libraries out' },
     ];
   } catch (error) {
     const fault = asTesseraError(error, { code: 'doctor/engine', remedy: 'run npm ci again' });

@@ -10,5 +10,5 @@ export const resumeVerb: Verb = (session) =>
     .addHelpText('after', examples('resume runs/llava'))
     .action(async (folder: string) => {
       const { resumeRun } = await import('../../../recipe/index.ts');
-      reportTraining(session, await session.watch((hooks) => resumeRun(folder, hooks)));
+      await reportTraining(session, await session.watch((hooks) => resumeRun(folder, hooks)));
     });

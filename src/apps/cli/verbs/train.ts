@@ -23,7 +23,7 @@ export const trainVerb: Verb = (session) =>
       raise(missingInputs(plan));
       if (options.dryRun) return session.result(plan.resolved, () => planText(plan));
       const result = await session.watch((hooks) => trainPlan(plan, { resume: options.resume === true }, hooks));
-      reportTraining(session, result);
+      await reportTraining(session, result);
     });
 
 function planText(plan: Plan): string {

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { builtinTemplateNames } from '../data/index.ts';
+import { taskNames } from '../eval/index.ts';
+import { splits, worldTasks } from '../world/index.ts';
+import { optionRows, recipeSchema } from './index.ts';
+
+const rows = new Map(
+  optionRows(recipeSchema).map(({ path, type }) => [path, type.replace('list of ', '').split(' | ')]),
+);
+
+describe('words of a recipe', () => {
+  it.each([
+    ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint', 'text']],
+    ['stages.<stage>.data.<n>.split', splits],
+    ['eval.tasks', Object.keys(taskNames)],
+  ])('%s are those that the other rooms know', (path, known) => {
+    expect(rows.get(path)?.toSorted()).toEqual([...known].sort());
+  });
+
+  it('takes every task of the tabletop world that one can train on', () => {
+    const trained = worldTasks.filter((task) => task !== 'pope');
+    expect(rows.get('stages.<stage>.data.<n>.task')?.toSorted()).toEqual([...trained].sort());
+  });
+});
