@@ -44,7 +44,7 @@ function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Wh
 }
 
 /** A fault for a key that no section has. */
-export function unknownKey(key: string, known: readonly string[], path: string): Fault {
+function unknownKey(key: string, known: readonly string[], path: string): Fault {
   const near = nearest(key, known);
   return {
     code: 'recipe/unknown-key',
@@ -147,7 +147,7 @@ export function spell(data: unknown, path: KeyPath): string {
 }
 
 /** What stands at a place, or undefined. */
-export function valueAt(data: unknown, path: KeyPath): unknown {
+function valueAt(data: unknown, path: KeyPath): unknown {
   let value = data;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;

@@ -1,13 +1,8 @@
-export type { System } from './catalog.ts';
 export { catalog, statusOf } from './catalog.ts';
 export { findRecipe } from './find.ts';
 export { missingInputs } from './inputs.ts';
 export { filePlan, formatRecipe, loadPlan, parsePlan } from './load.ts';
-export type { OptionRow } from './option.ts';
 export { optionRows } from './option.ts';
-export { locate } from './place.ts';
-export type { LoraPlan, Plan, StagePlan, TrainPlan } from './plan.ts';
-export { trainDefaults } from './plan.ts';
+export type { Plan } from './plan.ts';
 export * from './run.ts';
-export type { DataRecipe, ModelRecipe, Recipe } from './schema.ts';
 export { recipeSchema } from './schema.ts';

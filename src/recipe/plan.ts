@@ -62,7 +62,7 @@ export interface Plan {
 }
 
 /** Values of a stage that neither it nor the recipe gives. AdamW, clipping and warm-up as the LLaVA family trains. */
-export const trainDefaults = {
+const trainDefaults = {
   seed: 0,
   batch: 8,
   accumulate: 1,
