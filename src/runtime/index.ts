@@ -1,3 +1,4 @@
+export { compile } from './compile.ts';
 export type * from './engine.ts';
 export type { Ledger, LedgerSnapshot } from './ledger.ts';
 export { type EngineOptions, openEngine } from './open.ts';

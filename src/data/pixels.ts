@@ -1,0 +1,55 @@
+import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import type { ImageRef } from './formats/row.ts';
+import { decodeImage, type ImageProcessor, processImage } from './image/index.ts';
+
+export interface PixelLoader {
+  /** Normalised pictures in the given order, `[N, 3, H, W]`. */
+  load(images: readonly ImageRef[]): Promise<Tensor<'float32'>>;
+}
+
+export interface PixelLoaderOptions {
+  /** Keep decoded pictures up to this many bytes; the oldest go first. Default 512 MiB. */
+  readonly cacheBytes?: number;
+}
+
+/** Reads, prepares and stacks pictures; pictures that come again are kept. */
+export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptions = {}): PixelLoader {
+  const limit = options.cacheBytes ?? 512 * 2 ** 20;
+  const kept = new Map<string, Tensor<'float32'>>();
+  let bytes = 0;
+  const one = async ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
+    const known = kept.get(path);
+    if (known) return known;
+    const picture = processImage(await decodeImage(path), processor);
+    kept.set(path, picture);
+    bytes += picture.data.byteLength;
+    for (const [oldest, { data }] of kept) {
+      if (bytes <= limit) break;
+      kept.delete(oldest);
+      bytes -= data.byteLength;
+    }
+    return picture;
+  };
+  return { load: async (images) => stack(await Promise.all(images.map(one)), images) };
+}
+
+function stack(pictures: readonly Tensor<'float32'>[], images: readonly ImageRef[]): Tensor<'float32'> {
+  const shape = pictures[0]?.shape ?? [3, 0, 0];
+  const odd = pictures.findIndex((picture) => !sameShape(picture.shape, shape));
+  if (odd >= 0) {
+    throw new TesseraError({
+      code: 'image/batch-size',
+      message: 'pictures of one batch have different sizes after preparation',
+      path: images[odd]?.path ?? '',
+      expected: formatShape(shape),
+      got: formatShape(pictures[odd]?.shape ?? []),
+      remedy: 'use a processor that crops or pads to one size',
+    });
+  }
+  const size = shape.reduce((n, d) => n * d, 1);
+  const data = new Float32Array(pictures.length * size);
+  pictures.forEach((picture, i) => {
+    data.set(picture.data, i * size);
+  });
+  return { dtype: 'float32', shape: [pictures.length, ...shape], data };
+}

@@ -1,0 +1,12 @@
+export type { Batch, BatchSource } from './batch.ts';
+export {
+  type LoopHooks,
+  runStage,
+  type Stage,
+  type StageOutcome,
+  type StageSettings,
+  type StageState,
+  type StepRecord,
+} from './loop.ts';
+export { allocateGradients, LossProgram } from './program.ts';
+export { exampleSource } from './source.ts';

@@ -1,0 +1,179 @@
+import { selector, TesseraError } from '../base/index.ts';
+import type { Model } from '../models/index.ts';
+import type { Lora, ParameterStore } from '../nn/index.ts';
+import type { Engine } from '../runtime/index.ts';
+import type { Batch, BatchSource } from './batch.ts';
+import { type AdamWOptions, adamw, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
+import { type ScheduleName, scheduleFactor } from './optim/schedule.ts';
+import { allocateGradients, type GradientBuffer, LossProgram, type ObjectiveName } from './program.ts';
+
+export interface StageSettings extends AdamWOptions {
+  readonly steps: number;
+  readonly lr: number;
+  /** Other peak rates, by path pattern; later ones win. */
+  readonly lrFor: readonly { readonly pattern: string; readonly lr: number }[];
+  readonly schedule: ScheduleName;
+  readonly warmupRatio: number;
+  /** Largest global gradient norm; 0 never clips. */
+  readonly clip: number;
+  readonly saveEvery: number;
+  readonly evalEvery: number;
+  readonly logEvery: number;
+}
+
+export interface Stage {
+  readonly name: string;
+  readonly engine: Engine;
+  readonly model: Model;
+  readonly store: ParameterStore;
+  readonly objective: ObjectiveName;
+  readonly trainable: (path: string) => boolean;
+  readonly lora?: Lora;
+  readonly source: BatchSource;
+  readonly settings: StageSettings;
+}
+
+/** What a stage is between two steps; with the parameters, everything that its future depends on. */
+export interface StageState {
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly moments: Moments;
+}
+
+/** One optimizer step, as metrics.jsonl records it: nothing in it depends on time or machine load. */
+export interface StepRecord {
+  readonly stage: string;
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly lr: number;
+  readonly grad_norm: number;
+  readonly targets: number;
+}
+
+/** What the loop tells its surroundings; each is awaited before the next step. */
+export interface LoopHooks {
+  readonly signal: AbortSignal;
+  onStep(record: StepRecord, batches: readonly Batch[]): void | Promise<void>;
+  /** A state worth keeping: every `saveEvery` steps, at the end and when stopped. */
+  onSave(state: StageState): void | Promise<void>;
+  onEvaluate(step: number): void | Promise<void>;
+}
+
+export interface StageOutcome {
+  readonly status: 'done' | 'interrupted';
+  readonly loss: number;
+  readonly trained: number;
+}
+
+/**
+ * Trains one stage: the one loop that every method shares. With `from` it goes on where that state stopped; the data
+ * order is a function of the step, so the rest is what it would have been.
+ * @throws TesseraError `train/nothing-trainable`, `train/not-finite`.
+ */
+export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState): Promise<StageOutcome> {
+  const { settings, store, source } = stage;
+  const gradients = trainableGradients(stage);
+  const moments = from?.moments ?? allocateMoments(gradients);
+  const program = new LossProgram({ ...stage, gradients });
+  const rates = ratesOf(settings, gradients);
+  const schedule = { name: settings.schedule, warmup: warmupSteps(settings), total: settings.steps };
+  let loss = Number.NaN;
+  let done = from?.step ?? 0;
+  try {
+    let upcoming = done < settings.steps ? source.step(done) : undefined;
+    while (done < settings.steps && upcoming) {
+      const batches = await upcoming;
+      // The next batches are read while this step computes.
+      upcoming = done + 1 < settings.steps ? source.step(done + 1) : undefined;
+      upcoming?.catch(() => {});
+      const targets = batches.reduce((n, batch) => n + batch.targets, 0);
+      const step = await gradientStep(program, batches, targets, hooks.signal);
+      if (step === undefined) return await interrupted(hooks, { step: done, moments }, loss, gradients);
+      const norm = globalNorm(gradients.flat);
+      requireFinite(stage.name, done + 1, step, norm, batches);
+      loss = step;
+      const factor = scheduleFactor(schedule, done);
+      const gradientScale = clipFactor(norm, settings.clip === 0 ? undefined : settings.clip);
+      const rateOf = (path: string) => (rates.get(path) as number) * factor;
+      adamw(store, gradients, moments, settings, { rateOf, step: done + 1, gradientScale });
+      done++;
+      const epoch = done / source.stepsPerEpoch;
+      await hooks.onStep(
+        { stage: stage.name, step: done, epoch, loss, lr: settings.lr * factor, grad_norm: norm, targets },
+        batches,
+      );
+      const last = done === settings.steps;
+      if (last || (settings.evalEvery > 0 && done % settings.evalEvery === 0)) await hooks.onEvaluate(done);
+      if (last || (settings.saveEvery > 0 && done % settings.saveEvery === 0))
+        await hooks.onSave({ step: done, moments });
+      if (hooks.signal.aborted && !last) return await interrupted(hooks, { step: done, moments }, loss, gradients);
+    }
+  } finally {
+    await program.dispose();
+  }
+  return { status: 'done', loss, trained: gradients.flat.length };
+}
+
+async function interrupted(
+  hooks: LoopHooks,
+  state: StageState,
+  loss: number,
+  gradients: GradientBuffer,
+): Promise<StageOutcome> {
+  await hooks.onSave(state);
+  return { status: 'interrupted', loss, trained: gradients.flat.length };
+}
+
+/** The loss of a whole optimizer step, its gradients summed; undefined when it was stopped before the end. */
+async function gradientStep(
+  program: LossProgram,
+  batches: readonly Batch[],
+  targets: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  let loss = 0;
+  try {
+    for (const [i, batch] of batches.entries()) loss += await program.run(batch, 1 / targets, i === 0, signal);
+  } catch (error) {
+    if (error instanceof TesseraError && error.code === 'runtime/cancelled') return undefined;
+    throw error;
+  }
+  return loss;
+}
+
+function trainableGradients(stage: Stage): GradientBuffer {
+  const gradients = allocateGradients(stage.store, stage.trainable);
+  if (gradients.flat.length > 0) return gradients;
+  throw new TesseraError({
+    code: 'train/nothing-trainable',
+    message: 'the patterns of the stage select no parameter',
+    path: `stages.${stage.name}.trainable`,
+    expected: `patterns of paths such as ${[...stage.store.tensors.keys()].slice(0, 3).join(', ')}`,
+  });
+}
+
+function ratesOf({ lr, lrFor }: StageSettings, gradients: GradientBuffer): Map<string, number> {
+  const rules = lrFor.map(({ pattern, lr: rate }) => ({ matches: selector([pattern]), rate }));
+  return new Map(
+    [...gradients.tensors.keys()].map((path) => [path, rules.findLast((r) => r.matches(path))?.rate ?? lr]),
+  );
+}
+
+/** As transformers counts them: the ceiling of the share. */
+function warmupSteps({ steps, warmupRatio }: StageSettings): number {
+  return Math.ceil(steps * warmupRatio);
+}
+
+function requireFinite(stage: string, step: number, loss: number, norm: number, batches: readonly Batch[]): void {
+  if (Number.isFinite(loss) && Number.isFinite(norm)) return;
+  throw new TesseraError({
+    code: 'train/not-finite',
+    message: 'the loss or its gradient is no longer a number',
+    path: `stage ${stage}, step ${step}`,
+    expected: 'finite numbers',
+    got: `loss ${loss}, gradient norm ${norm} over ${batches.length} micro-batches`,
+    remedy:
+      'lower train.lr or train.clip, or look at the rows with `tessera data inspect`; resume goes back to the last checkpoint',
+  });
+}

@@ -1,0 +1,178 @@
+import { type Tensor, TesseraError } from '../base/index.ts';
+import { Graph, gather, gradients, mul, reshape, tokenLogProb, type Value } from '../graph/index.ts';
+import type { CausalModel, ContrastiveModel, Model } from '../models/index.ts';
+import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
+import { contrastive, languageModeling } from '../objectives/index.ts';
+import { compile, type Engine, type Session } from '../runtime/index.ts';
+import type { Batch } from './batch.ts';
+
+export type ObjectiveName = 'lm' | 'contrastive';
+
+export interface ProgramOptions {
+  readonly engine: Engine;
+  readonly model: Model;
+  readonly store: ParameterStore;
+  readonly objective: ObjectiveName;
+  readonly lora?: Lora;
+  /** Flat gradients of the trainable parameters; empty for a program that only evaluates. */
+  readonly gradients?: GradientBuffer;
+}
+
+/** One flat buffer of gradients, a view a trainable parameter. */
+export interface GradientBuffer {
+  readonly flat: Float32Array<ArrayBuffer>;
+  readonly tensors: ReadonlyMap<string, Tensor<'float32'>>;
+}
+
+/** Lays gradients of the chosen parameters out in store order. */
+export function allocateGradients(store: ParameterStore, trainable: (path: string) => boolean): GradientBuffer {
+  const chosen = [...store.tensors].filter(([path]) => trainable(path));
+  const flat = new Float32Array(chosen.reduce((n, [, t]) => n + t.data.length, 0));
+  const tensors = new Map<string, Tensor<'float32'>>();
+  let at = 0;
+  for (const [path, { shape, data }] of chosen) {
+    tensors.set(path, { dtype: 'float32', shape, data: flat.subarray(at, at + data.length) });
+    at += data.length;
+  }
+  return { flat, tensors };
+}
+
+/** Loss and gradients of one objective on one model: executables for each kind of batch, built when first needed. */
+export class LossProgram {
+  readonly #options: ProgramOptions;
+  readonly #sessions = new Map<string, Promise<Variant>>();
+  #scratch: GradientBuffer | undefined;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The loss of a batch, its terms multiplied by `scale`; adds its gradients to the buffer, or puts them there when
+   * `first`.
+   */
+  async run(batch: Batch, scale: number, first: boolean, signal?: AbortSignal): Promise<number> {
+    const { session, reached } = await this.#variant(batch);
+    const feeds = new Map<string, Tensor>();
+    const values = new Map([
+      ...batch.feeds,
+      ['scale', { dtype: 'float32', shape: [], data: Float32Array.of(scale) } as Tensor],
+    ]);
+    for (const { name } of session.inputs) {
+      const value = values.get(name) ?? this.#options.store.tensors.get(name);
+      if (value) feeds.set(name, value);
+    }
+    const target = first ? this.#options.gradients : this.#accumulator();
+    const into = new Map<string, Tensor>();
+    for (const path of reached) into.set(`gradient.${path}`, target?.tensors.get(path) as Tensor);
+    if (first) this.#clearUnreached(reached);
+    const outputs = await session.run(feeds, { into, fetch: ['loss'], ...(signal && { signal }) });
+    if (!first && target) this.#accumulate(target, reached);
+    return (outputs.get('loss') as Tensor<'float32'>).data[0] as number;
+  }
+
+  async dispose(): Promise<void> {
+    for (const variant of this.#sessions.values()) (await variant).session.dispose();
+    this.#sessions.clear();
+  }
+
+  #variant(batch: Batch): Promise<Variant> {
+    const key = [...batch.feeds.keys()].sort().join(' ');
+    let variant = this.#sessions.get(key);
+    if (!variant) {
+      variant = buildVariant(this.#options, batch);
+      this.#sessions.set(key, variant);
+    }
+    return variant;
+  }
+
+  #clearUnreached(reached: ReadonlySet<string>): void {
+    for (const [path, { data }] of this.#options.gradients?.tensors ?? []) if (!reached.has(path)) data.fill(0);
+  }
+
+  #accumulator(): GradientBuffer | undefined {
+    const { gradients: buffer, store } = this.#options;
+    if (buffer && !this.#scratch) this.#scratch = allocateGradients(store, (path) => buffer.tensors.has(path));
+    return this.#scratch;
+  }
+
+  #accumulate(scratch: GradientBuffer, reached: ReadonlySet<string>): void {
+    for (const path of reached) {
+      const sum = this.#options.gradients?.tensors.get(path)?.data as Float32Array;
+      const part = scratch.tensors.get(path)?.data as Float32Array;
+      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (part[i] as number);
+    }
+  }
+}
+
+interface Variant {
+  readonly session: Session;
+  /** Trainable parameters that the loss of this kind of batch depends on. */
+  readonly reached: ReadonlySet<string>;
+}
+
+async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
+  const graph = new Graph();
+  const trace = new ParameterTrace(graph, { lora: options.lora });
+  const loss = traceLoss(graph, trace, options, new Set(batch.feeds.keys()));
+  const wanted = [...(options.gradients?.tensors.keys() ?? [])].filter((path) => trace.values.has(path));
+  const found = gradients(
+    loss,
+    wanted.map((path) => trace.values.get(path) as Value),
+  );
+  const outputs = new Map<string, Value>([['loss', loss]]);
+  const reached = new Set<string>();
+  wanted.forEach((path, i) => {
+    const gradient = found[i];
+    if (!gradient) return;
+    outputs.set(`gradient.${path}`, gradient);
+    reached.add(path);
+  });
+  const session = await compile(options.engine, graph, outputs, `${options.objective}-${options.model.architecture}`);
+  return { session, reached };
+}
+
+function traceLoss(graph: Graph, trace: ParameterTrace, options: ProgramOptions, feeds: ReadonlySet<string>): Value {
+  const { model, objective } = options;
+  if (objective === 'lm' && model.kind === 'causal') return traceLm(graph, trace, model, feeds);
+  if (objective === 'contrastive' && model.kind === 'contrastive') return traceContrastive(graph, trace, model);
+  throw new TesseraError({
+    code: 'train/objective',
+    message: 'the objective does not fit the model',
+    expected: 'lm on a causal model, or contrastive on a contrastive one',
+    got: `${objective} on ${model.architecture} (${model.kind})`,
+  });
+}
+
+function traceLm(graph: Graph, trace: ParameterTrace, model: CausalModel, feeds: ReadonlySet<string>): Value {
+  const p = trace.root();
+  const { hidden } = model.hidden(p, {
+    ids: graph.input('ids', 'int32', ['B', 'T']),
+    ...(feeds.has('pixels') && pictureInputs(graph, model)),
+  });
+  const rows = graph.input('targetRows', 'int32', ['K']);
+  // The head is computed at supervised rows alone.
+  const states = gather(reshape(hidden, [-1, model.width]), rows);
+  const logProbs = tokenLogProb(model.head(p, states), graph.input('targetIds', 'int32', ['K']));
+  return graph.within('loss', () => languageModeling(logProbs, graph.input('scale', 'float32', [])));
+}
+
+/** Declares the picture inputs of a causal model. */
+export function pictureInputs(graph: Graph, model: CausalModel): { pixels: Value; imageRows: Value } {
+  const { height, width, rows } = model.picture as NonNullable<CausalModel['picture']>;
+  return {
+    pixels: graph.input('pixels', 'float32', ['N', 3, height, width]),
+    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
+  };
+}
+
+function traceContrastive(graph: Graph, trace: ParameterTrace, model: ContrastiveModel): Value {
+  const { height, width } = model.picture;
+  const { image, text, logitScale } = model.towers(trace.root(), {
+    pixels: graph.input('pixels', 'float32', ['B', 3, height, width]),
+    ids: graph.input('ids', 'int32', ['B', 'T']),
+    endRows: graph.input('endRows', 'int32', ['B']),
+  });
+  const scale = graph.input('scale', 'float32', []);
+  return graph.within('loss', () => mul(contrastive(image, text, logitScale), scale));
+}

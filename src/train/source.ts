@@ -1,0 +1,56 @@
+import { int32, type Tensor } from '../base/index.ts';
+import { type BatchPlan, collate, type Example, type PixelLoader, type TokenBatch } from '../data/index.ts';
+import type { Batch, BatchSource } from './batch.ts';
+
+export interface SourceOptions {
+  readonly examples: readonly Example[];
+  /** Which examples each micro-batch takes. */
+  readonly plan: BatchPlan;
+  /** Micro-batches of one optimizer step. */
+  readonly accumulate: number;
+  readonly padId: number;
+  /** Absent for a system without eyes. */
+  readonly pixels?: PixelLoader;
+  readonly objective: 'lm' | 'contrastive';
+}
+
+/** Micro-batches of examples; a pure function of the step, so a run can start anywhere. */
+export function exampleSource(options: SourceOptions): BatchSource {
+  const { plan, accumulate } = options;
+  const one = async (index: number): Promise<Batch> => {
+    const examples = plan.at(index).map((i) => options.examples[i] as Example);
+    const batch = collate(examples, { padId: options.padId });
+    const pixels = batch.images.length > 0 ? await options.pixels?.load(batch.images) : undefined;
+    const [rows, length] = batch.ids.shape as [number, number];
+    const size = { rows, tokens: rows * length };
+    return options.objective === 'lm'
+      ? { ...size, ...lmFeeds(batch, pixels) }
+      : { ...size, ...pairFeeds(batch, pixels) };
+  };
+  return {
+    stepsPerEpoch: Math.ceil(plan.stepsPerEpoch / accumulate),
+    step: (step) => Promise.all(Array.from({ length: accumulate }, (_, i) => one(step * accumulate + i))),
+  };
+}
+
+function lmFeeds(batch: TokenBatch, pixels: Tensor | undefined): Pick<Batch, 'feeds' | 'targets'> {
+  const feeds = new Map<string, Tensor>([
+    ['ids', batch.ids],
+    ['targetRows', batch.targetRows],
+    ['targetIds', batch.targetIds],
+  ]);
+  if (pixels) feeds.set('pixels', pixels).set('imageRows', batch.imageRows);
+  return { feeds, targets: batch.targetIds.data.length };
+}
+
+/** One picture and one text a row; the text's last token carries its meaning. */
+function pairFeeds(batch: TokenBatch, pixels: Tensor | undefined): Pick<Batch, 'feeds' | 'targets'> {
+  const width = batch.ids.shape[1] as number;
+  const ends = Array.from(batch.lengths, (length, row) => row * width + length - 1);
+  const feeds = new Map<string, Tensor>([
+    ['ids', batch.ids],
+    ['endRows', int32([ends.length], ends)],
+  ]);
+  if (pixels) feeds.set('pixels', pixels);
+  return { feeds, targets: 1 };
+}
