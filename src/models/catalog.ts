@@ -1,6 +1,6 @@
 import { nearest, TesseraError } from '../base/index.ts';
 import { Graph, type Value } from '../graph/index.ts';
-import { type ParameterSpec, ParameterTrace, type Scope } from '../nn/index.ts';
+import { type Lora, type ParameterSpec, ParameterTrace, type Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
 import type { CacheInputs, CacheOutputs, CacheShape } from './decoder/cache.ts';
 import { llamaCache, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from './decoder/llama.ts';
@@ -164,10 +164,10 @@ export function modelFromConfig(json: ConfigJson, where = 'config.json'): Model 
   });
 }
 
-/** Every parameter of a model, read off a trace of its forward function. */
-export function parameterSpecs(model: Model): ReadonlyMap<string, ParameterSpec> {
+/** Every parameter of a model, adapters included, read off a trace of its forward function. */
+export function parameterSpecs(model: Model, lora?: Lora): ReadonlyMap<string, ParameterSpec> {
   const graph = new Graph();
-  const trace = new ParameterTrace(graph);
+  const trace = new ParameterTrace(graph, { lora });
   const ids = () => graph.input('ids', 'int32', ['B', 'T']);
   const pixels = (size: { height: number; width: number }) =>
     graph.input('pixels', 'float32', ['N', 3, size.height, size.width]);

@@ -38,14 +38,15 @@ const layoutsOf: Readonly<Record<string, readonly Layout[]>> = {
   clip_vision_model: clipVisionLayouts,
 };
 
-function layouts(model: Model): readonly Layout[] {
+/** The key names under which files hold such a model, the usual ones first. */
+export function modelLayouts(model: Model): readonly Layout[] {
   return layoutsOf[model.architecture] as readonly Layout[];
 }
 
 /** A new model from a configuration; its parameters are zero until they are initialised or filled. */
 export function createModel(json: ConfigJson): LoadedModel {
   const model = modelFromConfig(json);
-  return { model, store: allocateStore(parameterSpecs(model)), layout: layouts(model)[0] as Layout };
+  return { model, store: allocateStore(parameterSpecs(model)), layout: modelLayouts(model)[0] as Layout };
 }
 
 /**
@@ -57,7 +58,7 @@ export function loadModel(folder: string): LoadedModel {
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   const model = modelFromConfig(config, join(folder, 'config.json'));
   const store = allocateStore(parameterSpecs(model));
-  const match = fill(store, store.specs, openCheckpoint(folder), layouts(model));
+  const match = fill(store, store.specs, openCheckpoint(folder), modelLayouts(model));
   return { model, store, layout: match };
 }
 

@@ -1,4 +1,5 @@
 export type { Lora } from './adapters/lora.ts';
+export { mergeLora } from './adapters/merge.ts';
 export { type AttentionOptions, attention, causalBias, keyBias } from './attention.ts';
 export { embedding, splice } from './embed.ts';
 export { type Init, initialize, kaimingUniform, normal, onesInit, zerosInit } from './init.ts';

@@ -1,0 +1,111 @@
+import { float32, int32, type Tensor } from '../../src/base/index.ts';
+import { Graph, gather, gradients, reshape, tokenLogProb, type Value } from '../../src/graph/index.ts';
+import type { CausalModel, LoadedModel } from '../../src/models/index.ts';
+import { type Lora, ParameterTrace } from '../../src/nn/index.ts';
+import { languageModeling } from '../../src/objectives/index.ts';
+import { evaluate } from './evaluate.ts';
+import { numbers } from './fixtures.ts';
+
+/** Inputs of a language-model loss. */
+export interface CausalBatch {
+  /** int32 `[B, T]`. */
+  readonly ids: Tensor;
+  /** Flat rows of the logits that are wanted. */
+  readonly rows: Tensor;
+  readonly targetRows: Tensor;
+  readonly targetIds: Tensor;
+  readonly pixels?: Tensor;
+  readonly imageRows?: Tensor;
+}
+
+export interface CausalResult {
+  readonly logits: number[];
+  readonly loss: number;
+  /** Parameters that the loss does not reach are missing. */
+  readonly grads: ReadonlyMap<string, number[]>;
+  /** Every parameter that the model asked for. */
+  readonly parameters: readonly string[];
+}
+
+export interface CausalOptions {
+  readonly fusion?: boolean;
+  readonly lora?: Lora;
+  /** Times this goes the sum over targets; one over their number by default. */
+  readonly scale?: number;
+}
+
+/** The batch that a reference file of a language model describes; `imageToken` marks the picture slots. */
+export function referenceBatch(expected: ReadonlyMap<string, Tensor>, imageToken?: number): CausalBatch {
+  const [b, t] = (expected.get('input_ids') as Tensor).shape as [number, number];
+  const ids = numbers(expected.get('input_ids'));
+  const labels = numbers(expected.get('labels'));
+  const supervised = [...labels.keys()].filter((i) => i % t > 0 && (labels[i] as number) >= 0);
+  const slots = [...ids.keys()].filter((i) => ids[i] === imageToken);
+  const column = (values: readonly number[]) => int32([values.length], values);
+  const pixels = expected.get('pixel_values');
+  return {
+    // The first release marks slots by a negative id; what stands in a slot is never looked at.
+    ids: int32(
+      [b, t],
+      ids.map((id) => Math.max(id, 0)),
+    ),
+    rows: column(numbers(expected.get('rows'))),
+    targetRows: column(supervised.map((i) => i - 1)),
+    targetIds: column(supervised.map((i) => labels[i] as number)),
+    ...(pixels && { pixels, imageRows: column(slots) }),
+  };
+}
+
+/** Logits, loss and the gradient of every parameter. */
+export async function runCausal(
+  { model, store }: Pick<LoadedModel, 'model' | 'store'>,
+  batch: CausalBatch,
+  options: CausalOptions = {},
+): Promise<CausalResult> {
+  if (model.kind !== 'causal') throw new Error('the folder holds no language model');
+  const graph = new Graph({ fusion: options.fusion ?? true });
+  const trace = new ParameterTrace(graph, { lora: options.lora });
+  const outputs = buildLoss(graph, trace, model, batch);
+  const wrt = [...trace.values];
+  gradients(
+    outputs.get('loss') as Value,
+    wrt.map(([, value]) => value),
+  ).forEach((grad, i) => {
+    if (grad) outputs.set(`grad.${wrt[i]?.[0]}`, grad);
+  });
+  const scale = options.scale ?? 1 / batch.targetIds.data.length;
+  const feeds = new Map<string, Tensor>([...store.tensors, ...Object.entries(batch), ['scale', float32([], [scale])]]);
+  const got = await evaluate(graph, outputs, feeds);
+  const grads = [...got].filter(([name]) => name.startsWith('grad.'));
+  return {
+    logits: numbers(got.get('logits')),
+    loss: numbers(got.get('loss'))[0] as number,
+    grads: new Map(grads.map(([name, t]) => [name.slice('grad.'.length), numbers(t)])),
+    parameters: wrt.map(([name]) => name),
+  };
+}
+
+function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batch: CausalBatch): Map<string, Value> {
+  const p = trace.root();
+  const ids = graph.input('ids', 'int32', ['B', 'T']);
+  const { hidden } = model.hidden(p, { ids, ...pictureInputs(graph, batch) });
+  const flat = reshape(hidden, [-1, model.width]);
+  const at = (name: string, size: string) => model.head(p, gather(flat, graph.input(name, 'int32', [size])));
+  const logits = at('rows', 'R');
+  const chosen = tokenLogProb(at('targetRows', 'K'), graph.input('targetIds', 'int32', ['K']));
+  const loss = languageModeling(chosen, graph.input('scale', 'float32', []));
+  return new Map([
+    ['logits', logits],
+    ['loss', loss],
+  ]);
+}
+
+function pictureInputs(graph: Graph, { pixels, imageRows }: CausalBatch) {
+  if (!pixels || !imageRows) return {};
+  const [n, ...picture] = pixels.shape as [number, ...number[]];
+  const rows = n === 0 ? 'M' : `${imageRows.data.length / n}*N`;
+  return {
+    pixels: graph.input('pixels', 'float32', ['N', ...picture]),
+    imageRows: graph.input('imageRows', 'int32', [rows]),
+  };
+}
