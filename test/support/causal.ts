@@ -88,7 +88,7 @@ export async function runCausal(
 function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batch: CausalBatch): Map<string, Value> {
   const p = trace.root();
   const ids = graph.input('ids', 'int32', ['B', 'T']);
-  const { hidden } = model.hidden(p, { ids, ...pictureInputs(graph, batch) });
+  const { hidden } = model.hidden(p, { ids, ...pictureInputs(graph, model, batch) });
   const flat = reshape(hidden, [-1, model.width]);
   const at = (name: string, size: string) => model.head(p, gather(flat, graph.input(name, 'int32', [size])));
   const logits = at('rows', 'R');
@@ -100,12 +100,12 @@ function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batc
   ]);
 }
 
-function pictureInputs(graph: Graph, { pixels, imageRows }: CausalBatch) {
-  if (!pixels || !imageRows) return {};
-  const [n, ...picture] = pixels.shape as [number, ...number[]];
-  const rows = n === 0 ? 'M' : `${imageRows.data.length / n}*N`;
+function pictureInputs(graph: Graph, { picture }: CausalModel, { pixels, imageRows }: CausalBatch) {
+  if (!picture || !pixels || !imageRows) return {};
+  const [n, ...size] = pixels.shape as [number, ...number[]];
+  const rows = n === 0 ? picture.rows : imageRows.data.length / n;
   return {
-    pixels: graph.input('pixels', 'float32', ['N', ...picture]),
-    imageRows: graph.input('imageRows', 'int32', [rows]),
+    pixels: graph.input('pixels', 'float32', ['N', ...size]),
+    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
   };
 }
