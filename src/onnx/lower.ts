@@ -227,6 +227,6 @@ function attribute(value: EmitAttribute): OnnxAttribute {
   if (typeof value === 'number') return { type: 'int', value };
   if (typeof value === 'string') return { type: 'string', value };
   if (Array.isArray(value)) return { type: 'ints', value: value as readonly number[] };
-  if ('float' in value) return { type: 'float', value: value.float };
-  return { type: 'floats', value: (value as { floats: readonly number[] }).floats };
+  if ('float' in value) return { type: 'float', value: Math.fround(value.float) };
+  return { type: 'floats', value: (value as { floats: readonly number[] }).floats.map(Math.fround) };
 }
