@@ -12,10 +12,20 @@ export const grid = 64;
 /** Least and most pixels. */
 const longestSide = { small: [14, 16], large: [22, 26] } as const satisfies Record<Size, readonly [number, number]>;
 
-/** A box of the shape's proportions at the origin. */
-function extent(shape: ShapeName, size: Size, random: Random): [number, number] {
+type Extent = readonly [width: number, height: number];
+
+export interface LayoutRules {
+  /** Largest share of the smaller of two boxes that may be covered; 0 keeps a gap of a pixel. */
+  readonly occlusion: number;
+  /** Objects start on multiples of this many pixels, and their longer side is one; 1 puts them anywhere. */
+  readonly snap: number;
+}
+
+/** Width and height of the shape at one of the size's lengths. */
+function extent(shape: ShapeName, size: Size, snap: number, random: Random): Extent {
   const [least, most] = longestSide[size];
-  const side = random.int(least, most + 1);
+  const steps = Math.floor(most / snap) - Math.ceil(least / snap);
+  const side = snap * (Math.ceil(least / snap) + random.int(0, steps + 1));
   const { aspect } = outlines[shape];
   return [Math.round(side * aspect[0]), Math.round(side * aspect[1])];
 }
@@ -34,20 +44,21 @@ function fits(box: Box, placed: readonly Box[], occlusion: number): boolean {
   return placed.every((p) => (occlusion > 0 ? overlapShare(box, p) <= occlusion : overlapShare(grown, p) === 0));
 }
 
-function place(width: number, height: number, placed: readonly Box[], occlusion: number, random: Random): Box | null {
+function place(extent: Extent, placed: readonly Box[], { occlusion, snap }: LayoutRules, random: Random): Box | null {
+  const [width, height] = extent;
   for (let attempt = 0; attempt < 40; attempt++) {
-    const x = random.int(1, grid - width);
-    const y = random.int(1, grid - height);
+    const x = snap * random.int(0, Math.floor((grid - width) / snap) + 1);
+    const y = snap * random.int(0, Math.floor((grid - height) / snap) + 1);
     const box: Box = [x, y, x + width, y + height];
     if (fits(box, placed, occlusion)) return box;
   }
   return null;
 }
 
-function placeAll(items: readonly Item[], occlusion: number, random: Random): Box[] | null {
+function placeAll(items: readonly Item[], rules: LayoutRules, random: Random): Box[] | null {
   const placed: Box[] = [];
   for (const { shape, size } of items) {
-    const box = place(...extent(shape, size, random), placed, occlusion, random);
+    const box = place(extent(shape, size, rules.snap, random), placed, rules, random);
     if (!box) return null;
     placed.push(box);
   }
@@ -61,17 +72,16 @@ interface Item {
 
 /**
  * Boxes for the items on the 64-pixel grid. When a crowded table leaves no room, large items become small, one by one.
- * @param occlusion largest share of the smaller of two boxes that may be covered; 0 keeps a gap of a pixel
  * @throws TesseraError `world/crowded` when even small items do not fit
  */
 export function layOut<T extends Item>(
   wanted: readonly T[],
-  occlusion: number,
+  rules: LayoutRules,
   random: Random,
 ): { item: T; box: Box }[] {
   const items = wanted.map((item) => ({ ...item }));
   for (let round = 0; round < 200; round++) {
-    const boxes = placeAll(items, occlusion, random);
+    const boxes = placeAll(items, rules, random);
     if (boxes) return items.map((item, i) => ({ item, box: boxes[i] as Box }));
     const large = items.find((item) => item.size === 'large');
     if (large && round % 6 === 5) large.size = 'small';

@@ -27,7 +27,7 @@ describe('makeScene', () => {
         hash.update(JSON.stringify(scene)).update(renderScene(scene, i % 2 === 0 ? 64 : 100).data);
       }
     }
-    expect(hash.digest('hex')).toBe('d4e96fb4252c1eb28b5bbed0b3ea2084cdb12ecb8c37c01afcede73b43828b17');
+    expect(hash.digest('hex')).toBe('a2d2bfb9142d8d7464a4ad86c8cbf5fdc3f07ec08788ddbdae747dc326f92f46');
   });
 
   it('keeps objects on the table, apart, and of the size it says', () => {

@@ -104,6 +104,7 @@ function faults(o: WorldOptions): Fault[] {
   whole('size', o.size, grid);
   range('scene.objects', o.scene.objects);
   whole('scene.clutter', o.scene.clutter, 0);
+  whole('scene.snap', o.scene.snap, 1, 8);
   for (const key of ['bias', 'occlusion', 'letters'] as const) share(`scene.${key}`, o.scene[key]);
   whole('captionsPerImage', o.captionsPerImage, 1);
   share('altTextNoise', o.altTextNoise);
