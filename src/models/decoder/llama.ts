@@ -1,5 +1,5 @@
 import type { Dim } from '../../base/index.ts';
-import { add, cachedAttention, matmul, mul, rotary, type Value } from '../../graph/index.ts';
+import { add, matmul, mul, rotary, type Value } from '../../graph/index.ts';
 import {
   attention,
   causalBias,
@@ -14,7 +14,7 @@ import {
 import { activations } from '../activations.ts';
 import type { ConfigJson } from '../config.ts';
 import { ConfigReader } from '../config.ts';
-import type { CacheInputs, CacheOutputs, CacheShape } from './cache.ts';
+import { attendCached, type CacheInputs, type CacheOutputs, type CacheShape, cachedHeadSize } from './cache.ts';
 
 /** Decoders of the LLaMA family: LLaMA 1-3, Vicuna, Mistral without a window, Qwen1.5 and Qwen2. */
 export interface LlamaConfig {
@@ -72,7 +72,7 @@ export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
 
 /** The shape of the cache of one layer's keys or values for one row. */
 export function llamaCache(c: LlamaConfig): CacheShape {
-  return { layers: c.layers, kvHeads: c.kvHeads, headSize: c.headSize };
+  return { layers: c.layers, kvHeads: c.kvHeads, headSize: cachedHeadSize(c.headSize) };
 }
 
 /** Token embeddings `[B, T, D]`; `p` is the place of `model`. */
@@ -90,7 +90,7 @@ export function llamaDecode(
   const { graph } = p;
   const [b, t] = embeds.shape as [Dim, Dim, Dim];
   const shared = p.build(() => ({
-    ...rotaryTables(graph, cache?.capacity ?? c.maxPositions, c.headSize, c.ropeTheta),
+    ...rotaryTables(graph, c.maxPositions, c.headSize, c.ropeTheta),
     bias: causalBias(graph, t),
     positions: rowPositions(graph, b, t),
   }));
@@ -104,18 +104,7 @@ export function llamaDecode(
       ];
       return attention(query, key, v, { heads: c.heads, kvHeads: c.kvHeads, bias: shared.bias });
     }
-    const past = { pastKey: cache.keys[layer] as Value, pastValue: cache.values[layer] as Value };
-    const step = {
-      query: q,
-      key: k,
-      value: v,
-      ...past,
-      lastPosition: cache.lastPosition,
-      total: cache.total,
-      cos: shared.cos,
-      sin: shared.sin,
-    };
-    const { out, key, value } = cachedAttention(step, c.heads, c.kvHeads);
+    const { out, key, value } = attendCached({ query: q, key: k, value: v, ...shared }, cache, layer, c);
     keys.push(key);
     values.push(value);
     return out;

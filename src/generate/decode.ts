@@ -1,0 +1,235 @@
+import { type Fault, int32, raise, type Tensor, TesseraError, tensor } from '../base/index.ts';
+import type { Tokenizer } from '../data/index.ts';
+import type { CausalModel } from '../models/index.ts';
+import type { BoundRun, Session } from '../runtime/index.ts';
+import { sortStops } from './answer-text.ts';
+import type { KeyValueCache } from './cache.ts';
+import type { GenerationProgram } from './program.ts';
+import { groupByTokens, type Prompt, pictureSizeFaults, promptFaults, stackPrompts } from './prompt.ts';
+import { type Generated, Row } from './row.ts';
+import { picker, type Sampling } from './sampling.ts';
+
+export interface GenerationRequest extends Prompt {
+  /** Longest answer, a closing token included. */
+  readonly maxTokens: number;
+  /** Numbers the stream of random draws; the place in the list unless told. */
+  readonly stream?: number;
+}
+
+export interface GenerateOptions {
+  readonly sampling?: Sampling;
+  /** Tokens that end an answer. */
+  readonly stopIds?: Iterable<number>;
+  /** Texts before which an answer is cut; they need a tokenizer. */
+  readonly stop?: readonly string[];
+  /** Turns answers into text. */
+  readonly tokenizer?: Tokenizer;
+  /** Ends every answer within one token; what there is so far is the result. */
+  readonly signal?: AbortSignal;
+  readonly onToken?: (request: number, id: number) => void;
+  /** Text as it becomes certain: whole characters, and nothing that a stop string may still cut off. */
+  readonly onText?: (request: number, text: string) => void;
+  /** Prompt tokens read at a time, padding included; 8192 unless told. It changes memory and speed, no answer. */
+  readonly prefillTokens?: number;
+}
+
+/**
+ * Answers requests together, each as it would be answered alone.
+ * @throws TesseraError `generate/prompt`, `generate/too-long`, `generate/sampling`, `generate/stop`, all faults of the
+ * requests at once; `generate/not-finite` when the model breaks down.
+ * @example const [answer] = await generate(program, [{ ids: [1, 5, 9], maxTokens: 12 }]);
+ */
+export async function generate(
+  program: GenerationProgram,
+  requests: readonly GenerationRequest[],
+  options: GenerateOptions = {},
+): Promise<Generated[]> {
+  raise(requestFaults(program.model, requests));
+  if (requests.length === 0) return [];
+  const rows = openRows(requests, options);
+  const cache = program.openCache(rows.length, capacityFor(program.model, requests));
+  const { signal } = options;
+  try {
+    await prefill(program, requests, rows, cache, options);
+    await decode(program, rows, cache, signal);
+  } catch (error) {
+    if (!(error instanceof TesseraError) || error.code !== 'runtime/cancelled') throw error;
+  } finally {
+    program.giveBack(cache);
+  }
+  for (const row of rows) if (!row.finished) row.finish('cancelled');
+  return rows.map((row) => row.result());
+}
+
+function openRows(requests: readonly GenerationRequest[], options: GenerateOptions): Row[] {
+  const { sampling = {}, tokenizer, onToken, onText } = options;
+  const stops = sortStops(options.stopIds ?? [], options.stop ?? [], tokenizer);
+  return requests.map(
+    ({ ids, maxTokens, stream }, i) =>
+      new Row({
+        promptTokens: ids.length,
+        maxTokens,
+        pick: picker(sampling, stream ?? i),
+        stops,
+        tokenizer,
+        onToken: (id) => onToken?.(i, id),
+        onText: (text) => onText?.(i, text),
+      }),
+  );
+}
+
+function requestFaults(model: CausalModel, requests: readonly GenerationRequest[]): Fault[] {
+  const each = requests.flatMap((request, i) => [
+    ...promptFaults(model, request, `request ${i}`),
+    ...lengthFaults(model, request, `request ${i}`),
+  ]);
+  return [...each, ...pictureSizeFaults(requests)];
+}
+
+function lengthFaults(model: CausalModel, { ids, maxTokens }: GenerationRequest, path: string): Fault[] {
+  if (!Number.isInteger(maxTokens) || maxTokens < 1) {
+    const message = 'the longest answer is no positive integer';
+    return [{ code: 'generate/prompt', message, path, expected: 'at least 1 token', got: `${maxTokens}` }];
+  }
+  if (ids.length + maxTokens <= model.maxPositions) return [];
+  return [
+    {
+      code: 'generate/too-long',
+      message: 'prompt and answer together are longer than the model can read',
+      path,
+      expected: `at most ${model.maxPositions} tokens`,
+      got: `${ids.length} of the prompt and up to ${maxTokens} of the answer`,
+      remedy: 'ask for a shorter answer, or shorten the prompt',
+    },
+  ];
+}
+
+/** Positions for the longest request, in steps of 32 so that the memory of one cache serves the next. */
+function capacityFor(model: CausalModel, requests: readonly GenerationRequest[]): number {
+  const longest = Math.max(...requests.map(({ ids, maxTokens }) => ids.length + maxTokens));
+  return Math.min(Math.ceil(longest / 32) * 32, model.maxPositions);
+}
+
+/** Reads the prompts into the cache and gives each row its first token. */
+async function prefill(
+  program: GenerationProgram,
+  requests: readonly GenerationRequest[],
+  rows: readonly Row[],
+  cache: KeyValueCache,
+  { prefillTokens = 8192, signal }: GenerateOptions,
+): Promise<void> {
+  let from = 0;
+  for (const group of groupByTokens(requests, prefillTokens)) {
+    const { ids, lengths, pictures } = stackPrompts(group);
+    const [count, width] = ids.shape as [number, number];
+    const session = await program.session('decode', pictures?.size);
+    const { feeds, into } = cache.tensors(from, count);
+    const logits = tensor(
+      'float32',
+      [count, program.model.vocabSize],
+      new Float32Array(count * program.model.vocabSize),
+    );
+    const values = new Map<string, Tensor>([
+      ['ids', ids],
+      [
+        'lastRows',
+        int32(
+          [count],
+          lengths.map((length, b) => b * width + length - 1),
+        ),
+      ],
+      [
+        'lastPosition',
+        int32(
+          [count],
+          lengths.map((length) => length - 1),
+        ),
+      ],
+      ['total', int32([], [width])],
+      ...feeds,
+    ]);
+    if (pictures) values.set('pixels', pictures.pixels).set('imageRows', pictures.imageRows);
+    const targets = new Map<string, Tensor>([['logits', logits], ...into]);
+    await session.run(program.feeds(session, values), { into: targets, fetch: [], ...(signal && { signal }) });
+    takeLogits(rows.slice(from, from + count), logits.data);
+    from += count;
+  }
+}
+
+function takeLogits(rows: readonly Row[], logits: Float32Array): void {
+  const size = logits.length / rows.length;
+  rows.forEach((row, i) => {
+    row.take(logits.subarray(i * size, (i + 1) * size));
+  });
+}
+
+/** Adds a token to every row until all have ended. Rows that have ended leave the batch. */
+async function decode(
+  program: GenerationProgram,
+  rows: readonly Row[],
+  cache: KeyValueCache,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  let slots = compact([...rows], cache);
+  if (slots.length === 0) return;
+  const session = await program.session('decode');
+  while (slots.length > 0) {
+    const step = bindStep(program, session, cache, slots.length);
+    try {
+      while (slots.every((row) => !row.finished)) takeLogits(slots, await step.run(slots, signal));
+    } finally {
+      step.release();
+    }
+    slots = compact(slots, cache);
+  }
+}
+
+/** The rows still under way; rows of the cache move from the end into the gaps. */
+function compact(slots: Row[], cache: KeyValueCache): Row[] {
+  for (let i = 0; i < slots.length; i++) {
+    while (slots.at(-1)?.finished) slots.pop();
+    if (i >= slots.length || !slots[i]?.finished) continue;
+    cache.move(slots.length - 1, i);
+    slots[i] = slots.pop() as Row;
+  }
+  return slots;
+}
+
+interface Step {
+  /** Logits `[B, V]` after the last token of each row. */
+  run(rows: readonly Row[], signal: AbortSignal | undefined): Promise<Float32Array>;
+  release(): void;
+}
+
+function bindStep(program: GenerationProgram, session: Session, cache: KeyValueCache, count: number): Step {
+  const ids = int32([count, 1], new Int32Array(count));
+  const lastPosition = int32([count], new Int32Array(count));
+  const total = int32([], [0]);
+  const logits = tensor('float32', [count, program.model.vocabSize], new Float32Array(count * program.model.vocabSize));
+  const { feeds, into } = cache.tensors(0, count);
+  const lastRows = int32([count], [...Array(count).keys()]);
+  const values = new Map<string, Tensor>([
+    ['ids', ids],
+    ['lastRows', lastRows],
+    ['lastPosition', lastPosition],
+    ['total', total],
+    ...feeds,
+  ]);
+  const bound: BoundRun = session.bind(
+    program.feeds(session, values),
+    new Map<string, Tensor>([['logits', logits], ...into]),
+  );
+  return {
+    async run(rows, signal) {
+      rows.forEach((row, i) => {
+        ids.data[i] = row.ids.at(-1) as number;
+        // The token to read is the last of those produced.
+        lastPosition.data[i] = row.promptTokens + row.ids.length - 1;
+      });
+      total.data[0] = Math.max(...lastPosition.data) + 1;
+      await bound.run(signal);
+      return logits.data;
+    },
+    release: () => bound.release(),
+  };
+}

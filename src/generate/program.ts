@@ -1,0 +1,130 @@
+import type { Tensor } from '../base/index.ts';
+import { Graph, gather, reshape, tokenLogProb, type Value } from '../graph/index.ts';
+import type { CausalModel } from '../models/index.ts';
+import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
+import { compile, type Engine, type Session } from '../runtime/index.ts';
+import { cacheNames, KeyValueCache } from './cache.ts';
+import type { PictureSize } from './prompt.ts';
+
+export interface GenerationProgramOptions {
+  readonly engine: Engine;
+  readonly model: CausalModel;
+  /** Read at every run, so what training does to it shows at once. */
+  readonly store: ParameterStore;
+  /** Adapters that the store holds beside the weights. */
+  readonly lora?: Lora;
+}
+
+type Kind = 'decode' | 'score';
+
+/**
+ * What generation runs of one model: an executable that decodes text (prompts and single steps alike), one that reads
+ * prompts with pictures, and the same two for scoring. Each is built when first needed, for all sizes.
+ */
+export class GenerationProgram {
+  readonly model: CausalModel;
+  readonly #options: GenerationProgramOptions;
+  readonly #sessions = new Map<string, Promise<Session>>();
+  #spare: Float32Array<ArrayBuffer> | undefined;
+
+  constructor(options: GenerationProgramOptions) {
+    this.#options = options;
+    this.model = options.model;
+  }
+
+  /** The executable for prompts with pictures of this size, or without. */
+  session(kind: Kind, pictures?: PictureSize): Promise<Session> {
+    const key = pictures ? `${kind} ${pictures.height}x${pictures.width}/${pictures.rows}` : kind;
+    let session = this.#sessions.get(key);
+    if (!session) {
+      session = build(this.#options, kind, pictures);
+      this.#sessions.set(key, session);
+      // A model that was refused once may be asked for again.
+      session.catch(() => this.#sessions.delete(key));
+    }
+    return session;
+  }
+
+  /** The feeds of a session: the values given, and its parameters. */
+  feeds(session: Session, values: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+    const feeds = new Map(values);
+    for (const { name } of session.inputs) {
+      const parameter = this.#options.store.tensors.get(name);
+      if (parameter && !feeds.has(name)) feeds.set(name, parameter);
+    }
+    return feeds;
+  }
+
+  /** A cache, in the memory of the one given back last where that is enough. */
+  openCache(rows: number, capacity: number): KeyValueCache {
+    const size = KeyValueCache.size(this.model.cache, rows, capacity);
+    const spare = this.#spare;
+    if (spare) this.#spare = undefined;
+    const buffer = spare && spare.length >= size ? spare : new Float32Array(size);
+    return new KeyValueCache(this.model.cache, rows, capacity, buffer);
+  }
+
+  giveBack(cache: KeyValueCache): void {
+    this.#spare = cache.buffer;
+  }
+
+  async dispose(): Promise<void> {
+    this.#spare = undefined;
+    const sessions = await Promise.allSettled(this.#sessions.values());
+    for (const built of sessions) if (built.status === 'fulfilled') built.value.dispose();
+    this.#sessions.clear();
+  }
+}
+
+function build(options: GenerationProgramOptions, kind: Kind, pictures?: PictureSize): Promise<Session> {
+  const graph = new Graph();
+  const trace = new ParameterTrace(graph, { lora: options.lora });
+  const ids = graph.input('ids', 'int32', ['B', 'T']);
+  const inputs = { ids, ...(pictures && pictureInputs(graph, pictures)) };
+  const trunk = { graph, trace, model: options.model, inputs };
+  const outputs = kind === 'decode' ? traceDecode(trunk) : traceScore(trunk);
+  const name = `${kind}-${options.model.architecture}${pictures ? '-pictures' : ''}`;
+  return compile(options.engine, graph, outputs, name);
+}
+
+function pictureInputs(graph: Graph, { height, width, rows }: PictureSize): { pixels: Value; imageRows: Value } {
+  return {
+    pixels: graph.input('pixels', 'float32', ['N', 3, height, width]),
+    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
+  };
+}
+
+interface Trunk {
+  readonly graph: Graph;
+  readonly trace: ParameterTrace;
+  readonly model: CausalModel;
+  readonly inputs: Parameters<CausalModel['hidden']>[1];
+}
+
+/** Logits `[B, V]` at the flat rows `lastRows [B]`, and the cache with the tokens added. */
+function traceDecode({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
+  const { layers, kvHeads, headSize } = model.cache;
+  const past = (part: 'key' | 'value') =>
+    Array.from({ length: layers }, (_, i) =>
+      graph.input(cacheNames.past(part, i), 'float32', ['B', kvHeads, 'C', headSize]),
+    );
+  const { hidden, cache } = model.hidden(trace.root(), inputs, {
+    keys: past('key'),
+    values: past('value'),
+    lastPosition: graph.input('lastPosition', 'int32', ['B']),
+    total: graph.input('total', 'int32', []),
+  });
+  const last = gather(reshape(hidden, [-1, model.width]), graph.input('lastRows', 'int32', ['B']));
+  const outputs = new Map([['logits', model.head(trace.root(), last)]]);
+  for (const [i, key] of cache.keys.entries()) outputs.set(cacheNames.present('key', i), key);
+  for (const [i, value] of cache.values.entries()) outputs.set(cacheNames.present('value', i), value);
+  return outputs;
+}
+
+/** Log-probabilities `[K]` of `targetIds [K]` at the flat rows `targetRows [K]`. */
+function traceScore({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
+  const { hidden } = model.hidden(trace.root(), inputs);
+  const rows = gather(reshape(hidden, [-1, model.width]), graph.input('targetRows', 'int32', ['K']));
+  const logits = model.head(trace.root(), rows);
+  return new Map([['logProbs', tokenLogProb(logits, graph.input('targetIds', 'int32', ['K']))]]);
+}

@@ -1,0 +1,73 @@
+import type { Tokenizer } from '../data/index.ts';
+import { AnswerText, type Stops } from './answer-text.ts';
+import type { Picker } from './sampling.ts';
+
+/** Why an answer ended: at a stop, at its longest length, or because it was cancelled. */
+export type Finish = 'stop' | 'length' | 'cancelled';
+
+export interface Generated {
+  /** Every token produced, one that ended the answer included. */
+  readonly ids: readonly number[];
+  /** Empty without a tokenizer. Cut before the stop string; special tokens and a closing token are left out. */
+  readonly text: string;
+  readonly finish: Finish;
+  readonly promptTokens: number;
+}
+
+export interface RowOptions {
+  readonly promptTokens: number;
+  readonly maxTokens: number;
+  readonly pick: Picker;
+  readonly stops: Stops;
+  readonly tokenizer: Tokenizer | undefined;
+  onToken(id: number): void;
+  onText(text: string): void;
+}
+
+/** One answer under way. */
+export class Row {
+  readonly ids: number[] = [];
+  readonly promptTokens: number;
+  readonly #options: RowOptions;
+  readonly #answer: AnswerText | undefined;
+  #finish: Finish | undefined;
+
+  constructor(options: RowOptions) {
+    this.#options = options;
+    this.promptTokens = options.promptTokens;
+    const { tokenizer, stops } = options;
+    this.#answer = tokenizer && new AnswerText(tokenizer.streamDecoder(), stops.texts);
+  }
+
+  get finished(): boolean {
+    return this.#finish !== undefined;
+  }
+
+  /** Takes the logits `[V]` of the next token. */
+  take(logits: Float32Array): void {
+    const { pick, stops, maxTokens, onToken } = this.#options;
+    const id = pick(logits);
+    this.ids.push(id);
+    onToken(id);
+    const closing = stops.ids.has(id);
+    if (!closing) this.#tell(this.#answer?.push(id));
+    if (closing || this.#answer?.stopped) this.finish('stop');
+    else if (this.ids.length >= maxTokens) this.finish('length');
+  }
+
+  finish(reason: Finish): void {
+    this.#finish = reason;
+    this.#tell(this.#answer?.end());
+    // What was held back may complete a stop string with the last character.
+    if (this.#answer?.stopped) this.#finish = 'stop';
+  }
+
+  result(): Generated {
+    const { ids, promptTokens } = this;
+    return { ids, text: this.#answer?.text ?? '', finish: this.#finish as Finish, promptTokens };
+  }
+
+  #tell(text: string | undefined): void {
+    if (text) this.#options.onText(text);
+  }
+}

@@ -1,0 +1,80 @@
+import { fixture, fixtureJson, fixtureTensors, numbers } from '../../test/support/fixtures.ts';
+import type { Tensor } from '../base/index.ts';
+import { type CausalModel, loadModel } from '../models/index.ts';
+import type { ParameterStore } from '../nn/index.ts';
+import type { Prompt } from './prompt.ts';
+
+/** Reference models and prompts for the tests of this room. */
+
+export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta', 'qwen2'].map(
+  (name) => `decoder/${name}`,
+);
+export const pictureCases = ['v1.5', 'v1.5-gqa', 'v1.5-multi', 'v1.5-nonsquare', 'v1.5-bf16', 'v1'].map(
+  (name) => `llava/${name}`,
+);
+
+export interface ReferenceCase {
+  readonly model: CausalModel;
+  readonly store: ParameterStore;
+  readonly expected: ReadonlyMap<string, Tensor>;
+  /** Prompts with the twelve tokens that transformers adds to each. */
+  readonly greedy: readonly { readonly prompt: Prompt; readonly tokens: readonly number[] }[];
+  /** The rows of the reference batch, unpadded. */
+  readonly rows: readonly Prompt[];
+}
+
+interface Expected {
+  readonly imageToken?: number;
+  readonly imagesPerRow?: readonly number[];
+  readonly greedy: readonly { readonly prompt: number[]; readonly images?: number; readonly tokens: number[] }[];
+}
+
+export function referenceCase(name: string): ReferenceCase {
+  const { model, store } = loadModel(fixture(name));
+  if (model.kind !== 'causal') throw new Error('the fixture is no language model');
+  const facts = fixtureJson(`${name}/expected.json`) as Expected;
+  const expected = fixtureTensors(`${name}/expected.safetensors`);
+  const imageToken = facts.imageToken ?? model.picture?.tokenId ?? -1;
+  const pixels = expected.get('pixel_values') as Tensor<'float32'> | undefined;
+  const rowsOfPicture = pixels && slotsPerPicture(expected, imageToken, pixels.shape[0] as number);
+  const deal = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
+  const greedy = facts.greedy.map(({ prompt, images = 0, tokens }) => ({
+    prompt: deal(
+      prompt.flatMap((id) => (id === imageToken ? Array(rowsOfPicture).fill(id) : [id])),
+      images,
+    ),
+    tokens,
+  }));
+  const again = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
+  const rows = unpadded(expected).map((ids, i) => again(ids, facts.imagesPerRow?.[i] ?? 0));
+  return { model, store, expected, greedy, rows };
+}
+
+function slotsPerPicture(expected: ReadonlyMap<string, Tensor>, imageToken: number, pictures: number): number {
+  return numbers(expected.get('input_ids')).filter((id) => id === imageToken).length / pictures;
+}
+
+/** Gives each sequence the next pictures of the file. */
+function pictureDealer(pixels: Tensor<'float32'> | undefined, imageToken: number, tokens: number) {
+  let used = 0;
+  return (sequence: readonly number[], count: number): Prompt => {
+    const slots = [...sequence.keys()].filter((t) => sequence[t] === imageToken);
+    const images = Array.from({ length: count }, (_, i) => ({ start: slots[i * tokens] as number, tokens }));
+    // The first release marks slots by a negative id; what stands in a slot is never looked at.
+    const ids = sequence.map((id) => Math.max(id, 0));
+    if (!pixels || count === 0) return { ids };
+    const size = pixels.data.length / (pixels.shape[0] as number);
+    const data = pixels.data.subarray(used * size, (used + count) * size);
+    used += count;
+    return { ids, images, pixels: { dtype: 'float32', shape: [count, ...pixels.shape.slice(1)], data } };
+  };
+}
+
+function unpadded(expected: ReadonlyMap<string, Tensor>): number[][] {
+  const [b, t] = (expected.get('input_ids') as Tensor).shape as [number, number];
+  const ids = numbers(expected.get('input_ids'));
+  const kept = new Set(numbers(expected.get('rows')));
+  return Array.from({ length: b }, (_, row) =>
+    ids.slice(row * t, (row + 1) * t).filter((_, i) => kept.has(row * t + i)),
+  );
+}
