@@ -1,8 +1,29 @@
-// Compiles src/ to dist/ and makes the command executable.
+// Compiles src/ to dist/ with its data files. dist/ is replaced only by a build that went through.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+process.chdir(fileURLToPath(new URL('..', import.meta.url)));
+const draft = 'dist.draft';
+rmSync(draft, { recursive: true, force: true });
+compile();
+cpSync('src', draft, { recursive: true, filter: isData });
+chmodSync(`${draft}/apps/cli/main.js`, 0o755);
 rmSync('dist', { recursive: true, force: true });
-const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit', shell: process.platform === 'win32' });
-if (tsc.status !== 0) process.exit(tsc.status ?? 1);
-if (existsSync('dist/apps/cli/main.js')) chmodSync('dist/apps/cli/main.js', 0o755);
+renameSync(draft, 'dist');
+
+function compile() {
+  const tsc = fileURLToPath(import.meta.resolve('typescript/package.json')).replace(/package\.json$/, 'bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', draft], {
+    stdio: 'inherit',
+  });
+  if (status === 0) return;
+  rmSync(draft, { recursive: true, force: true });
+  process.exit(status ?? 1);
+}
+
+/** Folders, and the templates, tables and pages that the code reads from beside it. */
+function isData(path) {
+  return !/\.tsx?$/.test(path) && basename(path) !== '__snapshots__';
+}
