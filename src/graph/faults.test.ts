@@ -213,3 +213,8 @@ it('shares equal scalar constants, and tells 0 from -0 and types apart', () => {
   expect(scalarOf('float32', 0)).not.toBe(scalarOf('float32', -0));
   expect(scalarOf('float32', 2)).not.toBe(scalarOf('float64', 2));
 });
+
+it('writes sizes in one way, so that equal ones are equal', () => {
+  const graph = new Graph();
+  expect(x(graph, 'T*B', '1*N', '2+K').shape).toEqual(['B*T', 'N', 'K+2']);
+});

@@ -1,4 +1,5 @@
 export * from './functions/activation.ts';
+export * from './functions/dropout.ts';
 export * from './functions/norm.ts';
 export * from './functions/rotary.ts';
 export * from './functions/softmax.ts';

@@ -1,5 +1,5 @@
 import type { DType, Shape, Tensor } from '../base/index.ts';
-import { formatShape, TesseraError } from '../base/index.ts';
+import { addDims, formatShape, TesseraError } from '../base/index.ts';
 import type { Op, Spec } from './op.ts';
 
 /** A tensor that a graph will compute: one output of one node. */
@@ -57,7 +57,8 @@ export class Graph {
         path: name,
       });
     }
-    const value = this.apply(inputOp, [], { name, dtype, shape });
+    const canonical = shape.map((d) => addDims(d, 0));
+    const value = this.apply(inputOp, [], { name, dtype, shape: canonical });
     this.inputs.set(name, value);
     return value;
   }

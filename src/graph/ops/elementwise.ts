@@ -55,6 +55,7 @@ const minOp = binary('Min', 'Min', ([a, b], dy) => [
 ]);
 const lessOp = binary('Less', 'Less', null, 'bool');
 const equalOp = binary('Equal', 'Equal', null, 'bool');
+const xorOp = binary('BitwiseXor', 'BitwiseXor', null);
 
 /** The share of the cotangent that goes to `a` under max(a, b): 1 above, one half at a tie, 0 below. */
 function tieShare(a: Value, b: Value): Value {
@@ -151,6 +152,8 @@ export const maximum: (a: Operand, b: Operand) => Value = apply2(maxOp);
 export const minimum: (a: Operand, b: Operand) => Value = apply2(minOp);
 export const less: (a: Operand, b: Operand) => Value = apply2(lessOp);
 export const equal: (a: Operand, b: Operand) => Value = apply2(equalOp);
+/** Exclusive or of the bits of integers. */
+export const bitwiseXor: (a: Operand, b: Operand) => Value = apply2(xorOp);
 
 export const neg: (x: Value) => Value = apply1(negOp);
 export const exp: (x: Value) => Value = apply1(expOp);
