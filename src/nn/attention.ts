@@ -24,7 +24,7 @@ export function causalBias(graph: Graph, size: Dim): Value {
   return where(less(row, column), fill(graph, [], 'float32', MASKED), fill(graph, [], 'float32', 0));
 }
 
-/** `[B, 1, S]` bias from a mask `[B, S]` that is 1 where a key may be seen. */
+/** `[B, 1, 1, S]` bias from a mask `[B, S]` that is 1 where a key may be seen. */
 export function keyBias(mask: Value): Value {
   const [b, s] = mask.shape as [Dim, Dim];
   const hidden = less(cast(mask, 'float32'), fill(mask.node.graph, [], 'float32', 0.5));
