@@ -42,11 +42,16 @@ describe('tessera', () => {
     expect(code).toBe(0);
     const verbs = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] as string);
     expect(verbs).toEqual('recipes train resume eval chat generate score export data doctor'.split(' '));
-    const helps = await Promise.all(verbs.filter((verb) => verb !== 'data').map((verb) => tessera(verb, '--help')));
+    const helps = await Promise.all(verbs.map((verb) => tessera(verb, '--help')));
     for (const help of helps) {
       expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
       expect(help.out).toContain('--json');
     }
+  });
+
+  it('tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    expect(await tessera('--version')).toEqual({ code: 0, out: `${version}\n`, err: '' });
   });
 
   it('lists the thirty systems and the backbones', async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asTesseraError, TesseraError } from '../../base/index.ts';
 import type { Session } from './session.ts';
@@ -47,9 +48,16 @@ function buildProgram(session: Session): Command {
   const program = new Command('tessera')
     .description('Train, align, evaluate, talk to and export vision-language models.')
     .addHelpText('after', '\nExample:\n  $ tessera train llava model.size=tiny train.steps=500')
-    .helpCommand('help [verb]', 'show the help of a verb');
+    .helpCommand('help [verb]', 'show the help of a verb')
+    .version(version(), '--version', 'print the version');
   for (const verb of verbs) program.addCommand(verb(session));
   return settle(program);
+}
+
+/** Of the package, whose root is three folders up in the source tree and in the built package alike. */
+function version(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Gives a command and those under it the options and manners that all verbs share. */

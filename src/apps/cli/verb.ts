@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Session } from './session.ts';
 
 /** A verb of the command line, built for one session. */
@@ -37,6 +37,13 @@ export function commaList(text: string): string[] {
     .split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '');
+}
+
+/** `--image <file>`, any number of times. */
+export function imageOption(description: string): Option {
+  return new Option('--image <file>', `${description}; may be given several times`)
+    .argParser(gather)
+    .default([], 'none');
 }
 
 /** Gathers an option that may be given several times. */

@@ -7,14 +7,14 @@ import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import type { Verb } from '../verb.ts';
-import { examples, gather } from '../verb.ts';
+import { examples, imageOption } from '../verb.ts';
 
 export const chatVerb: Verb = (session) =>
   withSampling(
     new Command('chat')
       .description('talk to a model about pictures')
       .argument('<model>', 'a run folder or a Hugging Face folder')
-      .option('--image <file>', 'a picture to begin with; may be given several times', gather, [])
+      .addOption(imageOption('a picture to begin with'))
       .option('--prompt <text>', 'ask this one question and leave'),
   )
     .addHelpText(

@@ -20,7 +20,9 @@ interface WorldFlags {
 }
 
 export const dataVerb: Verb = (session) => {
-  const data = new Command('data').description('look at training data, count it, or make some');
+  const data = new Command('data')
+    .description('look at training data, count it, or make some')
+    .addHelpText('after', examples('data inspect llava', 'data make-world --out tabletop'));
   data
     .command('inspect')
     .description('show rows as training sees them: tokens, picture spans and what is supervised')

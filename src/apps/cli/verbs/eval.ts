@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { evalText } from '../report.ts';
 import type { Verb } from '../verb.ts';
 import { commaList, examples, wholeIn } from '../verb.ts';
@@ -10,11 +10,17 @@ interface EvalFlags {
   data?: string;
 }
 
+const tasks = ['pope', 'chair', 'vqa'];
+
 export const evalVerb: Verb = (session) =>
   new Command('eval')
     .description('measure how well a model sees and how often it makes things up')
     .argument('<model>', 'a run folder or a Hugging Face folder')
-    .option('--tasks <list>', 'pope, chair, vqa', commaList, ['pope', 'chair', 'vqa'])
+    .addOption(
+      new Option('--tasks <list>', 'which of pope, chair and vqa, as a,b,c')
+        .argParser(commaList)
+        .default(tasks, 'all three'),
+    )
     .option('--limit <n>', 'pictures of each task', wholeIn(1, 1e9))
     .option('--no-blind', 'leave out the second run, whose pictures are shuffled to see what the answers owe to them')
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')

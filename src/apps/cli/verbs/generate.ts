@@ -3,7 +3,7 @@ import { answerOnce } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Verb } from '../verb.ts';
-import { examples, gather } from '../verb.ts';
+import { examples, imageOption } from '../verb.ts';
 
 export const generateVerb: Verb = (session) =>
   withSampling(
@@ -11,7 +11,7 @@ export const generateVerb: Verb = (session) =>
       .description('answer one prompt')
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .requiredOption('--prompt <text>', 'what to ask')
-      .option('--image <file>', 'a picture to ask about; may be given several times', gather, []),
+      .addOption(imageOption('a picture to ask about')),
   )
     .addHelpText(
       'after',

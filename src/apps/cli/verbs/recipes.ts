@@ -15,9 +15,9 @@ export const recipesVerb: Verb = (session) => {
       const rows = catalog.map((system) => ({ ...system, status: statusOf(system) }));
       session.result(rows, () =>
         table(
-          ['system', 'family', 'paper', 'needs', 'status'].map((title) => ({ title })),
+          ['name', 'family', 'paper', 'needs', 'status'].map((title) => ({ title })),
           rows.map((row) => [
-            row.title,
+            row.name,
             row.family,
             `${row.authors} ${row.year}, ${row.cite}`,
             row.needs ?? '',

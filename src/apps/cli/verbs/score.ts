@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { examples, gather } from '../verb.ts';
+import { examples, imageOption } from '../verb.ts';
 
 interface ScoreFlags {
   image: string[];
@@ -15,7 +15,7 @@ export const scoreVerb: Verb = (session) =>
     .argument('<model>', 'a run folder or a Hugging Face folder')
     .requiredOption('--prompt <text>', 'the question')
     .requiredOption('--answer <text>', 'the answer to score')
-    .option('--image <file>', 'a picture the question is about; may be given several times', gather, [])
+    .addOption(imageOption('a picture the question is about'))
     .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
     .action(async (folder: string, { prompt, answer, image }: ScoreFlags) => {
       const { scoreAnswer } = await import('../../../recipe/index.ts');
