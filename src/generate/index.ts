@@ -1,6 +1,11 @@
+export { type Conversation, openConversation, type Said, type SayOptions } from './chat.ts';
 export { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
+export { loadForGeneration } from './folder.ts';
 export { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 export type { Prompt } from './prompt.ts';
+export { createResponder, type Question, type Responder, type ResponderOptions } from './responder.ts';
 export type { Finish, Generated } from './row.ts';
 export type { Sampling } from './sampling.ts';
 export { continuation, type ScoreRequest, score } from './score.ts';
+export { scoreAnswer, type TokenScore } from './score-answer.ts';
+export type { SpeakerParts } from './speaker.ts';

@@ -1,0 +1,91 @@
+import { TesseraError } from '../base/index.ts';
+import type { ImageRef, Row } from '../data/index.ts';
+import { generate } from './decode.ts';
+import type { Finish } from './row.ts';
+import type { Sampling } from './sampling.ts';
+import { imageRef, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
+
+export interface SayOptions extends Sampling {
+  /** Longest answer; it ends earlier where the model's positions do. */
+  readonly maxTokens: number;
+  readonly stop?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** The answer as it is written, without white space in front. */
+  readonly onText?: (text: string) => void;
+}
+
+export interface Said {
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly tokens: number;
+  readonly finish: Finish;
+}
+
+/** A conversation that remembers its turns and pictures. */
+export interface Conversation {
+  /** Adds a user turn and the answer to it. A turn that fails is forgotten again; an answer cut short is kept. */
+  say(turn: { readonly text: string; readonly images: readonly string[] }, options: SayOptions): Promise<Said>;
+  forget(): void;
+  close(): Promise<void>;
+}
+
+export function openConversation(parts: SpeakerParts): Conversation {
+  const speaker = openSpeaker(parts);
+  let turns: Row['turns'] = [];
+  let images: readonly ImageRef[] = [];
+  return {
+    async say({ text, images: shown }, options) {
+      const asked = [...turns, userTurn(text, shown.length, images.length)];
+      const seen = [...images, ...shown.map(imageRef)];
+      const row = { id: 'conversation', where: `turn ${asked.length}`, images: seen, turns: asked };
+      const said = await answer(speaker, row, options);
+      turns = [...asked, { role: 'assistant', parts: [{ type: 'text', text: said.text }] }];
+      images = seen;
+      return said;
+    },
+    forget() {
+      turns = [];
+      images = [];
+    },
+    close: () => speaker.program.dispose(),
+  };
+}
+
+async function answer(speaker: Speaker, row: Row, options: SayOptions): Promise<Said> {
+  const { maxTokens, stop = [], signal, onText, ...sampling } = options;
+  const { program, ending } = speaker;
+  const example = speaker.encode(row);
+  const room = program.model.maxPositions - example.ids.length;
+  if (room < 1) throw full(program.model.maxPositions, example.ids.length);
+  const request = { ...(await speaker.prompt(example)), maxTokens: Math.min(maxTokens, room) };
+  const tell = afterSpace(onText ?? (() => {}));
+  const [got] = await generate(program, [request], {
+    ...ending,
+    stop: [...ending.stop, ...stop],
+    sampling,
+    onText: (_, text) => tell(text),
+    ...(signal && { signal }),
+  });
+  const { text, ids, finish, promptTokens } = got as NonNullable<typeof got>;
+  return { text: text.trim(), promptTokens, tokens: ids.length, finish };
+}
+
+/** Passes text on once it has begun. */
+function afterSpace(tell: (text: string) => void): (text: string) => void {
+  let begun = false;
+  return (text) => {
+    const rest = begun ? text : text.trimStart();
+    begun ||= rest !== '';
+    if (rest !== '') tell(rest);
+  };
+}
+
+function full(positions: number, length: number): TesseraError {
+  return new TesseraError({
+    code: 'generate/too-long',
+    message: 'the conversation is longer than the model can read',
+    expected: `less than ${positions} tokens`,
+    got: `${length}`,
+    remedy: 'begin a new conversation',
+  });
+}

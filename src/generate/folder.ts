@@ -1,0 +1,81 @@
+import { join, resolve } from 'node:path';
+import { TesseraError } from '../base/index.ts';
+import {
+  type ChatTemplate,
+  type ImageProcessor,
+  loadTemplate,
+  loadTokenizer,
+  readImageProcessor,
+} from '../data/index.ts';
+import { type JsonObject, loadModel, readOptionalJsonObject } from '../models/index.ts';
+import type { Engine } from '../runtime/index.ts';
+import type { SpeakerParts } from './speaker.ts';
+
+/**
+ * Loads what it takes to speak with the model of a Hugging Face folder: weights, tokenizer, chat template, image
+ * processor and the tokens that end an answer.
+ * @param options.template in the place of the folder's own
+ * @throws TesseraError for whatever is missing or does not fit, naming the file
+ */
+export async function loadForGeneration(
+  folder: string,
+  engine: Engine,
+  options: { readonly template?: ChatTemplate } = {},
+): Promise<SpeakerParts> {
+  const { model, store } = loadModel(folder);
+  if (model.kind !== 'causal') throw noLanguageModel(folder, model.architecture);
+  const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};
+  const processor = model.picture && processorOf(folder, config);
+  return {
+    engine,
+    model,
+    store,
+    tokenizer: await loadTokenizer(folder),
+    template: options.template ?? (await loadTemplate(folder)),
+    ...(processor && { processor }),
+    stopIds: stopIdsOf(folder, config),
+  };
+}
+
+/** The first LLaVA release keeps preprocessing with the vision tower, and whether to pad with the model. */
+function processorOf(folder: string, config: JsonObject): ImageProcessor | undefined {
+  const own = processorIn(folder);
+  if (own || typeof config.mm_vision_tower !== 'string') return own;
+  const towers = processorIn(resolve(folder, config.mm_vision_tower));
+  return towers && { ...towers, padToSquare: config.image_aspect_ratio === 'pad' };
+}
+
+function processorIn(folder: string): ImageProcessor | undefined {
+  for (const name of ['preprocessor_config.json', 'processor_config.json']) {
+    const path = join(folder, name);
+    const json = readOptionalJsonObject(path);
+    const describes = name === 'preprocessor_config.json' || json?.image_processor !== undefined;
+    if (json && describes) return readImageProcessor(json, path);
+  }
+  return undefined;
+}
+
+/** `eos_token_id` of the generation configuration, or of the model's: one id, several or none. */
+function stopIdsOf(folder: string, config: JsonObject): number[] {
+  const path = join(folder, 'generation_config.json');
+  const entry = readOptionalJsonObject(path)?.eos_token_id ?? config.eos_token_id ?? [];
+  const ids = [entry].flat();
+  if (ids.every((id): id is number => typeof id === 'number')) return ids;
+  throw new TesseraError({
+    code: 'generate/stop-ids',
+    message: 'eos_token_id is neither a token id nor a list of them',
+    path: `${path} eos_token_id`,
+    expected: 'a number or a list of numbers',
+    got: JSON.stringify(entry),
+  });
+}
+
+function noLanguageModel(folder: string, architecture: string): TesseraError {
+  return new TesseraError({
+    code: 'generate/no-language-model',
+    message: 'the folder holds no model that writes text',
+    path: join(folder, 'config.json'),
+    expected: 'a language model, with or without pictures',
+    got: architecture,
+  });
+}

@@ -1,0 +1,74 @@
+import type { Example } from '../data/index.ts';
+import { type GenerateOptions, generate } from './decode.ts';
+import { openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
+
+/** One question about at most one picture. */
+export interface Question {
+  /** Path of a picture file. */
+  readonly image?: string;
+  readonly prompt: string;
+  readonly maxTokens: number;
+}
+
+export interface ResponderOptions extends SpeakerParts {
+  /** Names the model in results; its architecture unless told. */
+  readonly name?: string;
+  /** Questions answered at a time; 32 unless told. */
+  readonly batch?: number;
+}
+
+/** Answers lists of questions greedily. */
+export interface Responder {
+  readonly name: string;
+  /**
+   * Answers in the order of the questions, trimmed.
+   * @throws the signal's reason once it has aborted: half an answer must not be judged
+   */
+  answer(questions: readonly Question[], signal?: AbortSignal): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** A model that answers questions for an evaluation. Questions of like length are answered together. */
+export function createResponder(options: ResponderOptions): Responder {
+  const { batch = 32 } = options;
+  const speaker = openSpeaker(options);
+  return {
+    name: options.name ?? options.model.architecture,
+    async answer(questions, signal) {
+      const examples = questions.map(({ prompt, image }, i) =>
+        speaker.encode(questionRow(`question ${i + 1}`, prompt, image === undefined ? [] : [image])),
+      );
+      const order = [...questions.keys()].sort((a, b) => lengthOf(examples, a) - lengthOf(examples, b));
+      const answers: string[] = new Array(questions.length);
+      for (let at = 0; at < order.length; at += batch) {
+        const chosen = order.slice(at, at + batch);
+        const texts = await answerBatch(speaker, questions, examples, chosen, signal && { signal });
+        signal?.throwIfAborted();
+        for (const [k, i] of chosen.entries()) answers[i] = texts[k] as string;
+      }
+      return answers;
+    },
+    close: () => speaker.program.dispose(),
+  };
+}
+
+function lengthOf(examples: readonly Example[], index: number): number {
+  return (examples[index] as Example).ids.length;
+}
+
+async function answerBatch(
+  { program, prompt, ending }: Speaker,
+  questions: readonly Question[],
+  examples: readonly Example[],
+  chosen: readonly number[],
+  options: GenerateOptions | undefined,
+): Promise<string[]> {
+  const requests = await Promise.all(
+    chosen.map(async (i) => ({
+      ...(await prompt(examples[i] as Example)),
+      maxTokens: (questions[i] as Question).maxTokens,
+    })),
+  );
+  const answers = await generate(program, requests, { ...ending, ...options });
+  return answers.map(({ text }) => text.trim());
+}

@@ -1,0 +1,110 @@
+import { type Tensor, TesseraError } from '../base/index.ts';
+import {
+  type ChatTemplate,
+  type ChatTokens,
+  chatTokens,
+  type EncodeSettings,
+  type Example,
+  encodePrompt,
+  type ImageProcessor,
+  type ImageRef,
+  type Outcome,
+  pixelLoader,
+  type Row,
+  stopStrings,
+  type Tokenizer,
+} from '../data/index.ts';
+import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
+import type { Prompt } from './prompt.ts';
+
+/** Everything that it takes to speak with a model. */
+export interface SpeakerParts extends GenerationProgramOptions {
+  readonly tokenizer: Tokenizer;
+  readonly template: ChatTemplate;
+  /** How pictures are prepared; needed as soon as one is shown. */
+  readonly processor?: ImageProcessor;
+  /** The special token that stands for a picture; `<image>`, or else the token of the model's own configuration. */
+  readonly imageToken?: string;
+  /** Tokens that end an answer besides the tokenizer's end of sequence and what the template says. */
+  readonly stopIds?: readonly number[];
+  /** Texts that end an answer besides those of the template. */
+  readonly stop?: readonly string[];
+}
+
+/** A model with its words and pictures: conversations become prompts, and answers know where to end. */
+export interface Speaker {
+  readonly program: GenerationProgram;
+  readonly tokens: ChatTokens;
+  readonly settings: EncodeSettings;
+  readonly ending: {
+    readonly tokenizer: Tokenizer;
+    readonly stopIds: readonly number[];
+    readonly stop: readonly string[];
+  };
+  /** A conversation as tokens that end where the answer begins. */
+  encode(row: Row): Example;
+  /** An example with its pictures prepared. */
+  prompt(example: Example): Promise<Prompt>;
+}
+
+export function openSpeaker(parts: SpeakerParts): Speaker {
+  const { model, tokenizer, template, processor, stopIds = [], stop = [] } = parts;
+  const imageToken = model.picture && (parts.imageToken ?? imageTokenOf(tokenizer, model.picture.tokenId));
+  const tokens = chatTokens(tokenizer, imageToken);
+  const settings: EncodeSettings = {
+    tokenizer,
+    template,
+    ...(model.picture && { imageToken: imageToken as string, tokensPerImage: model.picture.rows }),
+  };
+  const pixels = processor && pixelLoader(processor);
+  return {
+    program: new GenerationProgram(parts),
+    tokens,
+    settings,
+    ending: {
+      tokenizer,
+      stopIds: tokenizer.eos === undefined ? stopIds : [...stopIds, tokenizer.eos],
+      stop: [...stopStrings(template, tokens), ...stop],
+    },
+    encode: (row) => kept(encodePrompt(row, settings)),
+    async prompt({ ids, images }) {
+      if (images.length === 0) return { ids };
+      const loaded = await (pixels ?? noProcessor()).load(images.map(({ image }) => image));
+      return { ids, images, pixels: loaded satisfies Tensor };
+    },
+  };
+}
+
+function imageTokenOf(tokenizer: Tokenizer, id: number): string {
+  return tokenizer.specials.has('<image>') ? '<image>' : tokenizer.tokenOf(id);
+}
+
+/** The example, or the reason why there is none as an error. */
+export function kept(outcome: Outcome<Example>): Example {
+  if ('kept' in outcome) return outcome.kept;
+  throw new TesseraError(outcome.refused);
+}
+
+function noProcessor(): never {
+  throw new TesseraError({
+    code: 'generate/no-processor',
+    message: 'how pictures are prepared for the model is not known',
+    expected: 'an image processor',
+    remedy: 'a model folder says it in preprocessor_config.json or processor_config.json',
+  });
+}
+
+/** A row with one user turn: the pictures, then the words. */
+export function questionRow(where: string, text: string, images: readonly string[]): Row {
+  return { id: where, where, images: images.map(imageRef), turns: [userTurn(text, images.length, 0)] };
+}
+
+export function imageRef(path: string): ImageRef {
+  return { path };
+}
+
+/** A user turn that shows `count` pictures, numbered from `first` on. */
+export function userTurn(text: string, count: number, first: number): Row['turns'][number] {
+  const pictures = Array.from({ length: count }, (_, i) => ({ type: 'image' as const, image: first + i }));
+  return { role: 'user', parts: text === '' ? pictures : [...pictures, { type: 'text', text }] };
+}
