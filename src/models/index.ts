@@ -10,5 +10,6 @@ export {
 } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
 export type { CacheShape } from './decoder/cache.ts';
-export { copyPart, createModel, type LoadedModel, loadModel, saveModel } from './load.ts';
+export { copyPart, createModel, type LoadedModel, loadModel, modelLayouts, saveModel } from './load.ts';
+export { clipJson, clipVisionJson, llamaJson, llavaJson, type SizeName, visionPart } from './sizes.ts';
 export * from './weights/index.ts';

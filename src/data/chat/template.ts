@@ -26,6 +26,7 @@ export interface ChatTemplate {
 /** Built-in templates with the roles whose text they throw away. */
 const builtins: Readonly<Record<string, readonly Turn['role'][]>> = {
   plain: ['system', 'user'],
+  text: ['system', 'user'],
   'llava-v0': [],
   'llava-v1': [],
   'llava-1.5': [],

@@ -48,6 +48,9 @@ export interface Memory {
 
 const loaded = new Map<string, Promise<Native>>();
 
+/** koffi unloads a library whose handle is collected, and calls through its function table would then crash. */
+const handles: unknown[] = [];
+
 /**
  * Loads ONNX Runtime's library and makes the one environment of this process.
  * @throws TesseraError `runtime/library` when it cannot be loaded or is of another version.
@@ -88,7 +91,9 @@ async function open(path: string, expected: string): Promise<Native> {
 function loadBase(koffi: Koffi, path: string): { version(): string; table(version: number): Pointer | null } {
   try {
     growStacks(koffi);
-    const base = koffi.load(path).func('OrtGetApiBase', 'void *', [])();
+    const library = koffi.load(path);
+    handles.push(library);
+    const base = library.func('OrtGetApiBase', 'void *', [])();
     const [table, version] = koffi.decode(base, 'uint64_t', 2) as BigUint64Array;
     return {
       version: koffi.decode(version, koffi.proto('str', [])),

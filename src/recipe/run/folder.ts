@@ -1,0 +1,108 @@
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import { TesseraError } from '../../base/index.ts';
+import { formatRecipe, parsePlan } from '../load.ts';
+import type { Plan } from '../plan.ts';
+
+/** Where a run keeps what. */
+export interface RunFolder {
+  readonly path: string;
+  readonly recipe: string;
+  readonly metrics: string;
+  readonly checkpoints: string;
+  readonly samples: string;
+  readonly dataReport: string;
+  /** The trained model as a Hugging Face folder, adapters merged. */
+  readonly model: string;
+  /** Adapters of the last stage in PEFT layout. */
+  readonly adapter: string;
+  readonly report: string;
+}
+
+export function runFolder(path: string): RunFolder {
+  return {
+    path,
+    recipe: join(path, 'recipe.yaml'),
+    metrics: join(path, 'metrics.jsonl'),
+    checkpoints: join(path, 'checkpoints'),
+    samples: join(path, 'samples'),
+    dataReport: join(path, 'data-report.json'),
+    model: join(path, 'model'),
+    adapter: join(path, 'adapter'),
+    report: join(path, 'report.html'),
+  };
+}
+
+/** Starts a run folder, or goes on in one. */
+export function openRun(plan: Plan, resume: boolean): RunFolder {
+  const run = runFolder(plan.output.folder);
+  // A run that failed while reading its data left nothing worth keeping.
+  const early = [run.recipe, run.dataReport].map((file) => basename(file));
+  const used = existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name));
+  if (used && !resume) {
+    throw new TesseraError({
+      code: 'run/exists',
+      message: 'the run folder holds a run already',
+      path: run.path,
+      expected: 'a new or empty folder',
+      remedy: `go on with \`tessera resume ${run.path}\`, or set output.folder`,
+    });
+  }
+  mkdirSync(run.path, { recursive: true });
+  if (!used) writeFileSync(run.recipe, formatRecipe(plan.resolved));
+  return run;
+}
+
+/** The plan that a run folder was started with. */
+export function planOfRun(folder: string): Plan {
+  const { recipe } = runFolder(folder);
+  if (!existsSync(recipe)) {
+    throw new TesseraError({
+      code: 'run/no-run',
+      message: 'the folder holds no run',
+      path: folder,
+      expected: 'a folder with recipe.yaml, as `tessera train` makes it',
+    });
+  }
+  const plan = parsePlan(readFileSync(recipe, 'utf8'), recipe);
+  return { ...plan, output: { ...plan.output, folder } };
+}
+
+/** The Hugging Face folder to load for a run folder or such a folder itself. */
+export function modelFolder(folder: string): string {
+  const { model } = runFolder(folder);
+  if (existsSync(join(model, 'config.json'))) return model;
+  if (existsSync(join(folder, 'config.json'))) return folder;
+  throw new TesseraError({
+    code: 'run/no-model',
+    message: 'the folder holds no model',
+    path: folder,
+    expected: 'a run folder whose training is over, or a Hugging Face folder with config.json',
+    ...(existsSync(join(folder, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${folder}\`` }),
+  });
+}
+
+/** The log of a run: one JSON object a line, flushed as it is written. */
+export interface MetricsLog {
+  readonly bytes: () => number;
+  add(row: object): void;
+}
+
+/** Opens the log, cut back to the bytes that belong to the past of the place a run goes on from. */
+export function openMetrics(path: string, keepBytes?: number): MetricsLog {
+  if (!existsSync(path)) writeFileSync(path, '');
+  else if (keepBytes !== undefined) truncateSync(path, keepBytes);
+  return {
+    bytes: () => statSync(path).size,
+    add: (row) => appendFileSync(path, `${JSON.stringify(row)}\n`),
+  };
+}

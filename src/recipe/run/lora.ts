@@ -1,0 +1,92 @@
+import type { Tensor } from '../../base/index.ts';
+import {
+  type Layout,
+  type LoadedModel,
+  type Model,
+  modelLayouts,
+  parameterSpecs,
+  writeAdapter,
+  writeFolder,
+} from '../../models/index.ts';
+import { allocateStore, fillStore, initializeStore, type Lora, mergeLora } from '../../nn/index.ts';
+import type { LoraPlan, StagePlan } from '../plan.ts';
+
+/** Where the blocks of a model's language part are; adapters go there and nowhere else. */
+const languageBlocks: Readonly<Record<string, RegExp>> = {
+  llava: /^language_model\.model\.layers\./,
+  llama: /^model\.layers\./,
+};
+
+/** A plan's adapters for a model: the language model's linear layers by last name, or all of them. */
+export function loraOf(plan: LoraPlan, model: Model): Lora {
+  const blocks = languageBlocks[model.architecture];
+  const wanted = plan.targets;
+  const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));
+  return {
+    r: plan.r,
+    alpha: plan.alpha,
+    targets: (path) => blocks?.test(path) === true && named(path),
+  };
+}
+
+const factor = /\.lora_[AB]\.weight$/;
+
+/** True for the adapters' own parameters. */
+export function isFactor(path: string): boolean {
+  return factor.test(path);
+}
+
+/** The model with fresh adapters beside its weights; the parameters of the base are copied. */
+export function withFreshAdapters(base: LoadedModel, lora: Lora, seed: number): LoadedModel {
+  const store = allocateStore(parameterSpecs(base.model, lora));
+  initializeStore(store, seed);
+  fillStore(store, base.store.tensors);
+  return { ...base, store };
+}
+
+/** The model without adapters that computes the same. */
+export function merge(adapted: LoadedModel, lora: Lora): LoadedModel {
+  const store = allocateStore(parameterSpecs(adapted.model));
+  fillStore(store, mergeLora(adapted.store.tensors, lora));
+  return { ...adapted, store };
+}
+
+/** Writes adapters, and what was trained whole beside them, in PEFT layout. */
+export function writeAdapterFolder(
+  folder: string,
+  base: LoadedModel,
+  adapted: LoadedModel,
+  stage: StagePlan,
+  trainable: (path: string) => boolean,
+  baseName: string | null,
+): void {
+  const plan = stage.lora as LoraPlan;
+  const tensors = new Map<string, Tensor<'float32'>>();
+  for (const [path, tensor] of adapted.store.tensors) {
+    if (isFactor(path) || trainable(path)) tensors.set(path, tensor);
+  }
+  const whole = [...tensors.keys()].filter((path) => !isFactor(path)).map(moduleOf);
+  const config = {
+    r: plan.r,
+    alpha: plan.alpha,
+    dropout: plan.dropout,
+    targets: [],
+    modulesToSave: [...new Set(whole)],
+    taskType: 'CAUSAL_LM',
+    base: baseName,
+  };
+  writeFolder(folder, (partial) => writeAdapter(partial, { config, tensors }, base.store.specs, adapterLayout(base)), {
+    overwrite: true,
+  });
+}
+
+/** PEFT names modules as they are in memory. */
+function adapterLayout({ model, layout }: LoadedModel): Layout {
+  return modelLayouts(model).find(({ name }) => name === `${model.architecture}-runtime`) ?? layout;
+}
+
+/** The first segment below the root: PEFT saves a module with all that it holds. */
+function moduleOf(path: string): string {
+  const segments = path.split('.');
+  return segments[0] === 'language_model' ? (segments.at(-2) as string) : (segments[0] as string);
+}

@@ -1,0 +1,172 @@
+import { join } from 'node:path';
+import { TesseraError } from '../../base/index.ts';
+import {
+  builtinTemplate,
+  builtinTemplateNames,
+  type ChatTemplate,
+  clipCrop,
+  clipPad,
+  createTokenizer,
+  type ImageProcessor,
+  loadTemplate,
+  loadTokenizer,
+  readImageProcessor,
+  type Tokenizer,
+  trainBpe,
+} from '../../data/index.ts';
+import {
+  clipJson,
+  clipVisionJson,
+  copyPart,
+  createModel,
+  type LoadedModel,
+  llamaJson,
+  llavaJson,
+  loadModel,
+  readJsonObject,
+  readOptionalJsonObject,
+  type SizeName,
+  visionPart,
+} from '../../models/index.ts';
+import { initializeStore } from '../../nn/index.ts';
+import { locate } from '../place.ts';
+import type { Plan } from '../plan.ts';
+import type { ModelRecipe } from '../schema.ts';
+
+/** A model with all that turns rows into its inputs. */
+export interface Parts {
+  readonly loaded: LoadedModel;
+  readonly tokenizer: Tokenizer;
+  /** Absent for a model without eyes. */
+  readonly processor?: ImageProcessor;
+  /** The token that stands for a picture. */
+  readonly imageToken?: string;
+  /** The prompt that the folder comes with. */
+  readonly template?: ChatTemplate;
+}
+
+/** Reads a Hugging Face folder. */
+export async function partsFromFolder(folder: string): Promise<Parts> {
+  const loaded = loadModel(folder);
+  const { model } = loaded;
+  const tokenizer = await loadTokenizer(folder);
+  if (model.kind === 'vision' || !model.picture) return { loaded, tokenizer, ...(await templateOf(folder)) };
+  const imageToken = model.kind === 'causal' && model.picture ? tokenizer.tokenOf(model.picture.tokenId) : undefined;
+  return {
+    loaded,
+    tokenizer,
+    processor: processorOf(folder) ?? clipCrop(model.picture.height),
+    ...(imageToken !== undefined && { imageToken }),
+    ...(await templateOf(folder)),
+  };
+}
+
+async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> {
+  try {
+    return { template: await loadTemplate(folder) };
+  } catch (error) {
+    // A folder without a template is fine for a model that only reads text; training names its own.
+    if (error instanceof TesseraError && error.code === 'chat/no-template') return {};
+    throw error;
+  }
+}
+
+function processorOf(folder: string): ImageProcessor | undefined {
+  for (const name of ['preprocessor_config.json', 'processor_config.json']) {
+    const json = readOptionalJsonObject(join(folder, name));
+    if (json && (name === 'preprocessor_config.json' || 'image_processor' in json)) {
+      return readImageProcessor(json, join(folder, name));
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The model a plan starts from: a whole folder, or new parts joined to those that folders give.
+ * @param corpus texts for a tokenizer that has to be trained first
+ */
+export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
+  const { model } = plan;
+  if (model.from !== undefined) return partsFromFolder(locate(model.from));
+  const seed = plan.stages[0]?.train.seed ?? 0;
+  if (model.architecture === 'llava') return llavaParts(model, seed);
+  const tokenizer = model.tokenizer
+    ? await loadTokenizer(locate(model.tokenizer))
+    : trainTokenizer(await corpus(), model.vocab_size);
+  const json =
+    model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
+  const loaded = createModel(json);
+  initializeStore(loaded.store, seed);
+  const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
+  return { loaded, tokenizer, ...eyes };
+}
+
+function sizeOf(model: ModelRecipe): SizeName {
+  return model.size ?? 'tiny';
+}
+
+/** Long quoted texts in a template: what a prompt says whatever the row. */
+const promptText = /(['"])(?=[A-Z])(.{20,}?)\1/g;
+
+/** The vocabulary also learns the words of the prompts, so that a prompt costs few tokens. */
+function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer {
+  const prompts = builtinTemplateNames.flatMap((name) =>
+    [...builtinTemplate(name).source.matchAll(promptText)].map((match) => match[2] as string),
+  );
+  const often = prompts.flatMap((text) => Array<string>(50).fill(text));
+  return createTokenizer(trainBpe([...corpus, ...often], { vocabSize }));
+}
+
+async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>, seed: number): Promise<Parts> {
+  const language = model.language === undefined ? undefined : locate(model.language);
+  if (language === undefined) {
+    throw new TesseraError({
+      code: 'recipe/no-language',
+      message: 'a new LLaVA needs a language model to start from',
+      path: 'model.language',
+      expected: 'a folder with a decoder and its tokenizer',
+      got: 'nothing',
+      remedy: 'set model.language, or model.from to a whole LLaVA folder',
+    });
+  }
+  const tokenizer = await loadTokenizer(language);
+  const imageToken = '<image>';
+  const imageTokenId = tokenizer.specials.get(imageToken);
+  if (imageTokenId === undefined) {
+    throw new TesseraError({
+      code: 'recipe/no-image-token',
+      message: 'the tokenizer has no token that stands for a picture',
+      path: language,
+      expected: `the special token ${imageToken}`,
+    });
+  }
+  const decoder = loadModel(language);
+  const vision = model.vision === undefined ? undefined : locate(model.vision);
+  const tower =
+    vision === undefined
+      ? clipVisionJson(sizeOf(model))
+      : visionPart(readJsonObject(join(vision, 'config.json')), vision);
+  const projector = model.projector ?? 'mlp';
+  const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
+  initializeStore(loaded.store, seed);
+  copyPart(decoder, '', loaded.store, 'language_model.');
+  if (vision !== undefined) {
+    const eyes = loadModel(vision);
+    copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
+  }
+  const size = loaded.model.kind === 'causal' ? (loaded.model.picture?.height as number) : 0;
+  return { loaded, tokenizer, imageToken, processor: (vision && processorOf(vision)) || clipCrop(size) };
+}
+
+/** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */
+export function stageProcessor(parts: Parts, pictures: 'crop' | 'pad' | undefined): ImageProcessor | undefined {
+  if (!parts.processor || pictures === undefined) return parts.processor;
+  const side = parts.loaded.model.picture?.height as number;
+  const made = pictures === 'pad' ? clipPad(side) : clipCrop(side);
+  return {
+    ...made,
+    normalize: parts.processor.normalize,
+    rescale: parts.processor.rescale,
+    filter: parts.processor.filter,
+  };
+}

@@ -1,0 +1,246 @@
+import { writeFileSync } from 'node:fs';
+import { elementCount, selector } from '../../base/index.ts';
+import { DataReport, pixelLoader, planBatches } from '../../data/index.ts';
+import type { LoadedModel } from '../../models/index.ts';
+import type { Lora } from '../../nn/index.ts';
+import { type Engine, openEngine } from '../../runtime/index.ts';
+import {
+  type Batch,
+  type BatchSource,
+  exampleSource,
+  runStage,
+  type StageSettings,
+  type StepRecord,
+} from '../../train/index.ts';
+import type { Plan, StagePlan, TrainPlan } from '../plan.ts';
+import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
+import { evaluateRun } from './evaluate.ts';
+import { openMetrics, openRun, planOfRun, type RunFolder } from './folder.ts';
+import { heldOutLoss } from './held-out.ts';
+import { isFactor, loraOf, merge, withFreshAdapters, writeAdapterFolder } from './lora.ts';
+import { modelCard } from './model-card.ts';
+import { writeModelFolder } from './model-folder.ts';
+import { buildParts, type Parts, stageProcessor } from './parts.ts';
+import { type StageData, stageData, stageTexts } from './rows.ts';
+import type { Hooks, StageSummary, TrainResult } from './types.ts';
+
+/**
+ * Trains every stage of a plan into its run folder, then evaluates. With `resume` it goes on where the folder stops;
+ * without, a folder that holds a run is a fault.
+ */
+export async function trainPlan(plan: Plan, options: { readonly resume: boolean }, hooks: Hooks): Promise<TrainResult> {
+  const run = openRun(plan, options.resume);
+  const began = performance.now();
+  const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
+  const saved = newestCheckpoint(run.checkpoints);
+  let parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
+  const finished = [...(saved?.position.finished ?? [])];
+  const report = new DataReport();
+  for (const [index, stage] of plan.stages.entries()) {
+    if (index < (saved?.position.stage ?? 0)) continue;
+    const from = saved?.position.stage === index ? saved : undefined;
+    const outcome = await trainStage({ run, engine, stage, index, parts, from, finished, report, plan }, hooks);
+    if (outcome.status === 'interrupted')
+      return { folder: run.path, status: 'interrupted', stages: finished, seconds: since(began) };
+    finished.push(outcome.summary);
+    parts = outcome.parts;
+  }
+  const trained: TrainResult = { folder: run.path, status: 'done', stages: finished, seconds: since(began) };
+  if (plan.eval.tasks.length === 0) return trained;
+  const evaluation = await evaluateRun(run, plan, engine, hooks);
+  return { ...trained, seconds: since(began), eval: evaluation };
+}
+
+/** Goes on with a run folder from its last good checkpoint. */
+export function resumeRun(folder: string, hooks: Hooks): Promise<TrainResult> {
+  return trainPlan(planOfRun(folder), { resume: true }, hooks);
+}
+
+function threadsOf(plan: Plan): { threads?: number } {
+  const threads = plan.stages[0]?.train.threads;
+  return threads === undefined ? {} : { threads };
+}
+
+const since = (began: number) => (performance.now() - began) / 1000;
+
+interface StageJob {
+  readonly run: RunFolder;
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly stage: StagePlan;
+  readonly index: number;
+  readonly parts: Parts;
+  readonly from: SavedState | undefined;
+  readonly finished: readonly StageSummary[];
+  readonly report: DataReport;
+}
+
+type StageResult =
+  | { readonly status: 'interrupted' }
+  | { readonly status: 'done'; readonly summary: StageSummary; readonly parts: Parts };
+
+async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
+  const { stage, parts, engine, from, run } = job;
+  const data = await stageData(stage, parts, hooks);
+  job.report.merge(data.report);
+  writeFileSync(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
+  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model);
+  const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
+  const state = from && restoreCheckpoint(from, loaded.store);
+  const source = batches(stage, data, parts);
+  const settings = settingsOf(stage.train, source.stepsPerEpoch);
+  const chosen = selector(stage.trainable);
+  const trainable = (path: string) => isFactor(path) || chosen(path);
+  announce(stage, loaded, trainable, data, settings.steps, hooks);
+  const metrics = openMetrics(run.metrics, from?.position.metricsBytes ?? (job.index === 0 ? 0 : undefined));
+  const clock = { before: from?.position.seconds ?? 0, began: performance.now() };
+  const seconds = () => clock.before + since(clock.began);
+  const rate = rates();
+  let loss = from?.position.loss ?? Number.NaN;
+  const heldOut = heldOutLoss({ ...job, loaded, ...(lora && { lora }) }, hooks);
+  const outcome = await runStage(
+    {
+      name: stage.name,
+      engine,
+      model: loaded.model,
+      store: loaded.store,
+      objective: stage.objective,
+      trainable,
+      ...(lora && { lora }),
+      source,
+      settings,
+    },
+    {
+      signal: hooks.signal,
+      onStep(record, used) {
+        loss = record.loss;
+        const due = record.step % settings.logEvery === 0 || record.step === 1 || record.step === settings.steps;
+        if (due) metrics.add(record);
+        hooks.progress({
+          label: `stage ${stage.name}`,
+          done: record.step,
+          total: settings.steps,
+          numbers: { ...shown(record), ...rate(used) },
+        });
+      },
+      async onEvaluate(step) {
+        const found = await heldOut();
+        if (found === undefined) return;
+        metrics.add({ stage: stage.name, step, held_out_loss: found });
+        hooks.log.info(`stage ${stage.name}, step ${step}: held-out loss ${found.toFixed(4)}`);
+      },
+      onSave(current) {
+        const position = {
+          stage: job.index,
+          step: current.step,
+          loss,
+          seconds: seconds(),
+          metricsBytes: metrics.bytes(),
+          finished: job.finished,
+        };
+        saveCheckpoint(run.checkpoints, loaded.store, current, position);
+      },
+    },
+    state,
+  );
+  if (outcome.status === 'interrupted') return { status: 'interrupted' };
+  const summary = {
+    name: stage.name,
+    steps: settings.steps,
+    seconds: seconds(),
+    loss,
+    trained: outcome.trained,
+    parameters: parameterCount(loaded),
+  };
+  return {
+    status: 'done',
+    summary,
+    parts: finishStage(job, loaded, lora, trainable, data, [...job.finished, summary]),
+  };
+}
+
+/** Writes what a stage leaves behind: adapters, and the whole model with adapters merged. */
+function finishStage(
+  { run, plan, stage, parts, report }: StageJob,
+  loaded: LoadedModel,
+  lora: Lora | undefined,
+  trainable: (path: string) => boolean,
+  data: StageData,
+  summaries: readonly StageSummary[],
+): Parts {
+  if (lora) writeAdapterFolder(run.adapter, parts.loaded, loaded, stage, trainable, plan.model.from ?? null);
+  const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded };
+  const processor = stageProcessor(parts, stage.pictures);
+  writeModelFolder(run.model, after, {
+    dtype: plan.output.dtype,
+    template: data.template,
+    ...(processor && { processor }),
+    card: modelCard(plan, summaries, report),
+    overwrite: true,
+  });
+  return after;
+}
+
+function batches(stage: StagePlan, { examples }: StageData, parts: Parts): BatchSource {
+  const processor = stageProcessor(parts, stage.pictures);
+  const lengths = examples.map((example) => example.ids.length);
+  return exampleSource({
+    examples,
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
+    accumulate: stage.train.accumulate,
+    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
+    objective: stage.objective,
+    ...(processor && { pixels: pixelLoader(processor) }),
+  });
+}
+
+function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
+  const steps = 'steps' in train.length ? train.length.steps : Math.ceil(train.length.epochs * stepsPerEpoch);
+  return { ...train, steps };
+}
+
+function parameterCount({ store }: LoadedModel): number {
+  return [...store.specs.values()].reduce((n, spec) => n + elementCount(spec.shape), 0);
+}
+
+function shown(record: StepRecord): Record<string, number> {
+  return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm };
+}
+
+/** Tokens a second over the last seconds. */
+function rates(): (used: readonly Batch[]) => Record<string, number> {
+  const recent: { at: number; tokens: number }[] = [];
+  return (used) => {
+    const now = performance.now();
+    recent.push({ at: now, tokens: used.reduce((n, batch) => n + batch.tokens, 0) });
+    while (recent.length > 2 && now - (recent[0]?.at as number) > 5000) recent.shift();
+    const seconds = (now - (recent[0]?.at as number)) / 1000;
+    if (seconds === 0) return {};
+    return { 'tokens/s': Math.round(recent.slice(1).reduce((n, step) => n + step.tokens, 0) / seconds) };
+  };
+}
+
+/** Says what is about to be trained, with names and counts. */
+function announce(
+  stage: StagePlan,
+  { store }: LoadedModel,
+  trainable: (path: string) => boolean,
+  { examples, report }: StageData,
+  steps: number,
+  hooks: Hooks,
+): void {
+  const groups = new Map<string, number>();
+  let trained = 0;
+  for (const [path, { data }] of store.tensors) {
+    if (!trainable(path)) continue;
+    trained += data.length;
+    const group = isFactor(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
+    groups.set(group, (groups.get(group) ?? 0) + data.length);
+  }
+  const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
+  const rows = `${examples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
+  hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
+  hooks.log.info(
+    `  trains ${trained.toLocaleString('en')} of ${store.flat.length.toLocaleString('en')} parameters: ${parts}`,
+  );
+}

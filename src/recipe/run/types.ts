@@ -1,0 +1,108 @@
+import type { Log } from '../../base/index.ts';
+import type { Evaluation } from '../../eval/index.ts';
+
+/** How far something is, for a bar or a log line. */
+export interface Progress {
+  /** What is being done, such as `stage align` or `pope random`. */
+  readonly label: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted; steps when absent. */
+  readonly unit?: string;
+  /** Numbers worth seeing now: loss, lr, grad_norm, … */
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+/** What long work tells its caller, and how the caller stops it. */
+export interface Hooks {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  progress(progress: Progress): void;
+}
+
+/** How a stage ended. */
+export interface StageSummary {
+  readonly name: string;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly loss: number;
+  /** Numbers of parameters trained, and in all. */
+  readonly trained: number;
+  readonly parameters: number;
+}
+
+export interface TrainResult {
+  /** The run folder. */
+  readonly folder: string;
+  /** `interrupted` when the signal stopped it; the folder can then be resumed. */
+  readonly status: 'done' | 'interrupted';
+  readonly stages: readonly StageSummary[];
+  readonly seconds: number;
+  readonly eval?: EvalResult;
+}
+
+export interface EvalOptions {
+  readonly tasks: readonly string[];
+  /** Pictures of each task. */
+  readonly limit?: number;
+  /** Also with pictures shuffled between questions, to see what the answers owe to them. */
+  readonly blind: boolean;
+  /** A folder of questions and pictures in the place of the tabletop world's. */
+  readonly data?: string;
+}
+
+export interface EvalResult {
+  readonly evaluation: Evaluation;
+  /** The HTML report. */
+  readonly report: string;
+}
+
+export interface SampleOptions {
+  /** 0 is greedy. */
+  readonly temperature: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly maxTokens: number;
+  readonly seed: number;
+  readonly stop: readonly string[];
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly tokens: number;
+  readonly finish: 'stop' | 'length' | 'aborted';
+}
+
+export interface TokenScore {
+  readonly id: number;
+  readonly text: string;
+  /** Natural logarithm of its probability given everything before it. */
+  readonly logProb: number;
+}
+
+/** A loaded model that answers. `say` keeps the conversation; `forget` begins a new one. */
+export interface Chat {
+  say(
+    turn: { readonly text: string; readonly images: readonly string[] },
+    options: SampleOptions & { readonly signal: AbortSignal; onText(text: string): void },
+  ): Promise<Answer>;
+  forget(): void;
+  close(): Promise<void>;
+}
+
+export interface ExportOptions {
+  readonly to: 'hf' | 'onnx';
+  readonly out: string;
+  readonly dtype: 'float32' | 'float16' | 'bfloat16';
+  /** Adds adapters into the weights they stand beside. */
+  readonly merge: boolean;
+}
+
+/** What `data report` counts: rows kept, and rows refused by reason. */
+export interface DataCounts {
+  readonly source: string;
+  readonly kept: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly examples: readonly string[];
+}
