@@ -9,6 +9,7 @@ import {
   clipLayouts,
   clipVisionLayouts,
   type JsonObject,
+  type JsonValue,
   type Layout,
   llamaLayouts,
   llavaLayouts,
@@ -101,8 +102,16 @@ function loadOriginal(folder: string, config: JsonObject): LoadedModel {
 /** Writes config and weights into a folder; `dtype` is what the weights are stored as. */
 export function saveModel(folder: string, loaded: LoadedModel, dtype: SaveDType = 'float32'): void {
   const { model, store, layout } = loaded;
-  writeJsonObject(join(folder, 'config.json'), { ...(model.json as JsonObject), dtype });
+  writeJsonObject(join(folder, 'config.json'), { ...withoutDtype(model.json as JsonObject), dtype });
   writeCheckpoint(folder, renameForFile(store.tensors, layout), { dtype });
+}
+
+/** A configuration that no longer says, here or in a part, what type its weights used to have. */
+function withoutDtype(json: JsonObject): JsonObject {
+  const kept = Object.entries(json).filter(([key]) => key !== 'dtype' && key !== 'torch_dtype');
+  const isPart = (value: JsonValue): value is JsonObject =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return Object.fromEntries(kept.map(([key, value]) => [key, isPart(value) ? withoutDtype(value) : value]));
 }
 
 /**

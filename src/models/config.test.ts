@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { fixtureJson } from '../../test/support/fixtures.ts';
+import { formatFault, TesseraError } from '../base/index.ts';
+import { type ConfigJson, ConfigReader } from './config.ts';
+import { modelFromConfig } from './index.ts';
+
+function faultOf(build: () => unknown): string {
+  try {
+    build();
+  } catch (error) {
+    if (error instanceof TesseraError) return formatFault(error);
+    throw error;
+  }
+  return 'no fault';
+}
+
+describe('ConfigReader', () => {
+  const c = new ConfigReader({ width: 8, rate: 0.5, on: true, act: 'silu', part: { a: 'x' }, none: null }, 'a.json');
+
+  it('reads what is there and falls back on what is not', () => {
+    expect([c.size('width'), c.number('rate'), c.flag('on', false)]).toEqual([8, 0.5, true]);
+    expect([c.size('depth', 4), c.number('none', 2), c.flag('off', false)]).toEqual([4, 2, false]);
+    expect(c.choice('act', { silu: 1, gelu: 2 })).toBe(1);
+  });
+
+  it('names file and key, what it wants and what it got', () => {
+    expect(faultOf(() => c.size('rate'))).toMatchInlineSnapshot(`
+      "the configuration has a value that cannot be used [config/value]
+        path:     a.json: rate
+        expected: a positive integer
+        got:      0.5"
+    `);
+    expect(faultOf(() => c.size('depth'))).toMatchInlineSnapshot(`
+      "the configuration lacks a value [config/value]
+        path:     a.json: depth
+        expected: a number
+        got:      nothing"
+    `);
+    expect(faultOf(() => c.choice('act', { silu_2: 1, relu: 2 }))).toMatchInlineSnapshot(`
+      "the configuration has a value that cannot be used [config/value]
+        path:     a.json: act
+        expected: one of silu_2, relu (nearest: silu_2)
+        got:      "silu""
+    `);
+    expect(faultOf(() => c.part('part').number('a'))).toMatchInlineSnapshot(`
+      "the configuration has a value that cannot be used [config/value]
+        path:     a.json: part: a
+        expected: a number
+        got:      "x""
+    `);
+    expect(faultOf(() => c.part('act'))).toContain('an object');
+    expect(faultOf(() => c.require('on', [false]))).toMatchInlineSnapshot(`
+      "the configuration has a value that cannot be used [config/value]
+        path:     a.json: on
+        expected: false (nothing else is implemented)
+        got:      true"
+    `);
+  });
+});
+
+describe('modelFromConfig', () => {
+  const llama = fixtureJson('decoder/gqa/config.json') as ConfigJson;
+  const llava = fixtureJson('llava/v1.5/config.json') as ConfigJson;
+
+  it('names the nearest type that it knows', () => {
+    expect(faultOf(() => modelFromConfig({ ...llama, model_type: 'lama' }))).toMatchInlineSnapshot(`
+      "the model type is not one that tessera knows [model/unknown-type]
+        path:     config.json: model_type
+        expected: llama, mistral, qwen2, llava, clip, clip_vision_model
+        got:      lama
+        remedy:   did you mean llama?"
+    `);
+    expect(faultOf(() => modelFromConfig({}))).toContain('model_type');
+    expect(faultOf(() => modelFromConfig({ model_type: 'constructor' }))).toContain('model/unknown-type');
+  });
+
+  it.each([
+    ['scaled positions', { rope_scaling: { type: 'linear', factor: 2 } }, 'rope_scaling'],
+    ['newer scaled positions', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e4 } }, 'rope_type'],
+    ['an attention window', { sliding_window: 128 }, 'sliding_window'],
+    ['an activation it does not have', { hidden_act: 'mish' }, 'hidden_act'],
+  ])('refuses %s rather than ignore it', (_, change, key) => {
+    expect(faultOf(() => modelFromConfig({ ...llama, ...change }))).toContain(key);
+  });
+
+  it('names the part of a part', () => {
+    const broken = { ...llava, vision_config: { ...(llava.vision_config as ConfigJson), hidden_size: '32' } };
+    expect(faultOf(() => modelFromConfig(broken))).toContain('vision_config: hidden_size');
+    expect(faultOf(() => modelFromConfig({ ...llava, vision_feature_select_strategy: 'cls' }))).toContain(
+      'one of default, full',
+    );
+  });
+
+  it('takes null for what is switched off', () => {
+    expect(modelFromConfig({ ...llama, rope_scaling: null, sliding_window: null }).kind).toBe('causal');
+  });
+
+  it('says what a picture takes', () => {
+    const model = modelFromConfig(llava);
+    expect(model.kind === 'causal' && model.picture).toEqual({ tokenId: 70, height: 28, width: 28, rows: 16 });
+    const full = modelFromConfig({ ...llava, vision_feature_select_strategy: 'full' });
+    expect(full.kind === 'causal' && full.picture?.rows).toBe(17);
+  });
+});
