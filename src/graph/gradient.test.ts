@@ -102,6 +102,8 @@ describe('deliberate stops', () => {
   it('stopGradient passes the value and no gradient', async () => {
     expect(await slope((x) => mul(x, stopGradient(x)))).toEqual([-1.5, 0.25, 2]);
     expect(await slope((x) => stopGradient(mul(x, x)))).toBeUndefined();
+    const x = new Graph().input('x', 'float32', [3]);
+    expect(gradients(stopGradient(reduceSum(x)), [x])).toEqual([undefined]);
   });
 
   it('straightThrough has the value of one and the gradient of the other', async () => {

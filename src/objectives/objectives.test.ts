@@ -51,6 +51,12 @@ describe('the contrastive loss', () => {
     expect(await lossOf([1, 0, 0, 1], [0, 1, 1, 0], 4)).toBeCloseTo(Math.exp(4), 3);
   });
 
+  it('looks both ways: from pictures to texts and back', async () => {
+    // Both pictures have the logits (1, 0); the texts have (1, 1) and (0, 0).
+    const expected = (Math.log(Math.E + 1) - 0.5 + Math.LN2) / 2;
+    expect(await lossOf([1, 0, 1, 0], [1, 0, 0, 1], 0)).toBeCloseTo(expected, 6);
+  });
+
   it('is zero for a single pair', async () => {
     expect(await lossOf([1, 0], [0, 1], 2)).toBeCloseTo(0, 9);
   });

@@ -151,7 +151,8 @@ class Writer implements Emitter {
     attributes: Readonly<Record<string, EmitAttribute>> = {},
     domain = '',
   ): readonly string[] {
-    const name = this.#fresh(this.#path.endsWith(`/${opType}`) ? this.#path : `${this.#path}/${opType}`);
+    const named = this.#path === opType || this.#path.endsWith(`/${opType}`);
+    const name = this.#fresh(named ? this.#path : `${this.#path}/${opType}`);
     const names = outputs === 1 ? [name] : Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
     const encoded = Object.fromEntries(Object.entries(attributes).map(([key, value]) => [key, attribute(value)]));
     this.written.push({ opType, domain, name, inputs, outputs: names, attributes: encoded });
