@@ -53,7 +53,8 @@ export function subDims(a: Dim, b: Dim): Dim {
 }
 
 export function mulDims(a: Dim, b: Dim): Dim {
-  if (typeof a === 'number' && typeof b === 'number') return a * b;
+  // Adding 0 turns -0 into 0.
+  if (typeof a === 'number' && typeof b === 'number') return a * b + 0;
   const product = new Map<string, number>();
   for (const [ka, ca] of polynomial(a)) {
     for (const [kb, cb] of polynomial(b)) {
@@ -73,6 +74,7 @@ export function divDims(a: Dim, b: Dim): Dim | undefined {
   const [name, coefficient] = first;
   const quotient = new Map<string, number>();
   for (const [key, c] of polynomial(a)) {
+    if (c === 0) continue;
     if (c % coefficient !== 0) return undefined;
     const names = key.split('*').filter(Boolean);
     for (const factor of name.split('*').filter(Boolean)) {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { fixtureJson } from '../../test/support/fixtures.ts';
 import { formatFault, TesseraError } from '../base/index.ts';
 import { type ConfigJson, ConfigReader } from './config.ts';
-import { modelFromConfig } from './index.ts';
+import { fromOriginalLlava } from './fusion/llava-original.ts';
+import { modelFromConfig, parameterSpecs } from './index.ts';
 
 function faultOf(build: () => unknown): string {
   try {
@@ -78,6 +79,7 @@ describe('modelFromConfig', () => {
     ['scaled positions', { rope_scaling: { type: 'linear', factor: 2 } }, 'rope_scaling'],
     ['newer scaled positions', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e4 } }, 'rope_type'],
     ['an attention window', { sliding_window: 128 }, 'sliding_window'],
+    ['key heads that do not share the query heads', { num_key_value_heads: 3 }, 'a divisor of 4'],
     ['an activation it does not have', { hidden_act: 'mish' }, 'hidden_act'],
   ])('refuses %s rather than ignore it', (_, change, key) => {
     expect(faultOf(() => modelFromConfig({ ...llama, ...change }))).toContain(key);
@@ -89,6 +91,24 @@ describe('modelFromConfig', () => {
     expect(faultOf(() => modelFromConfig({ ...llava, vision_feature_select_strategy: 'cls' }))).toContain(
       'one of default, full',
     );
+  });
+
+  it('refuses a first release that marks its pictures otherwise', () => {
+    const original = fixtureJson('llava/v1/config.json') as ConfigJson;
+    const tower = fixtureJson('llava/v1-clip/config.json') as ConfigJson;
+    expect(modelFromConfig(fromOriginalLlava(original, tower)).architecture).toBe('llava');
+    for (const key of ['mm_use_im_start_end', 'mm_use_im_patch_token']) {
+      expect(faultOf(() => fromOriginalLlava({ ...original, [key]: true }, tower))).toContain(key);
+    }
+    const projector = { ...original, mm_projector_type: 'resampler' };
+    expect(faultOf(() => fromOriginalLlava(projector, tower))).toContain('one of linear, mlp2x_gelu');
+  });
+
+  it('leaves out the border that is no whole patch', () => {
+    const vision = { ...(llava.vision_config as ConfigJson), image_size: 30 };
+    const model = modelFromConfig({ ...llava, vision_config: vision });
+    expect(model.kind === 'causal' && model.picture?.rows).toBe(16);
+    expect(parameterSpecs(model).get('vision_tower.embeddings.position_embedding.weight')?.shape).toEqual([17, 32]);
   });
 
   it('takes null for what is switched off', () => {

@@ -36,6 +36,13 @@ export class ConfigReader {
     return value;
   }
 
+  /** A positive integer that divides `whole`. */
+  divisor(key: string, whole: number, fallback?: number): number {
+    const value = this.size(key, fallback);
+    if (whole % value !== 0) throw this.#fail(key, `a divisor of ${whole}`);
+    return value;
+  }
+
   flag(key: string, fallback: boolean): boolean {
     const value = this.json[key] ?? fallback;
     if (typeof value !== 'boolean') throw this.#fail(key, 'true or false');

@@ -56,7 +56,7 @@ export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
     innerWidth: c.size('intermediate_size', 11008),
     layers: c.size('num_hidden_layers', 32),
     heads,
-    kvHeads: c.size('num_key_value_heads', heads),
+    kvHeads: c.divisor('num_key_value_heads', heads, heads),
     headSize: c.size('head_dim', width / heads),
     maxPositions: c.size('max_position_embeddings', 2048),
     normEpsilon: c.number('rms_norm_eps', 1e-6),

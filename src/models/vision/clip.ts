@@ -55,11 +55,12 @@ export interface ClipConfig {
 }
 
 function stackConfig(c: ConfigReader, inner: number, heads: number): ClipStackConfig {
+  const width = c.size('hidden_size');
   return {
-    width: c.size('hidden_size'),
+    width,
     innerWidth: c.size('intermediate_size', inner),
     layers: c.size('num_hidden_layers', 12),
-    heads: c.size('num_attention_heads', heads),
+    heads: c.divisor('num_attention_heads', width, heads),
     normEpsilon: c.number('layer_norm_eps', 1e-5),
     activation: c.choice('hidden_act', activations, 'quick_gelu'),
     initStd: c.number('initializer_range', 0.02),
@@ -114,7 +115,7 @@ export function clipVision(p: Scope, c: ClipVisionConfig, pixels: Value): ClipVi
 function clipVisionEmbed(p: Scope, c: ClipVisionConfig, pixels: Value): Value {
   return p.build(() => {
     const [n, , h, w] = pixels.shape as [Dim, number, number, number];
-    const grid = c.imageSize / c.patchSize;
+    const grid = Math.floor(c.imageSize / c.patchSize);
     const [rows, columns] = [Math.floor(h / c.patchSize), Math.floor(w / c.patchSize)];
     const patches = linearPatches(p, c, pixels, rows, columns);
     const classRow = expand(reshape(p.param('class_embedding', [c.width], normal(c.initStd)), [1, 1, c.width]), [
