@@ -8,7 +8,7 @@ const tokenizer = await loadTokenizer(fixture('tokenize/byte-level'));
 
 /** What comes out token by token, and at the end. */
 function stream(text: string, stops: readonly string[]) {
-  const answer = new AnswerText(tokenizer.streamDecoder(), stops);
+  const answer = new AnswerText(tokenizer, stops);
   const parts: string[] = [];
   for (const id of tokenizer.encode(text).ids) {
     if (answer.stopped) break;
@@ -33,12 +33,17 @@ describe('an answer as text', () => {
   });
 
   it('holds back what may become a stop string and gives it when it does not', () => {
-    const answer = new AnswerText(tokenizer.streamDecoder(), ['###']);
+    const answer = new AnswerText(tokenizer, ['###']);
     const [hash] = tokenizer.encode('#').ids as [number];
     const [letter] = tokenizer.encode('a').ids as [number];
     expect([letter, hash, hash, letter, hash].map((id) => answer.push(id))).toEqual(['a', '', '', '##a', '']);
     expect(answer.end()).toBe('#');
     expect(answer.text).toBe('a##a#');
+  });
+
+  it('shows ids beyond the vocabulary as unknown', () => {
+    const answer = new AnswerText(tokenizer, []);
+    expect(answer.push(tokenizer.vocabSize)).toBe('\uFFFD');
   });
 
   it('never takes back what it gave', () => {

@@ -35,13 +35,15 @@ function unusable(text: string): TesseraError {
 /** The text of one answer as it grows. What could be the beginning of a stop string is held back until that is known. */
 export class AnswerText {
   readonly #decoder: StreamDecoder;
+  readonly #vocabSize: number;
   readonly #stops: readonly string[];
   #given = '';
   #held = '';
   #stopped = false;
 
-  constructor(decoder: StreamDecoder, stops: readonly string[]) {
-    this.#decoder = decoder;
+  constructor(tokenizer: Tokenizer, stops: readonly string[]) {
+    this.#decoder = tokenizer.streamDecoder();
+    this.#vocabSize = tokenizer.vocabSize;
     this.#stops = stops;
   }
 
@@ -57,7 +59,8 @@ export class AnswerText {
 
   /** Takes a token and gives the text that is now certain: whole characters, before any stop string. */
   push(id: number): string {
-    this.#held += this.#decoder.push(id);
+    // A model may have more rows than its tokenizer has tokens; such an id is no text, but it is shown.
+    this.#held += id < this.#vocabSize ? this.#decoder.push(id) : '\uFFFD';
     return this.#give(this.#undecided());
   }
 

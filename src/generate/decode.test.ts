@@ -1,8 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
+import { type CausalModel, createModel } from '../models/index.ts';
+import { initializeStore } from '../nn/index.ts';
 import type { Backend } from '../runtime/index.ts';
 import { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
 import { GenerationProgram } from './program.ts';
+import { likeliest } from './sampling.ts';
+import { continuation, score } from './score.ts';
 import { decoderCases, pictureCases, type ReferenceCase, referenceCase } from './test-cases.ts';
 
 const programs = new Map<string, Promise<Opened>>();
@@ -42,6 +46,25 @@ describe.each<Backend>(['c-api', 'binding'])('on the %s', (backend) => {
       for (const [i, request] of requests.entries()) expect(await idsOf(opened, [request])).toEqual([tokens[i]]);
     },
   );
+});
+
+it('heads that need no widening: a greedy token is the likeliest of a pass without a cache', async () => {
+  const json = { model_type: 'llama', vocab_size: 40, hidden_size: 64, intermediate_size: 48, num_hidden_layers: 2 };
+  const heads = { num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 64, initializer_range: 0.3 };
+  const { model, store } = createModel({ ...json, ...heads });
+  initializeStore(store, 3);
+  expect((model as CausalModel).cache.headSize).toBe(16);
+  const program = new GenerationProgram({ engine: await sharedEngine(), model: model as CausalModel, store });
+  const [answer] = await generate(program, [{ ids: [1, 5, 9], maxTokens: 12 }]);
+  for (const [t, id] of (answer?.ids ?? []).entries()) {
+    const before = { ids: [1, 5, 9, ...(answer?.ids.slice(0, t) ?? [])] };
+    const all = await score(
+      program,
+      Array.from({ length: 40 }, (_, other) => continuation(before, [other])),
+    );
+    expect(likeliest(Float32Array.from(all, ([value]) => value as number))).toBe(id);
+  }
+  await program.dispose();
 });
 
 describe('a batch', () => {

@@ -36,7 +36,7 @@ export class Row {
     this.#options = options;
     this.promptTokens = options.promptTokens;
     const { tokenizer, stops } = options;
-    this.#answer = tokenizer && new AnswerText(tokenizer.streamDecoder(), stops.texts);
+    this.#answer = tokenizer && new AnswerText(tokenizer, stops.texts);
   }
 
   get finished(): boolean {

@@ -131,6 +131,23 @@ describe('a conversation', () => {
     await chat.close();
   });
 
+  it('cuts an answer, and what is streamed of it, exactly at a stop string', async () => {
+    const chat = openConversation(parts);
+    const whole = await chat.say({ text: 'What?', images: [] }, options);
+    const stop = whole.text.slice(3, 6);
+    chat.forget();
+    let streamed = '';
+    const onText = (text: string) => {
+      streamed += text;
+    };
+    const cut = await chat.say({ text: 'What?', images: [] }, { ...options, stop: [stop], onText });
+    const expected = whole.text.slice(0, whole.text.indexOf(stop));
+    expect(cut).toMatchObject({ text: expected.trim(), finish: 'stop' });
+    expect(streamed).toBe(expected);
+    expect(cut.tokens).toBeLessThan(whole.tokens);
+    await chat.close();
+  });
+
   it('keeps an answer that was stopped half way', async () => {
     const chat = openConversation(parts);
     const stopper = new AbortController();
