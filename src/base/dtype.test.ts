@@ -2,12 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { fromBfloat16Bits, fromFloat16Bits, toBfloat16Bits, toFloat16Bits } from './dtype.ts';
 import { Random } from './random.ts';
 
+/** The 16-bit numbers, NaN aside, that widening and rounding do not bring back. */
+function changed(widen: (bits: number) => number, round: (value: number) => number): number[] {
+  const all = Array.from({ length: 0x10000 }, (_, bits) => bits);
+  return all.filter((bits) => !Number.isNaN(widen(bits)) && round(widen(bits)) !== bits);
+}
+
 describe('bfloat16', () => {
   it('keeps every number that it can hold', () => {
-    for (let bits = 0; bits < 0x10000; bits++) {
-      const value = fromBfloat16Bits(bits);
-      if (!Number.isNaN(value)) expect(toBfloat16Bits(value)).toBe(bits);
-    }
+    expect(changed(fromBfloat16Bits, toBfloat16Bits)).toEqual([]);
   });
 
   it('rounds to the nearest, halves to even', () => {
@@ -20,10 +23,7 @@ describe('bfloat16', () => {
 
 describe('float16', () => {
   it('keeps every number that it can hold, subnormals and signed zeros too', () => {
-    for (let bits = 0; bits < 0x10000; bits++) {
-      const value = fromFloat16Bits(bits);
-      if (!Number.isNaN(value)) expect(toFloat16Bits(value)).toBe(bits);
-    }
+    expect(changed(fromFloat16Bits, toFloat16Bits)).toEqual([]);
   });
 
   it('rounds to the nearest, halves to even', () => {

@@ -7,7 +7,7 @@ export { gradients } from './gradient.ts';
 export { Graph, type Node, type Value } from './node.ts';
 export { type EmitAttribute, type Emitter, type Op, type Spec, shapeFault } from './op.ts';
 export { cachedAttention } from './ops/cached-attention.ts';
-export { type ConvOptions, conv2d, convTranspose2d } from './ops/conv.ts';
+export { conv2d, convTranspose2d } from './ops/conv.ts';
 export * from './ops/elementwise.ts';
 export * from './ops/index-ops.ts';
 export * from './ops/matmul.ts';

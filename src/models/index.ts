@@ -1,4 +1,4 @@
-export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, peftTargets } from './adapters.ts';
+export { attachAdapter, loadAdapter, mergeAdapter, peftTargets } from './adapters.ts';
 export {
   type CausalModel,
   type ContrastiveModel,
