@@ -1,15 +1,18 @@
 // Compiles src/ to dist/ with its data files. dist/ is replaced only by a build that went through.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, renameSync, rmSync } from 'node:fs';
+import { cpSync, renameSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+// The first `npx tessera` links this folder into a cache of npx and runs `prepare` once more; a failure there would
+// leave that cache broken for good.
+if (process.env.npm_command === 'exec' && process.env.npm_lifecycle_event === 'prepare') process.exit();
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)));
 const draft = 'dist.draft';
 rmSync(draft, { recursive: true, force: true });
 compile();
 cpSync('src', draft, { recursive: true, filter: isData });
-chmodSync(`${draft}/apps/cli/main.js`, 0o755);
 rmSync('dist', { recursive: true, force: true });
 renameSync(draft, 'dist');
 

@@ -12,7 +12,7 @@ const checks = [
   { name: 'types', command: 'tsc --noEmit' },
   { name: 'unused files, exports and packages', command: 'knip --no-progress' },
   { name: 'build', command: 'node scripts/build.mjs' },
-  { name: 'the built command', command: 'node dist/apps/cli/main.js doctor' },
+  { name: 'the built command', command: 'node bin/tessera.js doctor' },
 ];
 
 interface Count {
