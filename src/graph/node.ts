@@ -118,14 +118,14 @@ export class Graph {
   }
 }
 
-export const inputOp: Op<{ name: string; dtype: DType; shape: Shape }> = {
+const inputOp: Op<{ name: string; dtype: DType; shape: Shape }> = {
   name: 'Input',
   infer: (_, { dtype, shape }) => ({ dtype, shape }),
   gradient: null,
   emit: null,
 };
 
-export const constantOp: Op<{ tensor: Tensor }> = {
+const constantOp: Op<{ tensor: Tensor }> = {
   name: 'Constant',
   infer: (_, { tensor }) => ({ dtype: tensor.dtype, shape: tensor.shape }),
   gradient: null,
