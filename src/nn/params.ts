@@ -16,10 +16,13 @@ export class ParameterTrace {
   readonly specs = new Map<string, ParameterSpec>();
   readonly values = new Map<string, Value>();
   readonly lora: Lora | undefined;
+  /** int32 `[]`, fed anew at every step of training; without it nothing is dropped out. */
+  readonly dropoutSeed: Value | undefined;
 
-  constructor(graph: Graph, options: { lora?: Lora | undefined } = {}) {
+  constructor(graph: Graph, options: { lora?: Lora | undefined; dropoutSeed?: Value | undefined } = {}) {
     this.graph = graph;
     this.lora = options.lora;
+    this.dropoutSeed = options.dropoutSeed;
   }
 
   root(): Scope {

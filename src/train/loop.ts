@@ -1,4 +1,4 @@
-import { selector, TesseraError } from '../base/index.ts';
+import { int32, Random, selector, type Tensor, TesseraError } from '../base/index.ts';
 import type { Model } from '../models/index.ts';
 import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
@@ -83,7 +83,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   try {
     let upcoming = done < settings.steps ? source.step(done) : undefined;
     while (done < settings.steps && upcoming) {
-      const batches = await upcoming;
+      const batches = withDropoutSeeds(await upcoming, stage.lora, done);
       // The next batches are read while this step computes.
       upcoming = done + 1 < settings.steps ? source.step(done + 1) : undefined;
       upcoming?.catch(() => {});
@@ -140,6 +140,16 @@ async function gradientStep(
     throw error;
   }
   return loss;
+}
+
+/** Feeds each micro-batch the seed of its dropout masks, a function of the run's seed and its place in the run. */
+function withDropoutSeeds(batches: readonly Batch[], lora: Lora | undefined, step: number): readonly Batch[] {
+  const { dropout } = lora ?? {};
+  if (!dropout) return batches;
+  return batches.map((batch, i) => {
+    const seed = int32([], [new Random(dropout.seed, 'dropout', step, i).bits()]);
+    return { ...batch, feeds: new Map<string, Tensor>([...batch.feeds, ['dropoutSeed', seed]]) };
+  });
 }
 
 function trainableGradients(stage: Stage): GradientBuffer {

@@ -49,7 +49,7 @@ export class LossProgram {
 
   /**
    * The loss of a batch, its terms multiplied by `scale`; adds its gradients to the buffer, or puts them there when
-   * `first`.
+   * `first`. A program that trains with dropout also wants the feed `dropoutSeed`.
    */
   async run(batch: Batch, scale: number, first: boolean, signal?: AbortSignal): Promise<number> {
     const { session, reached } = await this.#variant(batch);
@@ -113,7 +113,10 @@ interface Variant {
 
 async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
   const graph = new Graph();
-  const trace = new ParameterTrace(graph, { lora: options.lora });
+  // Only a program that trains drops anything out.
+  const drops = options.gradients && options.lora?.dropout;
+  const dropoutSeed = drops && graph.input('dropoutSeed', 'int32', []);
+  const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed });
   const loss = traceLoss(graph, trace, options, new Set(batch.feeds.keys()));
   const wanted = [...(options.gradients?.tensors.keys() ?? [])].filter((path) => trace.values.has(path));
   const found = gradients(
