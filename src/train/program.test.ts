@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest';
+import { maxRelative } from '../../test/support/compare.ts';
+import { sharedEngine } from '../../test/support/evaluate.ts';
+import { pictureBatch, rowsOf, textBatch, tinyLlama, tinyLlava, tinyModel } from '../../test/support/stages.ts';
+import { int32, selector, type Tensor } from '../base/index.ts';
+import type { Lora } from '../nn/index.ts';
+import type { Batch } from './batch.ts';
+import { allocateGradients, LossProgram } from './program.ts';
+
+interface Options {
+  readonly json?: typeof tinyLlama;
+  readonly trainable?: readonly string[];
+  readonly lora?: Lora;
+}
+
+async function open({ json = tinyLlama, trainable = ['**'], lora }: Options = {}) {
+  const { model, store } = tinyModel(json, lora);
+  const engine = await sharedEngine();
+  const gradients = allocateGradients(store, selector(trainable));
+  const shared = { engine, model, store, objective: 'lm' as const, ...(lora && { lora }) };
+  return {
+    store,
+    gradients,
+    training: new LossProgram({ ...shared, gradients }),
+    evaluation: new LossProgram(shared),
+  };
+}
+
+/** Loss of a whole step, its gradients in the program's buffer. */
+async function step(program: LossProgram, batches: readonly Batch[]): Promise<number> {
+  const targets = batches.reduce((n, batch) => n + batch.targets, 0);
+  let loss = 0;
+  for (const [i, batch] of batches.entries()) loss += await program.run(batch, 1 / targets, i === 0);
+  return loss;
+}
+
+const largest = (values: Float32Array) => values.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
+
+/** Of the loss, and of the largest gradient. */
+const SPLIT = 1e-6;
+
+describe('LossProgram', () => {
+  it('gives one loss and gradient for 4 x 1, 2 x 2 and 1 x 4 rows', async () => {
+    const rows = rowsOf(0, 4);
+    const split = (size: number) =>
+      Array.from({ length: 4 / size }, (_, i) => textBatch(rows.slice(i * size, (i + 1) * size), i * size));
+    const { training, gradients } = await open();
+    const loss = await step(training, split(4));
+    const whole = gradients.flat.slice();
+    expect(largest(whole)).toBeGreaterThan(1e-3);
+    for (const size of [2, 1]) {
+      expect(Math.abs((await step(training, split(size))) / loss - 1)).toBeLessThan(SPLIT);
+      expect(maxRelative(gradients.flat, whole), `rows of ${size}`).toBeLessThan(SPLIT);
+    }
+    await training.dispose();
+  });
+
+  it('scales loss and gradient alike, and starts afresh at the first micro-batch', async () => {
+    const batch = textBatch(rowsOf(1, 2));
+    const { training, gradients } = await open();
+    gradients.flat.fill(Number.NaN);
+    const loss = await training.run(batch, 1, true);
+    const once = gradients.flat.slice();
+    expect(await training.run(batch, 0.5, true)).toBeCloseTo(loss / 2, 5);
+    expect(
+      maxRelative(
+        gradients.flat,
+        once.map((g) => g / 2),
+      ),
+    ).toBeLessThan(SPLIT);
+    await training.dispose();
+  });
+
+  it('evaluates to the same loss without gradients', async () => {
+    const batch = textBatch(rowsOf(2, 2));
+    const { training, evaluation } = await open();
+    const loss = await training.run(batch, 1, true);
+    expect(Math.abs((await evaluation.run(batch, 1, true)) / loss - 1)).toBeLessThan(SPLIT);
+    await Promise.all([training.dispose(), evaluation.dispose()]);
+  });
+});
+
+describe('a stage that trains what some batches do not reach', () => {
+  const llava = { json: tinyLlava, trainable: ['multi_modal_projector.**'] };
+  const text = textBatch(rowsOf(0, 2));
+
+  it('has a gradient of zero for a batch of text alone', async () => {
+    const { training, gradients } = await open(llava);
+    await step(training, [pictureBatch(0, 2)]);
+    expect(largest(gradients.flat)).toBeGreaterThan(0);
+    expect(await step(training, [text])).toBeGreaterThan(0);
+    expect(largest(gradients.flat)).toBe(0);
+    await training.dispose();
+  });
+
+  it('keeps the gradient of the pictures when text comes before or after', async () => {
+    const { training, gradients } = await open(llava);
+    const pictures = pictureBatch(0, 2);
+    const [before, after] = [
+      [text, pictures],
+      [pictures, text],
+    ];
+    await step(training, before);
+    const first = gradients.flat.slice();
+    await step(training, after);
+    expect(largest(first)).toBeGreaterThan(0);
+    expect(maxRelative(gradients.flat, first)).toBeLessThan(SPLIT);
+    await training.dispose();
+  });
+});
+
+describe('dropout of adapters', () => {
+  const lora: Lora = { r: 2, alpha: 4, targets: selector(['**.v_proj']), dropout: { rate: 0.3, seed: 0 } };
+  const plain = textBatch(rowsOf(0, 2));
+  const seeded = (seed: number): Batch => ({
+    ...plain,
+    feeds: new Map<string, Tensor>([...plain.feeds, ['dropoutSeed', int32([], [seed])]]),
+  });
+
+  it('is a function of the seed in training and off in evaluation', async () => {
+    const { training, evaluation, gradients, store } = await open({ lora, trainable: ['**.lora_A.*', '**.lora_B.*'] });
+    for (const [path, { data }] of store.tensors) if (path.includes('.lora_B.')) data.fill(0.1);
+    const losses: number[] = [];
+    const grads: Float32Array[] = [];
+    for (const seed of [1, 1, 2]) {
+      losses.push(await training.run(seeded(seed), 1, true));
+      grads.push(gradients.flat.slice());
+    }
+    expect(losses[1]).toBe(losses[0]);
+    expect(grads[1]).toEqual(grads[0]);
+    expect(losses[2]).not.toBe(losses[0]);
+    expect(grads[2]).not.toEqual(grads[0]);
+    const calm = await evaluation.run(plain, 1, true);
+    expect(losses).not.toContain(calm);
+    expect(await evaluation.run(seeded(1), 1, true)).toBe(calm);
+    await Promise.all([training.dispose(), evaluation.dispose()]);
+  });
+
+  it('asks for its seed', async () => {
+    const { training } = await open({ lora });
+    await expect(training.run(plain, 1, true)).rejects.toMatchObject({ code: 'runtime/feed', path: 'dropoutSeed' });
+    await training.dispose();
+  });
+});
