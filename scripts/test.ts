@@ -21,6 +21,16 @@ interface Count {
   readonly skipped: readonly string[];
 }
 
+const results = z.object({
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
+    }),
+  ),
+});
+
 const counts = [...checks.map(check), tests(process.argv.slice(2))];
 const all = (key: keyof Count) => counts.flatMap((count) => count[key]);
 
@@ -56,16 +66,6 @@ function tests(args: readonly string[]): Count {
     rmSync(folder, { recursive: true });
   }
 }
-
-const results = z.object({
-  testResults: z.array(
-    z.object({
-      name: z.string(),
-      status: z.string(),
-      assertionResults: z.array(z.object({ fullName: z.string(), status: z.string() })),
-    }),
-  ),
-});
 
 function read(file: string): Count {
   const files = results.parse(JSON.parse(readFileSync(file, 'utf8'))).testResults;
