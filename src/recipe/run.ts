@@ -1,5 +1,4 @@
 import type { Log } from '../base/index.ts';
-import { TesseraError } from '../base/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
 import type {
@@ -26,41 +25,41 @@ export async function resumeRun(folder: string, hooks: Hooks): Promise<TrainResu
 }
 
 /** Evaluates a run folder or a Hugging Face folder. */
-export async function evaluateModel(_folder: string, _options: EvalOptions, _hooks: Hooks): Promise<EvalResult> {
-  return notYet('evaluation');
+export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
+  return (await import('./run/evaluate.ts')).evaluateModel(folder, options, hooks);
 }
 
 /** Loads a run folder or a Hugging Face folder to talk to. */
-export async function openChat(_folder: string, _hooks: Hooks): Promise<Chat> {
-  return notYet('chatting');
+export async function openChat(folder: string, hooks: Hooks): Promise<Chat> {
+  return (await import('./run/speak.ts')).openChat(folder, hooks);
 }
 
 /** Per-token log-probabilities of an answer to a prompt about pictures. */
 export async function scoreAnswer(
-  _folder: string,
-  _row: { readonly prompt: string; readonly answer: string; readonly images: readonly string[] },
-  _hooks: Hooks,
+  folder: string,
+  row: { readonly prompt: string; readonly answer: string; readonly images: readonly string[] },
+  hooks: Hooks,
 ): Promise<readonly TokenScore[]> {
-  return notYet('scoring');
+  return (await import('./run/speak.ts')).scoreAnswer(folder, row, hooks);
 }
 
-/** Writes a run's model as a Hugging Face folder or as ONNX files; the paths written. */
-export async function exportModel(_folder: string, _options: ExportOptions, _hooks: Hooks): Promise<readonly string[]> {
-  return notYet('exporting');
+/** Writes a model for other tools; the files written. */
+export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
+  return (await import('./run/export.ts')).exportModel(folder, options);
 }
 
-/** Counts rows of every source of a plan as training would keep or refuse them. */
-export async function reportData(_plan: Plan, _hooks: Hooks): Promise<readonly DataCounts[]> {
-  return notYet('the data report');
+/** Counts rows of every stage of a plan as training would keep or refuse them. */
+export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly DataCounts[]> {
+  return (await import('./run/inspect.ts')).reportData(plan, hooks);
 }
 
 /** Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. */
 export async function inspectRows(
-  _plan: Plan,
-  _options: { readonly stage?: string; readonly rows: number; readonly colour: boolean },
-  _hooks: Hooks,
+  plan: Plan,
+  options: { readonly stage?: string; readonly rows: number; readonly colour: boolean },
+  hooks: Hooks,
 ): Promise<readonly { readonly text: string; readonly data: unknown }[]> {
-  return notYet('inspecting rows');
+  return (await import('./run/inspect.ts')).inspectRows(plan, options, hooks);
 }
 
 export interface WorldSettings {
@@ -87,12 +86,4 @@ export async function probeEngine(log: Log): Promise<{ name: string; version: st
   const { openEngine } = await import('../runtime/index.ts');
   const { name, version, threads } = await openEngine({ log });
   return { name, version, threads };
-}
-
-function notYet(what: string): never {
-  throw new TesseraError({
-    code: 'cli/not-yet',
-    message: `${what} is not wired up yet`,
-    remedy: '`tessera recipes` shows what works',
-  });
 }

@@ -13,7 +13,7 @@ export async function answerOnce(session: Session, folder: string, question: Que
   await withChat(session, folder, async (chat) => {
     const answer = await say(session, chat, question, options, session.signal);
     if (session.json) session.result(answer, () => answer.text);
-    if (answer.finish === 'aborted') throw new Stopped(exitCodes.interrupted);
+    if (answer.finish === 'cancelled') throw new Stopped(exitCodes.interrupted);
   });
 }
 

@@ -1,8 +1,95 @@
-import type { Engine } from '../../runtime/index.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { evaluate, type ItemRecord, type LossRow, openPredictions, openTasks, writeReport } from '../../eval/index.ts';
+import { createResponder, loadForGeneration } from '../../generate/index.ts';
+import { type Engine, openEngine } from '../../runtime/index.ts';
+import { shortAnswerPrompt } from '../../world/index.ts';
+import { formatRecipe } from '../load.ts';
+import { locate } from '../place.ts';
 import type { Plan } from '../plan.ts';
-import type { RunFolder } from './folder.ts';
-import type { EvalResult, Hooks } from './types.ts';
+import { modelFolder, planOfRun, type RunFolder, runFolder } from './folder.ts';
+import { cachedWorld } from './rows.ts';
+import type { EvalOptions, EvalResult, Hooks } from './types.ts';
+import { version } from './version.ts';
 
-export async function evaluateRun(_run: RunFolder, _plan: Plan, _engine: Engine, _hooks: Hooks): Promise<EvalResult> {
-  throw new Error('not yet');
+/** Scenes that evaluations ask about: never those of training. */
+const EVAL_SCENES = 500;
+const EVAL_SEED = 1;
+
+/** Evaluates the model that a run has trained, with the tasks of its plan. */
+export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, hooks: Hooks): Promise<EvalResult> {
+  const limit = plan.eval.limit;
+  const options = { tasks: plan.eval.tasks, blind: true, ...(limit !== undefined && { limit }) };
+  return evaluateFolder(run.path, options, engine, hooks);
+}
+
+/** Evaluates a run folder or a Hugging Face folder. */
+export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
+  return evaluateFolder(folder, options, await openEngine({ log: hooks.log }), hooks);
+}
+
+async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
+  const parts = await loadForGeneration(modelFolder(folder), engine);
+  const questions = options.data ? locate(options.data) : await evaluationWorld(options, hooks);
+  // One-word answers, as LLaVA-1.5 is asked for them.
+  const tasks = openTasks(questions, options.tasks, { pope: { suffix: shortAnswerPrompt } });
+  const responder = createResponder({ ...parts, name: basename(folder), batch: 64 });
+  const predictions = openPredictions(folder);
+  const records: ItemRecord[] = [];
+  try {
+    const evaluation = await evaluate(responder, tasks, {
+      version,
+      blind: options.blind,
+      batch: 512,
+      ...(options.limit !== undefined && { limit: options.limit }),
+      signal: hooks.signal,
+      onProgress: ({ task, run, done, total }) => {
+        hooks.progress({
+          label: `${task}${run === 'blind' ? ' (blind)' : ''}`,
+          done,
+          total,
+          unit: 'answers',
+          numbers: {},
+        });
+      },
+      onRecord: (record) => {
+        records.push(record);
+        predictions.add(record);
+      },
+    });
+    predictions.commit(evaluation);
+    const report = await writeReport(folder, evaluation, { ...reportExtras(folder), records });
+    return { evaluation, report };
+  } finally {
+    await responder.close();
+  }
+}
+
+function evaluationWorld(options: EvalOptions, hooks: Hooks): Promise<string> {
+  const count = Math.max(options.limit ?? EVAL_SCENES, EVAL_SCENES);
+  return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: ['vqa', 'pope'], popeImages: count }, hooks);
+}
+
+/** What the report says of a run besides its scores. */
+function reportExtras(folder: string) {
+  const run = runFolder(folder);
+  const title = basename(folder);
+  if (!existsSync(run.recipe)) return { title, command: `tessera eval ${folder}` };
+  const plan = planOfRun(folder);
+  return {
+    title,
+    command: `tessera train ${plan.name}`,
+    recipe: formatRecipe(plan.resolved),
+    facts: { system: plan.system },
+    ...(existsSync(run.metrics) && { losses: lossRows(run.metrics) }),
+    ...(existsSync(run.dataReport) && { data: JSON.parse(readFileSync(run.dataReport, 'utf8')) }),
+  };
+}
+
+function lossRows(path: string): LossRow[] {
+  const rows = readFileSync(path, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+  return rows.filter((row) => typeof row.loss === 'number');
 }

@@ -71,7 +71,7 @@ export interface Answer {
   readonly text: string;
   readonly promptTokens: number;
   readonly tokens: number;
-  readonly finish: 'stop' | 'length' | 'aborted';
+  readonly finish: 'stop' | 'length' | 'cancelled';
 }
 
 export interface TokenScore {

@@ -25,6 +25,6 @@ export const exportVerb: Verb = (session) =>
     .action(async (folder: string, { to, dtype, out, merge }: ExportOptions) => {
       const { exportModel } = await import('../../../recipe/index.ts');
       const options = { to, dtype, out, merge: merge === true };
-      const files = await session.watch((hooks) => exportModel(folder, options, hooks));
+      const files = await exportModel(folder, options);
       session.result({ files }, () => files.join('\n'));
     });

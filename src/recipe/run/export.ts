@@ -1,0 +1,90 @@
+import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Graph, type Value } from '../../graph/index.ts';
+import {
+  copySideFiles,
+  loadModel,
+  type Model,
+  openSafetensors,
+  renameForFile,
+  saveModel,
+  writeCheckpoint,
+  writeFolder,
+} from '../../models/index.ts';
+import { ParameterTrace } from '../../nn/index.ts';
+import { encodeModel, lower, type OnnxInitializer } from '../../onnx/index.ts';
+import { modelFolder, runFolder } from './folder.ts';
+import type { ExportOptions } from './types.ts';
+
+/**
+ * Writes a model as a Hugging Face folder, a run's adapters alone in PEFT layout, or an ONNX file beside its weights;
+ * the files written. Adapters are merged where `merge` asks for it, and always in ONNX.
+ */
+export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
+  const { adapter } = runFolder(folder);
+  const source = modelFolder(folder);
+  const fill = (partial: string) => {
+    if (options.to === 'onnx') writeOnnx(partial, source);
+    else if (existsSync(adapter) && !options.merge) cpSync(adapter, partial, { recursive: true });
+    else writeHuggingFace(partial, source, options);
+  };
+  writeFolder(options.out, fill, { sources: [folder] });
+  return readdirSync(options.out).map((name) => join(options.out, name));
+}
+
+function writeHuggingFace(partial: string, source: string, { dtype }: ExportOptions): void {
+  saveModel(partial, loadModel(source), dtype);
+  copySideFiles(source, partial);
+  const card = join(source, 'README.md');
+  if (existsSync(card)) cpSync(card, join(partial, 'README.md'));
+}
+
+/**
+ * One graph from a model's inputs to its outputs: logits of every position, or the unit vectors of pictures and texts.
+ * The weights stay in `model.safetensors`, which the ONNX file refers to by offset, so nothing is stored twice.
+ */
+function writeOnnx(partial: string, source: string): void {
+  const { model, store, layout } = loadModel(source);
+  const named = renameForFile(store.tensors, layout);
+  const pathOf = new Map([...named.keys()].map((name, i) => [name, [...store.tensors.keys()][i] as string]));
+  writeCheckpoint(partial, named, { maxShardBytes: Number.POSITIVE_INFINITY });
+  copySideFiles(source, partial);
+  cpSync(join(source, 'config.json'), join(partial, 'config.json'));
+  const weights = new Map<string, OnnxInitializer>();
+  for (const stored of openSafetensors(join(partial, 'model.safetensors')).tensors.values()) {
+    const name = pathOf.get(stored.name) as string;
+    const external = { location: 'model.safetensors', offset: stored.begin, length: stored.end - stored.begin };
+    weights.set(name, { name, dtype: 'float32', shape: stored.shape, external });
+  }
+  const lowered = lower(...traceOutputs(model), { name: model.architecture });
+  const used = lowered.graph.inputs.flatMap(({ name }) => weights.get(name) ?? []);
+  const graph = {
+    ...lowered.graph,
+    inputs: lowered.graph.inputs.filter(({ name }) => !weights.has(name)),
+    initializers: [...lowered.graph.initializers, ...used],
+  };
+  writeFileSync(join(partial, 'model.onnx'), encodeModel({ ...lowered, graph }));
+}
+
+function traceOutputs(model: Model): [Graph, ReadonlyMap<string, Value>] {
+  const graph = new Graph();
+  const p = new ParameterTrace(graph).root();
+  const ids = () => graph.input('ids', 'int32', ['B', 'T']);
+  const pixels = (count: string, { height, width }: { height: number; width: number }) =>
+    graph.input('pixels', 'float32', [count, 3, height, width]);
+  if (model.kind === 'vision') {
+    const states = model.hiddenStates(p, pixels('N', model.picture));
+    return [graph, new Map([['last_hidden_state', states.at(-1) as Value]])];
+  }
+  if (model.kind === 'contrastive') {
+    const inputs = { pixels: pixels('N', model.picture), ids: ids(), endRows: graph.input('endRows', 'int32', ['B']) };
+    const { image, text } = model.towers(p, inputs);
+    return [graph, new Map(Object.entries({ image_embeds: image, text_embeds: text }))];
+  }
+  const pictures = model.picture && {
+    pixels: pixels('N', model.picture),
+    imageRows: graph.input('imageRows', 'int32', [`${model.picture.rows}*N`]),
+  };
+  const { hidden } = model.hidden(p, { ids: ids(), ...pictures });
+  return [graph, new Map([['logits', model.head(p, hidden)]])];
+}

@@ -1,0 +1,69 @@
+import { nearest, TesseraError } from '../../base/index.ts';
+import { DataReport, describeExample, formatExample } from '../../data/index.ts';
+import type { Plan, StagePlan } from '../plan.ts';
+import { buildParts } from './parts.ts';
+import { encodeStageRow, sourceRows, stageData, stageTemplate, stageTexts } from './rows.ts';
+import type { DataCounts, Hooks } from './types.ts';
+
+/** Counts rows of every stage of a plan as training would keep or refuse them. */
+export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly DataCounts[]> {
+  const parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
+  const counts: DataCounts[] = [];
+  for (const stage of plan.stages) {
+    const { report } = await stageData(stage, parts, hooks);
+    counts.push({
+      source: `${stage.name}: ${report.sources.map(({ file }) => file).join(', ')}`,
+      kept: report.kept,
+      refused: Object.fromEntries(report.reasons.map(({ code, count }) => [code, count])),
+      examples: report.reasons.flatMap(({ examples }) =>
+        examples.map((fault) => `${fault.path ?? ''} ${fault.message}`.trim()),
+      ),
+    });
+  }
+  return counts;
+}
+
+/** Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. */
+export async function inspectRows(
+  plan: Plan,
+  options: { readonly stage?: string; readonly rows: number; readonly colour: boolean },
+  hooks: Hooks,
+): Promise<readonly { readonly text: string; readonly data: unknown }[]> {
+  const stage = chosenStage(plan, options.stage);
+  const parts = await buildParts(plan, () => stageTexts(stage, hooks));
+  const template = stageTemplate(stage, parts);
+  const shown: { text: string; data: unknown }[] = [];
+  for (const data of stage.data) {
+    const { rows } = await sourceRows(data, new DataReport(), hooks);
+    for (const row of rows.slice(0, options.rows - shown.length)) {
+      const outcome = encodeStageRow(row, stage, template, parts);
+      if ('refused' in outcome)
+        shown.push({
+          text: `${row.where}: refused, ${outcome.refused.message}`,
+          data: { where: row.where, refused: outcome.refused },
+        });
+      else {
+        const { kept } = outcome;
+        shown.push({
+          text: formatExample(kept, parts.tokenizer, { color: options.colour }),
+          data: describeExample(kept, parts.tokenizer),
+        });
+      }
+    }
+  }
+  return shown;
+}
+
+function chosenStage(plan: Plan, name: string | undefined): StagePlan {
+  const stage = name === undefined ? plan.stages[0] : plan.stages.find((candidate) => candidate.name === name);
+  if (stage) return stage;
+  const names = plan.stages.map((candidate) => candidate.name);
+  const near = nearest(name ?? '', names);
+  throw new TesseraError({
+    code: 'recipe/unknown-stage',
+    message: 'the recipe has no such stage',
+    expected: names.join(', '),
+    got: `${name}`,
+    ...(near && { remedy: `did you mean ${near}?` }),
+  });
+}
