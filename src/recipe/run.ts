@@ -4,6 +4,7 @@ import type { Plan } from './plan.ts';
 import type {
   Chat,
   DataCounts,
+  DemoResult,
   EvalOptions,
   EvalResult,
   ExportOptions,
@@ -22,6 +23,11 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
 /** Goes on with a run folder from its last good checkpoint. */
 export async function resumeRun(folder: string, hooks: Hooks): Promise<TrainResult> {
   return (await import('./run/train.ts')).resumeRun(folder, hooks);
+}
+
+/** Trains, evaluates and questions a small LLaVA. */
+export async function runDemo(hooks: Hooks): Promise<DemoResult> {
+  return (await import('./run/demo.ts')).runDemo(hooks);
 }
 
 /** Evaluates a run folder or a Hugging Face folder. */

@@ -5,6 +5,7 @@ import type { Session } from './session.ts';
 import { exitCodes, openSession, Stopped } from './session.ts';
 import { chatVerb } from './verbs/chat.ts';
 import { dataVerb } from './verbs/data.ts';
+import { demoVerb } from './verbs/demo.ts';
 import { doctorVerb } from './verbs/doctor.ts';
 import { evalVerb } from './verbs/eval.ts';
 import { exportVerb } from './verbs/export.ts';
@@ -15,6 +16,7 @@ import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
 
 const verbs = [
+  demoVerb,
   recipesVerb,
   trainVerb,
   resumeVerb,

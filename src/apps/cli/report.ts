@@ -18,7 +18,7 @@ export async function reportTraining(session: Session, result: TrainResult): Pro
   session.result(result, () => parts.join('\n\n'));
 }
 
-function stageTable({ stages }: TrainResult): string {
+export function stageTable({ stages }: TrainResult): string {
   return table(
     [
       { title: 'stage' },

@@ -30,7 +30,7 @@ export async function evaluateModel(folder: string, options: EvalOptions, hooks:
 
 async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
   const parts = await loadForGeneration(modelFolder(folder), engine);
-  const questions = options.data ? locate(options.data) : await evaluationWorld(options, hooks);
+  const questions = options.data ? locate(options.data) : await evaluationScenes(options.limit, hooks);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, options.tasks, { pope: { suffix: shortAnswerPrompt } });
   const responder = createResponder({ ...parts, name: basename(folder), batch: 64 });
@@ -65,8 +65,9 @@ async function evaluateFolder(folder: string, options: EvalOptions, engine: Engi
   }
 }
 
-function evaluationWorld(options: EvalOptions, hooks: Hooks): Promise<string> {
-  const count = Math.max(options.limit ?? EVAL_SCENES, EVAL_SCENES);
+/** The folder of scenes that evaluations ask about. */
+export function evaluationScenes(limit: number | undefined, hooks: Hooks): Promise<string> {
+  const count = Math.max(limit ?? EVAL_SCENES, EVAL_SCENES);
   return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: ['vqa', 'pope'], popeImages: count }, hooks);
 }
 

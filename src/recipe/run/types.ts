@@ -106,3 +106,12 @@ export interface DataCounts {
   readonly refused: Readonly<Record<string, number>>;
   readonly examples: readonly string[];
 }
+
+/** What the demo did. */
+export interface DemoResult {
+  readonly training: TrainResult;
+  /** A picture that training never showed, and what is on it. */
+  readonly picture?: { readonly path: string; readonly truth: readonly string[] };
+  readonly answers: readonly { readonly question: string; readonly answer: string }[];
+  readonly seconds: number;
+}

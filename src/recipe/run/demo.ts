@@ -1,0 +1,65 @@
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { imageName, readScenes, shapesOf } from '../../world/index.ts';
+import { formatRecipe, loadPlan } from '../load.ts';
+import type { Plan } from '../plan.ts';
+import { evaluationScenes } from './evaluate.ts';
+import { runFolder } from './folder.ts';
+import { openChat } from './speak.ts';
+import { trainPlan } from './train.ts';
+import type { DemoResult, Hooks } from './types.ts';
+
+const FOLDER = 'runs/demo';
+
+/** Questions that the demo asks about one picture that the model has not seen. */
+const QUESTIONS = ['What is in the image?', 'Is there a star in the image?', 'How many objects are on the table?'];
+
+/**
+ * Trains the tiny LLaVA of the recipe `llava` on the tabletop world, evaluates it and asks it about a picture. An
+ * unfinished demo goes on where it stopped; a finished one is replaced.
+ */
+export async function runDemo(hooks: Hooks): Promise<DemoResult> {
+  const began = performance.now();
+  const plan = loadPlan('llava', [`output.folder=${FOLDER}`]);
+  const resume = unfinished(plan);
+  if (!resume) rmSync(FOLDER, { recursive: true, force: true });
+  const training = await trainPlan(plan, { resume }, hooks);
+  if (training.status === 'interrupted') return { training, answers: [], seconds: since(began) };
+  const picture = await pictureToAsk(plan, hooks);
+  const chat = await openChat(FOLDER, hooks);
+  const answers = [];
+  try {
+    for (const question of QUESTIONS) {
+      const { text } = await chat.say(
+        { text: question, images: [picture.path] },
+        { temperature: 0, maxTokens: 96, seed: 0, stop: [], signal: hooks.signal, onText: () => {} },
+      );
+      answers.push({ question, answer: text });
+      chat.forget();
+    }
+  } finally {
+    await chat.close();
+  }
+  return { training, picture, answers, seconds: since(began) };
+}
+
+const since = (began: number) => (performance.now() - began) / 1000;
+
+/** True when the folder holds a run of the same recipe that has not come to its end. */
+function unfinished(plan: Plan): boolean {
+  const run = runFolder(FOLDER);
+  if (!existsSync(run.recipe) || existsSync(join(FOLDER, 'eval.json'))) return false;
+  return readFileSync(run.recipe, 'utf8') === formatRecipe(plan.resolved);
+}
+
+/** The first evaluation scene with four kinds of things or more, and what is really on it. */
+async function pictureToAsk(plan: Plan, hooks: Hooks) {
+  const folder = await evaluationScenes(plan.eval.limit, hooks);
+  const scenes = await readScenes(folder);
+  const scene = scenes.find((candidate) => shapesOf(candidate).length >= 3) ?? scenes[0];
+  if (!scene) return { path: '', truth: [] };
+  const truth = scene.objects.map(({ size, color, pattern, shape }) =>
+    [size, color, pattern === 'solid' ? '' : pattern, shape].filter(Boolean).join(' '),
+  );
+  return { path: join(folder, 'images', imageName(scene)), truth };
+}
