@@ -68,6 +68,17 @@ describe('runStage', () => {
     }
   });
 
+  it('goes on counting the steps that the moments are corrected for', async () => {
+    const lr = 1e-5;
+    const source = { stepsPerEpoch: 1, step: async () => [textBatch(rowsOf(0, 4))] };
+    const changes = { steps: 3, lr, schedule: 'constant', warmupRatio: 0, weightDecay: 0 } as const;
+    const stage = await tinyStage({ source, settings: changes });
+    const before = copyOf(stage.store);
+    await train(stage);
+    // Under a gradient that hardly changes every corrected step is the rate.
+    expect(maxAbsolute(stage.store.flat, before.flat) / (3 * lr)).toBeCloseTo(1, 2);
+  });
+
   it('records warm-up, decay, epochs and targets', async () => {
     const { records, evaluated, saved } = await train(
       await tinyStage({
