@@ -8,7 +8,7 @@ import {
   less,
   matmul,
   reshape,
-  softmax,
+  softmaxMatmul,
   transpose,
   type Value,
   where,
@@ -52,10 +52,10 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const [b, t, width] = q.shape as [Dim, Dim, number];
   const size = width / heads;
   const scale = options.scale ?? 1 / Math.sqrt(size);
-  const weigh = (scores: Value) => softmax(bias ? add(scores, bias) : scores);
+  const biased = (scores: Value) => (bias ? add(scores, bias) : scores);
   if (kvHeads === heads) {
     const [query, key, value] = [q, k, v].map((x) => splitHeads(x, heads)) as [Value, Value, Value];
-    const mixed = matmul(weigh(matmul(query, key, { transB: true, alpha: scale })), value);
+    const mixed = softmaxMatmul(biased(matmul(query, key, { transB: true, alpha: scale })), value);
     return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
   }
   // Query heads that share a key head become rows of one product: [B, kvHeads, group*T, d].
@@ -63,8 +63,8 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const s = k.shape[1] as Dim;
   const query = reshape(splitHeads(q, heads), [b, kvHeads, -1, size]);
   const scores = matmul(query, splitHeads(k, kvHeads), { transB: true, alpha: scale });
-  const weights = reshape(weigh(reshape(scores, [b, heads, t, s])), [b, kvHeads, -1, s]);
-  const mixed = reshape(matmul(weights, splitHeads(v, kvHeads)), [b, kvHeads, group, t, size]);
+  const hidden = reshape(biased(reshape(scores, [b, heads, t, s])), [b, kvHeads, -1, s]);
+  const mixed = reshape(softmaxMatmul(hidden, splitHeads(v, kvHeads)), [b, kvHeads, group, t, size]);
   return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [b, t, width]);
 }
 

@@ -4,7 +4,18 @@ import { maxAbsolute } from '../../../test/support/compare.ts';
 import { evaluate } from '../../../test/support/evaluate.ts';
 import { numbers } from '../../../test/support/fixtures.ts';
 import { float32, int32, int64, Random } from '../../base/index.ts';
-import { add, Graph, l2Normalize, neg, rotary, softmax, softplus, tokenLogProb, type Value } from '../index.ts';
+import {
+  add,
+  Graph,
+  l2Normalize,
+  neg,
+  rotary,
+  softmax,
+  softmaxMatmul,
+  softplus,
+  tokenLogProb,
+  type Value,
+} from '../index.ts';
 
 const random = new Random(3, 'functions');
 const randomTensor = (...shape: number[]) =>
@@ -101,5 +112,32 @@ describe('rotary', () => {
     const data = randomTensor(2, 3, 8);
     const got = await evaluate(graph, { back }, { x: data, positions });
     expect(maxAbsolute(numbers(got.get('back')), numbers(data))).toBeLessThan(1e-6);
+  });
+});
+
+describe('softmaxMatmul', () => {
+  const product = ({ scores, values }: Readonly<Record<string, Value>>) =>
+    softmaxMatmul(scores as Value, values as Value);
+
+  it('has the derivatives of a softmax and a product', () =>
+    checkOp('softmaxMatmul', {
+      inputs: { scores: randomTensor(2, 3, 4, 5), values: randomTensor(2, 3, 5, 2) },
+      wrt: ['scores', 'values'],
+      symbolic: ['scores', 'values'],
+      build: product,
+    }));
+
+  it('averages the values that a row of scores may see', async () => {
+    const graph = new Graph();
+    const y = product({ scores: graph.input('s', 'float32', ['T', 3]), values: graph.input('v', 'float32', [3, 1]) });
+    const s = float32([2, 3], [0, 0, 0, -1e9, 5, 5]);
+    const got = await evaluate(graph, { y }, { s, v: float32([3, 1], [1, 2, 6]) });
+    expect(maxAbsolute(numbers(got.get('y')), [3, 4])).toBeLessThan(1e-6);
+  });
+
+  it('refuses values of another length', () => {
+    const graph = new Graph();
+    const [scores, values] = [graph.input('s', 'float32', [2, 3]), graph.input('v', 'float32', [4, 1])];
+    expect(() => softmaxMatmul(scores, values)).toThrow(/scores and values do not fit/);
   });
 });

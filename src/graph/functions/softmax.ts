@@ -1,8 +1,9 @@
-import { type Dim, sameShape } from '../../base/index.ts';
+import { type Dim, formatShape, sameShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type Spec, shapeFault } from '../op.ts';
+import { type Spec, sameDtype, shapeFault } from '../op.ts';
 import { add, exp, log, mul, neg, sub } from '../ops/elementwise.ts';
 import { gatherElements, scatterAddElements } from '../ops/index-ops.ts';
+import { matmul } from '../ops/matmul.ts';
 import { reduceMax, reduceSum } from '../ops/reduce.ts';
 import { int64Vector, reshape } from '../ops/shape-ops.ts';
 import { defineFused } from './fused.ts';
@@ -17,6 +18,43 @@ const softmaxFused = defineFused<null>({
     return [mul(y as Value, sub(dy as Value, reduceSum(weighted, -1, true)))];
   },
   emit: (e, x) => e.node('Softmax', x, { axis: -1 }),
+});
+
+const softmaxMatmulFused = defineFused<null>({
+  name: 'SoftmaxMatMul',
+  infer([scores, values]) {
+    const [s, v] = [scores as Spec, values as Spec];
+    const outer = sameShape(s.shape.slice(0, -2), v.shape.slice(0, -2));
+    if (!outer || s.shape.at(-1) !== v.shape.at(-2)) {
+      throw shapeFault('scores and values do not fit', {
+        expected: `values [.., ${s.shape.at(-1)}, d] under the same outer axes`,
+        got: formatShape(v.shape),
+      });
+    }
+    // The second output is the softmax, kept for the derivative.
+    return [{ shape: s.shape.with(-1, v.shape.at(-1) as Dim), dtype: sameDtype([s, v]) }, s];
+  },
+  decompose([scores, values]) {
+    const p = exp(shiftedLog(scores as Value));
+    return [matmul(p, values as Value), p];
+  },
+  // The row sums of dP * P, which a softmax subtracts, are those of dO * O: the product that is not T x T.
+  gradient({ inputs: [, values], outputs: [o, p], cotangents: [dy, kept], wanted }) {
+    const weights = p as Value;
+    const direct = dy && matmul(dy, values as Value, { transB: true });
+    const dp = direct && kept ? add(direct, kept) : ((direct ?? kept) as Value);
+    const sums = [dy && mul(dy, o as Value), kept && mul(kept, weights)]
+      .flatMap((x) => (x ? [reduceSum(x, -1, true)] : []))
+      .reduce((a, b) => add(a, b));
+    return [
+      wanted[0] ? mul(weights, sub(dp, sums)) : undefined,
+      wanted[1] && dy ? matmul(weights, dy, { transA: true }) : undefined,
+    ];
+  },
+  emit: (e, [scores, values]) => {
+    const p = e.node('Softmax', [scores as string], { axis: -1 });
+    return [e.node('MatMul', [p, values as string]), p];
+  },
 });
 
 const logSoftmaxFused = defineFused<null>({
@@ -81,6 +119,11 @@ export function softmax(x: Value): Value {
 
 export function logSoftmax(x: Value): Value {
   return logSoftmaxFused([x], null)[0] as Value;
+}
+
+/** `softmax(scores [.., T, S]) @ values [.., S, d]`, the outer axes alike: attention's second half. */
+export function softmaxMatmul(scores: Value, values: Value): Value {
+  return softmaxMatmulFused([scores, values], null)[0] as Value;
 }
 
 /** `log p(ids)` under `logits [.., V]` for integer `ids [..]`. */
