@@ -1,0 +1,102 @@
+import { float32, type Tensor } from '../../src/base/index.ts';
+import { Graph, matmul } from '../../src/graph/index.ts';
+import { createModel } from '../../src/models/index.ts';
+import { compile, openEngine } from '../../src/runtime/index.ts';
+import { allocateGradients, type Batch, LossProgram } from '../../src/train/index.ts';
+import { adamw, allocateMoments } from '../../src/train/optim/adamw.ts';
+import { fastest, servePeer } from '../harness/serve.ts';
+import { type DecoderConfig, initialValue, normEpsilon, optimizer, tokens } from '../problem.ts';
+
+const [config, threads, backend] = JSON.parse(process.argv[2] as string) as [
+  DecoderConfig,
+  number,
+  'c-api' | 'binding',
+];
+const engine = await openEngine({ threads, backend });
+const { model, store } = createModel({
+  model_type: 'llama',
+  vocab_size: config.vocabSize,
+  hidden_size: config.width,
+  intermediate_size: config.innerWidth,
+  num_hidden_layers: config.layers,
+  num_attention_heads: config.heads,
+  max_position_embeddings: config.length,
+  rms_norm_eps: normEpsilon,
+});
+for (const [path, { shape, data }] of store.tensors) data.set(initialValue(path, shape));
+const gradients = allocateGradients(store, () => true);
+const moments = allocateMoments(gradients);
+const program = new LossProgram({ engine, model, store, objective: 'lm', gradients });
+const batch = supervised(config);
+let steps = 0;
+
+await servePeer(
+  { version: `onnxruntime ${engine.version}` },
+  {
+    async step() {
+      const before = engine.ledger.snapshot();
+      const cpu = process.cpuUsage();
+      const from = performance.now();
+      const loss = await program.run(batch, 1 / batch.targets, true);
+      const graphMs = performance.now() - from;
+      const graphCpuMs = cpuMs(cpu);
+      const rule = { rateOf: () => optimizer.rate, step: ++steps, gradientScale: 1 };
+      adamw(store, gradients, moments, optimizer, rule);
+      const ms = performance.now() - from;
+      const after = engine.ledger.snapshot();
+      return {
+        ms,
+        loss,
+        graphMs,
+        cpuMs: cpuMs(cpu),
+        graphCpuMs,
+        sessionsBuilt: after.sessionsBuilt - before.sessionsBuilt,
+        hostCopies: after.hostCopies - before.hostCopies,
+        hostCopyBytes: after.hostCopyBytes - before.hostCopyBytes,
+        peakMb: process.resourceUsage().maxRSS / 1024,
+      };
+    },
+    async matmul(m, k, n) {
+      const graph = new Graph();
+      const y = matmul(graph.input('a', 'float32', [m, k]), graph.input('b', 'float32', [k, n]));
+      const session = await compile(engine, graph, new Map([['y', y]]), 'product');
+      const feeds = new Map<string, Tensor>([
+        ['a', float32([m, k], new Float32Array(m * k).fill(0.5))],
+        ['b', float32([k, n], new Float32Array(k * n).fill(0.5))],
+      ]);
+      const into = new Map<string, Tensor>([['y', float32([m, n], new Float32Array(m * n))]]);
+      const ms = await fastest(() => session.run(feeds, { into, fetch: [] }), 15);
+      session.dispose();
+      return { ms };
+    },
+  },
+);
+
+/** Processor time of all threads since a mark. */
+function cpuMs(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
+}
+
+/** Every token but the last of a row predicts its follower. */
+function supervised({ batch: rows, length }: DecoderConfig): Batch {
+  const ids = tokens(config);
+  const targetRows = ids.map((_, i) => i).filter((i) => i % length < length - 1);
+  const tensor = (shape: number[], data: Int32Array<ArrayBuffer>): Tensor => ({ dtype: 'int32', shape, data });
+  return {
+    feeds: new Map([
+      ['ids', tensor([rows, length], ids)],
+      ['targetRows', tensor([targetRows.length], targetRows)],
+      [
+        'targetIds',
+        tensor(
+          [targetRows.length],
+          targetRows.map((i) => ids[i + 1] as number),
+        ),
+      ],
+    ]),
+    targets: targetRows.length,
+    rows,
+    tokens: rows * length,
+  };
+}

@@ -1,0 +1,123 @@
+"""PyTorch eager: the same decoder as transformers' LlamaForCausalLM, speaking the benches' JSON lines."""
+
+import json
+import sys
+import time
+
+
+def say(**answer):
+    print(json.dumps(answer), flush=True)
+
+
+try:
+    import numpy as np
+    import torch
+    import transformers
+    from transformers import LlamaConfig, LlamaForCausalLM
+except ImportError as error:
+    say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
+    sys.exit()
+
+config, threads, optimizer = json.loads(sys.argv[1])
+torch.set_num_threads(threads)
+WIDTH, LENGTH, BATCH, VOCAB = (config[k] for k in ("width", "length", "batch", "vocabSize"))
+
+
+def mix(index, seed):
+    h = index.astype(np.uint32) * np.uint32(0x9E3779B1) + np.uint32(seed)
+    h = (h ^ (h >> 15)) * np.uint32(0x85EBCA77)
+    return h ^ (h >> 13)
+
+
+def initial_value(name, shape):
+    if len(shape) == 1:
+        return torch.ones(shape)
+    seed = 0
+    for letter in name:
+        seed = (seed * 31 + ord(letter)) & 0xFFFFFFFF
+    size = int(np.prod(shape))
+    uniform = mix(np.arange(size), seed) / 2**32 - 0.5
+    return torch.from_numpy((uniform * (0.02 * 12**0.5)).astype(np.float32)).reshape(*shape)
+
+
+class Trainer:
+    def __init__(self, attention, fused):
+        self.model = LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=VOCAB,
+                hidden_size=WIDTH,
+                intermediate_size=config["innerWidth"],
+                num_hidden_layers=config["layers"],
+                num_attention_heads=config["heads"],
+                max_position_embeddings=LENGTH,
+                rms_norm_eps=1e-5,
+                attn_implementation=attention,
+                use_cache=False,
+            )
+        )
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(initial_value(name, tuple(parameter.shape)))
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=optimizer["rate"],
+            betas=tuple(optimizer["betas"]),
+            eps=optimizer["eps"],
+            weight_decay=optimizer["weightDecay"],
+            fused=fused,
+        )
+        # Norms do not decay, as in the other peers.
+        group = self.optimizer.param_groups[0]
+        group["params"] = [p for p in self.model.parameters() if p.ndim > 1]
+        self.optimizer.add_param_group({"params": [p for p in self.model.parameters() if p.ndim == 1], "weight_decay": 0})
+
+    def step(self):
+        begin, cpu = time.perf_counter(), time.process_time()
+        loss = self.model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        graph = time.perf_counter()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        value = loss.item()
+        return {
+            "ms": (time.perf_counter() - begin) * 1e3,
+            "cpuMs": (time.process_time() - cpu) * 1e3,
+            "loss": value,
+            "graphMs": (graph - begin) * 1e3,
+        }
+
+
+ids = torch.from_numpy((mix(np.arange(BATCH * LENGTH), 7) % VOCAB).astype(np.int64)).reshape(BATCH, LENGTH)
+
+
+def fastest_variant():
+    """Attention and optimizer as PyTorch does them fastest here."""
+    timed = {}
+    for attention in ("eager", "sdpa"):
+        for fused in (False, True):
+            trainer = Trainer(attention, fused)
+            timed[attention, fused] = min(trainer.step()["ms"] for _ in range(3))
+    return min(timed, key=timed.get), {f"{a}, {'fused' if f else 'plain'} AdamW": t for (a, f), t in timed.items()}
+
+
+def matmul(m, k, n):
+    a, b = torch.full((m, k), 0.5), torch.full((k, n), 0.5)
+    best = float("inf")
+    for _ in range(15):
+        begin = time.perf_counter()
+        torch.matmul(a, b)
+        best = min(best, time.perf_counter() - begin)
+    return {"ms": best * 1e3}
+
+
+(attention, fused), tried = fastest_variant()
+trainer = Trainer(attention, fused)
+say(
+    ready=True,
+    version=f"torch {torch.__version__}, transformers {transformers.__version__}",
+    variant=f"{attention} attention, {'fused' if fused else 'plain'} AdamW",
+    tried=tried,
+)
+for line in sys.stdin:
+    request = json.loads(line)
+    say(**(matmul(*request["matmul"]) if "matmul" in request else trainer.step()))
