@@ -218,16 +218,20 @@ describe('encodeRow', () => {
 });
 
 describe('encodePrompt', () => {
-  test.each(builtinTemplateNames)('%s: a prompt is how the training example begins', (name) => {
-    const template = builtinTemplate(name);
-    const prompt = kept(encodePrompt(rowOf([asks(0)]), { ...settings, template, tokensPerImage: 4 }));
-    const whole = kept(
-      encodeRow(rowOf([asks(0), says('assistant', 'a cube')]), { ...settings, template, tokensPerImage: 4 }),
-    );
-    expect([...whole.ids.subarray(0, prompt.ids.length)]).toEqual([...prompt.ids]);
-    expect(prompt.supervised.includes(1)).toBe(false);
-    expect(prompt.images).toEqual(whole.images);
-  });
+  // `text` is for rows without pictures.
+  test.each(builtinTemplateNames.filter((name) => name !== 'text'))(
+    '%s: a prompt is how the training example begins',
+    (name) => {
+      const template = builtinTemplate(name);
+      const prompt = kept(encodePrompt(rowOf([asks(0)]), { ...settings, template, tokensPerImage: 4 }));
+      const whole = kept(
+        encodeRow(rowOf([asks(0), says('assistant', 'a cube')]), { ...settings, template, tokensPerImage: 4 }),
+      );
+      expect([...whole.ids.subarray(0, prompt.ids.length)]).toEqual([...prompt.ids]);
+      expect(prompt.supervised.includes(1)).toBe(false);
+      expect(prompt.images).toEqual(whole.images);
+    },
+  );
 
   test('a tokenizer without an opening token gets none', () => {
     const files = new Map(tokenizer.files);

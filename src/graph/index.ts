@@ -5,7 +5,7 @@ export * from './functions/rotary.ts';
 export * from './functions/softmax.ts';
 export { gradients } from './gradient.ts';
 export { Graph, type Node, type Value } from './node.ts';
-export { type EmitAttribute, type Emitter, type Op, type Spec } from './op.ts';
+export type { EmitAttribute, Emitter, Op, Spec } from './op.ts';
 export { cachedAttention } from './ops/cached-attention.ts';
 export { conv2d, convTranspose2d } from './ops/conv.ts';
 export * from './ops/elementwise.ts';

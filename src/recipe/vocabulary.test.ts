@@ -10,7 +10,7 @@ const rows = new Map(
 
 describe('words of a recipe', () => {
   it.each([
-    ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint', 'text']],
+    ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint']],
     ['stages.<stage>.data.<n>.split', splits],
     ['eval.tasks', Object.keys(taskNames)],
   ])('%s are those that the other rooms know', (path, known) => {

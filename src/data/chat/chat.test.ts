@@ -87,11 +87,23 @@ describe('built-in templates', () => {
     expect(supervised(segments)).toBe(answers);
   });
 
-  test.each(builtinTemplateNames)('%s: a generation prompt is how the answered conversation begins', (name) => {
-    const chat = builtinTemplate(name);
-    const prompt = renderedText(renderChat(chat, [asks(0)], tokens, { generationPrompt: true }));
-    const whole = renderedText(renderChat(chat, [asks(0), says('assistant', 'A cube.')], tokens));
-    expect(whole.startsWith(prompt)).toBe(true);
+  // `text` is for rows without pictures.
+  test.each(builtinTemplateNames.filter((name) => name !== 'text'))(
+    '%s: a generation prompt is how the answered conversation begins',
+    (name) => {
+      const chat = builtinTemplate(name);
+      const prompt = renderedText(renderChat(chat, [asks(0)], tokens, { generationPrompt: true }));
+      const whole = renderedText(renderChat(chat, [asks(0), says('assistant', 'A cube.')], tokens));
+      expect(whole.startsWith(prompt)).toBe(true);
+    },
+  );
+
+  test('text: only what the assistant says, and the end', () => {
+    const turns = [says('user', 'Why?'), says('assistant', 'A cube.')];
+    expect(renderedText(renderChat(builtinTemplate('text'), turns, tokens))).toBe('A cube.</s>');
+    expect(() => renderChat(builtinTemplate('text'), [asks(0), says('assistant', 'A cube.')], tokens)).toThrow(
+      expect.objectContaining({ code: 'chat/image-count' }),
+    );
   });
 
   test('a system turn takes the place of the standard sentence', () => {

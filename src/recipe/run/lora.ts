@@ -17,14 +17,18 @@ const languageBlocks: Readonly<Record<string, RegExp>> = {
   llama: /^model\.layers\./,
 };
 
-/** A plan's adapters for a model: the language model's linear layers by last name, or all of them. */
-export function loraOf(plan: LoraPlan, model: Model): Lora {
+/**
+ * A plan's adapters for a model: the language model's linear layers by last name, or all of them.
+ * @param seed of the stage's dropout masks
+ */
+export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
   const blocks = languageBlocks[model.architecture];
   const wanted = plan.targets;
   const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));
   return {
     r: plan.r,
     alpha: plan.alpha,
+    ...(plan.dropout > 0 && { dropout: { rate: plan.dropout, seed } }),
     targets: (path) => blocks?.test(path) === true && named(path),
   };
 }

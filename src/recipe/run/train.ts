@@ -84,7 +84,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const data = await stageData(stage, parts, hooks);
   job.report.merge(data.report);
   writeFileSync(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
-  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model);
+  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + job.index);
   const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
   const state = from && restoreCheckpoint(from, loaded.store);
   const source = batches(stage, data, parts);
