@@ -14,7 +14,7 @@ export type { Scene, SceneObject, SceneOptions, Split } from './scene.ts';
 export { makeScene, scaleScene, shapesOf, splits } from './scene.ts';
 export { imageName } from './tasks/coco.ts';
 export type { WorldOptions, WorldRequest, WorldTask } from './tasks/options.ts';
-export { worldTasks } from './tasks/options.ts';
+export { worldOptions, worldTasks } from './tasks/options.ts';
 export type { PopeImage, PopeQuestion, PopeSplit } from './tasks/pope.ts';
 export { popeQuestions, popeSplits, popeText, selectPopeImages } from './tasks/pope.ts';
 export type { WorldManifest } from './tasks/read-world.ts';

@@ -45,8 +45,8 @@ export interface SceneOptions {
   /** Largest share of an object's box another may cover; 0 keeps objects apart. */
   readonly occlusion: number;
   /**
-   * Objects start on multiples of this many 64ths of the picture, and their longer side is one. At 4, half a patch of a
-   * small vision tower, outlines are learnt in minutes; at 1 objects lie anywhere, which takes far longer to learn.
+   * Objects start on multiples of this many 64ths of the picture, and their longer side is one. At 8, the patch of the
+   * tiny vision tower, outlines are learnt in minutes; at 1 objects lie anywhere, which takes far longer to learn.
    */
   readonly snap: number;
   /** Most pebbles on the table. */
@@ -59,7 +59,7 @@ export const defaultSceneOptions: SceneOptions = {
   objects: [1, 5],
   bias: 0.85,
   occlusion: 0,
-  snap: 4,
+  snap: 8,
   clutter: 0,
   letters: 0,
 };

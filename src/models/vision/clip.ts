@@ -154,23 +154,29 @@ function clipStack(p: Scope, c: ClipStackConfig, input: Value, bias?: Value): Va
   return states;
 }
 
+/** CLIP's own starts: inputs of residual branches by depth, outputs by width (its `init_std` table in code). */
+function stackInit({ width, layers }: ClipStackConfig) {
+  return {
+    into: normal(width ** -0.5 * (2 * layers) ** -0.5),
+    out: normal(width ** -0.5),
+    inner: normal((2 * width) ** -0.5),
+  };
+}
+
 function clipBlock(p: Scope, c: ClipStackConfig, x: Value, bias?: Value): Value {
-  const init = normal(c.initStd);
+  const start = stackInit(c);
   const self = p.at('self_attn');
   const normed = layerNormAt(p.at('layer_norm1'), x, c.normEpsilon);
-  const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) => linear(self.at(name), normed, c.width, { init })) as [
-    Value,
-    Value,
-    Value,
-  ];
+  const [q, k, v] = ['q_proj', 'k_proj', 'v_proj'].map((name) =>
+    linear(self.at(name), normed, c.width, { init: start.into }),
+  ) as [Value, Value, Value];
   const mixed = self.build(() => attention(q, k, v, { heads: c.heads, ...(bias && { bias }) }));
-  const attended = p.build(() => add(x, linear(self.at('out_proj'), mixed, c.width, { init })));
+  const attended = p.build(() => add(x, linear(self.at('out_proj'), mixed, c.width, { init: start.out })));
   const mlp = p.at('mlp');
-  const inner = linear(mlp.at('fc1'), layerNormAt(p.at('layer_norm2'), attended, c.normEpsilon), c.innerWidth, {
-    init,
-  });
+  const normedAgain = layerNormAt(p.at('layer_norm2'), attended, c.normEpsilon);
+  const inner = linear(mlp.at('fc1'), normedAgain, c.innerWidth, { init: start.inner });
   const active = mlp.build(() => c.activation(inner));
-  return p.build(() => add(attended, linear(mlp.at('fc2'), active, c.width, { init })));
+  return p.build(() => add(attended, linear(mlp.at('fc2'), active, c.width, { init: start.into })));
 }
 
 /** The causal text transformer; gives the normed state `[B, D]` at the flat rows `endRows [B]` of `ids [B, T]`. */
@@ -187,6 +193,8 @@ export function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value
   return p.build(() => gather(reshape(normed, [-1, c.width]), endRows));
 }
 
+const projection = ({ width }: ClipStackConfig) => ({ bias: false, init: normal(width ** -0.5) });
+
 /** Unit vectors of pictures and texts `[B, projection]`, and the temperature's logarithm `[]`. */
 export function clipTowers(
   p: Scope,
@@ -195,10 +203,9 @@ export function clipTowers(
 ): { image: Value; text: Value; logitScale: Value } {
   const { pooled } = clipVision(p.at('vision_model'), c.vision, x.pixels);
   const state = clipText(p.at('text_model'), c.text, x.ids, x.endRows);
-  const options = { bias: false, init: normal(c.text.initStd) };
   return {
-    image: l2Normalize(linear(p.at('visual_projection'), pooled, c.projectionWidth, options)),
-    text: l2Normalize(linear(p.at('text_projection'), state, c.projectionWidth, options)),
+    image: l2Normalize(linear(p.at('visual_projection'), pooled, c.projectionWidth, projection(c.vision))),
+    text: l2Normalize(linear(p.at('text_projection'), state, c.projectionWidth, projection(c.text))),
     logitScale: p.param('logit_scale', [], { kind: 'constant', value: c.logitScale }),
   };
 }

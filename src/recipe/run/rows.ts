@@ -13,7 +13,7 @@ import {
   readRows,
   trainingTemplate,
 } from '../../data/index.ts';
-import { type WorldRequest, type WorldTask, writeWorld } from '../../world/index.ts';
+import { type WorldRequest, type WorldTask, worldOptions, writeWorld } from '../../world/index.ts';
 import { locate } from '../place.ts';
 import type { StagePlan } from '../plan.ts';
 import type { DataRecipe } from '../schema.ts';
@@ -27,7 +27,7 @@ export function worldCache(): string {
 
 /** Writes a world unless the cache has it; its folder. */
 export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify(request)).digest('hex').slice(0, 12);
+  const key = createHash('sha256').update(JSON.stringify(worldOptions(request))).digest('hex').slice(0, 12);
   const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
   await writeWorld(folder, request, (done, total) => {
     hooks.progress({
