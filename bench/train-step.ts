@@ -96,7 +96,7 @@ function report(): void {
       samples,
     };
   });
-  const fixed = (x: number | undefined, digits = 0) => (x === undefined ? '-' : x.toFixed(digits));
+  const fixed = (x: number | undefined, digits = 0) => (x === undefined || Number.isNaN(x) ? '-' : x.toFixed(digits));
   const header = ['runtime', 'median ms', 'min ms', 'cpu ms', 'tokens/s', 'GFLOP/s', 'bare matmul', 'ratio', 'paired'];
   const cells = summary.map((s) => [
     s.scaled ? `${s.name} *` : s.name,
