@@ -6,6 +6,6 @@ export type { Prompt } from './prompt.ts';
 export { createResponder, type Question, type Responder, type ResponderOptions } from './responder.ts';
 export type { Finish, Generated } from './row.ts';
 export type { Sampling } from './sampling.ts';
-export { continuation, type ScoreRequest, score } from './score.ts';
+export type { ScoreRequest } from './score.ts';
 export { scoreAnswer, type TokenScore } from './score-answer.ts';
 export type { SpeakerParts } from './speaker.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { builtinTemplateNames } from '../data/index.ts';
+import { builtinTemplateNames, formatNames } from '../data/index.ts';
 import { taskNames } from '../eval/index.ts';
 import { splits, worldTasks } from '../world/index.ts';
 import { optionRows, recipeSchema } from './index.ts';
@@ -12,6 +12,7 @@ describe('words of a recipe', () => {
   it.each([
     ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint']],
     ['stages.<stage>.data.<n>.split', splits],
+    ['stages.<stage>.data.<n>.format', [...formatNames, 'auto']],
     ['eval.tasks', Object.keys(taskNames)],
   ])('%s are those that the other rooms know', (path, known) => {
     expect(rows.get(path)?.toSorted()).toEqual([...known].sort());

@@ -161,7 +161,7 @@ function traceLm(graph: Graph, trace: ParameterTrace, model: CausalModel, feeds:
 }
 
 /** Declares the picture inputs of a causal model. */
-export function pictureInputs(graph: Graph, model: CausalModel): { pixels: Value; imageRows: Value } {
+function pictureInputs(graph: Graph, model: CausalModel): { pixels: Value; imageRows: Value } {
   const { height, width, rows } = model.picture as NonNullable<CausalModel['picture']>;
   return {
     pixels: graph.input('pixels', 'float32', ['N', 3, height, width]),

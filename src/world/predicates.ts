@@ -64,7 +64,7 @@ export function larger(a: SceneObject, b: SceneObject): Truth {
 }
 
 /** Whether the relation holds between two objects. */
-export function related(scene: Scene, relation: Relation, a: SceneObject, b: SceneObject): Truth {
+function related(scene: Scene, relation: Relation, a: SceneObject, b: SceneObject): Truth {
   switch (relation) {
     case 'left of':
       return leftOf(scene, a, b);

@@ -1,7 +1,5 @@
 export type { PopeItem } from './pope.ts';
-export { readPope } from './pope.ts';
 export type { FormatName, ReadOptions } from './read.ts';
-export { formatNames, readRows, streamRows } from './read.ts';
+export { formatNames, readRows } from './read.ts';
 export type { ImageRef, Outcome, Part, Row, Turn } from './row.ts';
 export type { VqaFiles, VqaItem } from './vqa.ts';
-export { readVqa, vqaRow } from './vqa.ts';

@@ -1,10 +1,8 @@
 export type { DecodeOptions } from './decode.ts';
 export { decodeImage } from './decode.ts';
 export type { ImagePlan, ImageProcessor, ImageStep } from './processor.ts';
-export { clipCrop, clipPad, clipSquash, planImage, processImage, siglip } from './processor.ts';
+export { clipCrop, clipPad, processImage } from './processor.ts';
 export { readImageProcessor, writeImageProcessor } from './processor-config.ts';
 export type { ResampleFilter } from './resample.ts';
-export { resample } from './resample.ts';
 export type { RgbImage, Size } from './rgb.ts';
-export { rgbImage } from './rgb.ts';
 export type { ImageSource } from './source.ts';

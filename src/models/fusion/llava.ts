@@ -46,7 +46,7 @@ export function llavaImageRows(c: LlavaConfig, height: number, width: number): n
 }
 
 /** Picture rows `[N*P, D]` for the decoder, from pixels `[N, 3, H, W]`. */
-export function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
+function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
   const { hiddenStates } = clipVision(p.at('vision_tower'), c.vision, pixels);
   const state = hiddenStates.at(c.featureLayer) as Value;
   const rows = p.at('vision_tower').build(() => (c.keepClass ? state : slice(state, 1, 1)));

@@ -180,7 +180,7 @@ function clipBlock(p: Scope, c: ClipStackConfig, x: Value, bias?: Value): Value 
 }
 
 /** The causal text transformer; gives the normed state `[B, D]` at the flat rows `endRows [B]` of `ids [B, T]`. */
-export function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value): Value {
+function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value): Value {
   const embeddings = p.at('embeddings');
   const tokens = embedding(embeddings.at('token_embedding'), ids, c.vocabSize, c.width, normal(c.initStd));
   const placed = embeddings.build(() => {

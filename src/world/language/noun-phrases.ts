@@ -24,7 +24,7 @@ const determiners = new Set(['a', 'an', 'the', 'this', 'that', 'these', 'those',
 const tableNouns = new Set(['table', 'surface', 'background', 'tabletop']);
 
 /** Lower-case words and numbers of a sentence, with "n't" as "not". */
-export function words(sentence: string): string[] {
+function words(sentence: string): string[] {
   const plain = sentence
     .toLowerCase()
     .replace(/n['’]t\b/g, ' not')

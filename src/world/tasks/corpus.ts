@@ -36,7 +36,7 @@ function retell(scene: Scene, description: string, detailed: boolean, random: Ra
 }
 
 /** One dialogue as plain text, in the words of Vicuna's prompt. */
-export function plainDialogue(description: string, exchanges: readonly Exchange[]): string {
+function plainDialogue(description: string, exchanges: readonly Exchange[]): string {
   const turns = exchanges.map(({ question, answer }) => `USER: ${question} ASSISTANT: ${answer}`);
   return turns.join(' ').replace('USER: ', `USER: ${description}\n`);
 }

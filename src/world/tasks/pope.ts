@@ -22,9 +22,20 @@ export interface PopeQuestion {
 /** Objects asked about in each image: as many present as absent. */
 const positives = 3;
 
-/** Images with at least three objects, `number` of them at random, or all when there are fewer. */
+/**
+ * Images with at least three objects, `number` of them at random, or all when there are fewer. Those that too few other
+ * objects are absent from are left out, so a handful of images may leave none.
+ */
 export function selectPopeImages(images: readonly PopeImage[], number: number, random: Random): PopeImage[] {
-  return random.shuffle(images.filter((image) => new Set(image.objects).size >= positives)).slice(0, number);
+  const full = images.filter((image) => new Set(image.objects).size >= positives);
+  return withAbsences(random.shuffle(full).slice(0, number));
+}
+
+/** The images from which three of the objects that the others show are absent; an image less may show an object less. */
+function withAbsences(images: PopeImage[]): PopeImage[] {
+  const known = new Set(images.flatMap(({ objects }) => objects));
+  const kept = images.filter(({ objects }) => known.size - new Set(objects).size >= positives);
+  return kept.length === images.length ? kept : withAbsences(kept);
 }
 
 /**
