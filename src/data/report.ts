@@ -17,7 +17,17 @@ export interface SourceCount {
   readonly rejected: number;
 }
 
+/** A report as it is kept in a file. */
+export interface DataCountsJson {
+  readonly kept: number;
+  readonly rejected: number;
+  readonly sources: readonly SourceCount[];
+  readonly reasons: readonly Reason[];
+}
+
 const EXAMPLES = 3;
+
+const idOf = ({ file, format }: { readonly file: string; readonly format: string }) => `${format}\n${file}`;
 
 /** Counts the rows kept and, by reason, those refused, over all files of a run. */
 export class DataReport {
@@ -107,12 +117,15 @@ export class DataReport {
     );
   }
 
-  toJSON(): {
-    kept: number;
-    rejected: number;
-    sources: readonly SourceCount[];
-    reasons: readonly Reason[];
-  } {
+  /** A report that `toJSON` wrote out. */
+  static from({ sources, reasons }: DataCountsJson): DataReport {
+    const report = new DataReport();
+    for (const source of sources) report.#sources.set(idOf(source), { ...source });
+    for (const { code, count, examples } of reasons) report.#addReason(code, count, examples);
+    return report;
+  }
+
+  toJSON(): DataCountsJson {
     return { kept: this.kept, rejected: this.rejected, sources: this.sources, reasons: this.reasons };
   }
 
@@ -130,7 +143,7 @@ export class DataReport {
   }
 
   #source(file: string, format: string): { kept: number; rejected: number } {
-    const id = `${format}\n${file}`;
+    const id = idOf({ file, format });
     const known = this.#sources.get(id);
     if (known) return known;
     const source = { file, format, kept: 0, rejected: 0 };

@@ -3,6 +3,9 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { packaged } from './place.ts';
 
+/** Another way to train a system. */
+const variant = z.strictObject({ name: z.string(), does: z.string(), needs: z.string(), recipe: z.string() });
+
 const row = z.strictObject({
   name: z.string(),
   title: z.string(),
@@ -12,6 +15,7 @@ const row = z.strictObject({
   paper: z.string(),
   needs: z.string().optional(),
   recipe: z.string().optional(),
+  variants: z.array(variant).optional(),
 });
 
 /** A published system, or a backbone that systems start from. */

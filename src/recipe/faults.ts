@@ -147,7 +147,7 @@ export function spell(data: unknown, path: KeyPath): string {
 }
 
 /** What stands at a place, or undefined. */
-function valueAt(data: unknown, path: KeyPath): unknown {
+export function valueAt(data: unknown, path: KeyPath): unknown {
   let value = data;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;

@@ -7,7 +7,7 @@ import { raise, TesseraError } from '../base/index.ts';
 import { aliases } from './aliases.ts';
 import { checkModel } from './checks.ts';
 import type { KeyPath, Where } from './faults.ts';
-import { faultsOf, spell } from './faults.ts';
+import { faultsOf, spell, valueAt } from './faults.ts';
 import { findRecipe } from './find.ts';
 import { applyOverrides, renamed } from './overrides.ts';
 import type { Plan } from './plan.ts';
@@ -86,8 +86,11 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
   );
   const named = underOwnNames(plainData(document, file), file);
   const { data, written, faults } = applyOverrides(named.data, overrides);
+  // A section that is in no file was made by the override that reaches below it.
+  const holderMade = (path: KeyPath) =>
+    valueAt(named.data, path) === undefined ? written.findLast((place) => within(place.path, path)) : undefined;
   const where: Where = (path) => {
-    const override = written.findLast((place) => place.path.every((key, at) => path[at] === key));
+    const override = written.findLast((place) => within(path, place.path)) ?? holderMade(path);
     const key = spell(data, path);
     if (override) return `${key} (override ${override.text})`;
     const source = named.moved.get(key);
@@ -100,6 +103,11 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
     : [...faultsOf(result.error.issues, recipeSchema, data, where), ...checkModel(data, where)];
   raise([...named.faults, ...faults, ...found]);
   return { recipe: result.data as Recipe, where };
+}
+
+/** Whether a place is another one or lies below it. */
+function within(path: KeyPath, above: KeyPath): boolean {
+  return above.every((key, at) => path[at] === key);
 }
 
 function sentence(message: string): string {

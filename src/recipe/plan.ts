@@ -2,6 +2,7 @@ import { raise } from '../base/index.ts';
 import { checkRecipe } from './checks.ts';
 import type { Where } from './faults.ts';
 import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
+import { recipeSchema } from './schema.ts';
 
 /** Settings of one stage's optimizer, none left open but how many threads the engine takes. */
 export interface TrainPlan {
@@ -120,7 +121,8 @@ function resolve(recipe: Recipe, name: string): Recipe {
   });
   const output = { folder: recipe.output?.folder ?? `runs/${name}`, dtype: recipe.output?.dtype ?? 'float32' } as const;
   const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? ['pope', 'chair', 'vqa'] } };
-  return { ...rest, stages, output, ...evaluation } as Recipe;
+  // Read once more for the order of the schema's keys, so that one plan has one text.
+  return recipeSchema.parse({ ...rest, stages, output, ...evaluation });
 }
 
 /** Training settings of a resolved stage: those with a default are there. */

@@ -26,6 +26,8 @@ export interface ReadOptions {
   readonly imageName?: string;
   /** For `vqa`: appended to each question. */
   readonly promptSuffix?: string;
+  /** Good rows to take from the beginning; all when absent. */
+  readonly count?: number;
 }
 
 interface Format {
@@ -110,8 +112,18 @@ export function readRows(
 ): { rows: Row[]; format: FormatName; report: DataReport } {
   const format = options.format ?? detectFormat(path);
   const report = new DataReport();
-  const rows = report.collect(path, format, streamRows(path, { ...options, format }));
+  const outcomes = streamRows(path, { ...options, format });
+  const rows = report.collect(path, format, options.count === undefined ? outcomes : upTo(options.count, outcomes));
   return { rows, format, report };
+}
+
+/** The stream as far as the last of so many good rows; what comes after is neither kept nor refused. */
+function* upTo(count: number, outcomes: Iterable<Outcome<Row>>): Generator<Outcome<Row>> {
+  let kept = 0;
+  for (const outcome of outcomes) {
+    yield outcome;
+    if ('kept' in outcome && ++kept === count) return;
+  }
 }
 
 /**

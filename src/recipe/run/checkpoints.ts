@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Tensor, TesseraError } from '../../base/index.ts';
+import type { DataCountsJson } from '../../data/index.ts';
 import {
   openSafetensors,
   readJsonObject,
@@ -25,8 +26,9 @@ export interface Position {
   readonly seconds: number;
   /** Bytes of metrics.jsonl that belong to the past. */
   readonly metricsBytes: number;
-  /** Stages that are over. */
+  /** Stages that are over, and the rows that they read. */
   readonly finished: readonly StageSummary[];
+  readonly report: DataCountsJson;
 }
 
 export interface SavedState {

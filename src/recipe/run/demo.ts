@@ -1,10 +1,10 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageName, readScenes, shapesOf } from '../../world/index.ts';
-import { formatRecipe, loadPlan } from '../load.ts';
+import { loadPlan } from '../load.ts';
 import type { Plan } from '../plan.ts';
 import { evaluationScenes } from './evaluate.ts';
-import { runFolder } from './folder.ts';
+import { isRunOf, resultOf, runFolder } from './folder.ts';
 import { openChat } from './speak.ts';
 import { trainPlan } from './train.ts';
 import type { DemoResult, Hooks } from './types.ts';
@@ -48,8 +48,7 @@ const since = (began: number) => (performance.now() - began) / 1000;
 /** True when the folder holds a run of the same recipe that has not come to its end. */
 function unfinished(plan: Plan): boolean {
   const run = runFolder(FOLDER);
-  if (!existsSync(run.recipe) || existsSync(join(FOLDER, 'eval.json'))) return false;
-  return readFileSync(run.recipe, 'utf8') === formatRecipe(plan.resolved);
+  return !resultOf(run) && isRunOf(run, plan);
 }
 
 /** The first evaluation scene with four kinds of things or more, and what is really on it. */

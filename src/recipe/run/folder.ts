@@ -9,9 +9,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
-import { TesseraError } from '../../base/index.ts';
+import { asTesseraError, TesseraError } from '../../base/index.ts';
 import { formatRecipe, parsePlan } from '../load.ts';
 import type { Plan } from '../plan.ts';
+import type { TrainResult } from './types.ts';
 
 /** Where a run keeps what. */
 export interface RunFolder {
@@ -26,6 +27,8 @@ export interface RunFolder {
   /** Adapters of the last stage in PEFT layout. */
   readonly adapter: string;
   readonly report: string;
+  /** Steps, losses and times of the stages, once all are over. */
+  readonly result: string;
 }
 
 export function runFolder(path: string): RunFolder {
@@ -39,27 +42,50 @@ export function runFolder(path: string): RunFolder {
     model: join(path, 'model'),
     adapter: join(path, 'adapter'),
     report: join(path, 'report.html'),
+    result: join(path, 'result.json'),
   };
 }
 
-/** Starts a run folder, or goes on in one. */
+/**
+ * Starts a run folder, or goes on in one.
+ * @throws TesseraError `run/exists`, `run/other-recipe`, `run/folder`
+ */
 export function openRun(plan: Plan, resume: boolean): RunFolder {
+  try {
+    return openFolder(plan, resume);
+  } catch (error) {
+    const remedy = 'check permissions, or set output.folder';
+    throw asTesseraError(error, {
+      code: 'run/folder',
+      path: plan.output.folder,
+      expected: 'a folder to write in',
+      remedy,
+    });
+  }
+}
+
+function openFolder(plan: Plan, resume: boolean): RunFolder {
   const run = runFolder(plan.output.folder);
   // A run that failed while reading its data left nothing worth keeping.
   const early = [run.recipe, run.dataReport].map((file) => basename(file));
   const used = existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name));
-  if (used && !resume) {
+  if (used && !(resume && isRunOf(run, plan))) {
     throw new TesseraError({
-      code: 'run/exists',
-      message: 'the run folder holds a run already',
+      code: resume ? 'run/other-recipe' : 'run/exists',
+      message: resume ? 'the run folder holds a run of another recipe' : 'the run folder holds a run already',
       path: run.path,
-      expected: 'a new or empty folder',
+      expected: resume ? 'the recipe and overrides that the run was started with' : 'a new or empty folder',
       remedy: `go on with \`tessera resume ${run.path}\`, or set output.folder`,
     });
   }
   mkdirSync(run.path, { recursive: true });
-  if (!used) writeFileSync(run.recipe, formatRecipe(plan.resolved));
+  if (!used) writeFileSync(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
   return run;
+}
+
+/** Whether a folder holds a run of this very plan. */
+export function isRunOf(run: RunFolder, plan: Plan): boolean {
+  return existsSync(run.recipe) && formatRecipe(planOfRun(run.path).resolved) === formatRecipe(plan.resolved);
 }
 
 /** The plan that a run folder was started with. */
@@ -73,8 +99,21 @@ export function planOfRun(folder: string): Plan {
       expected: 'a folder with recipe.yaml, as `tessera train` makes it',
     });
   }
-  const plan = parsePlan(readFileSync(recipe, 'utf8'), recipe);
-  return { ...plan, output: { ...plan.output, folder } };
+  const text = readFileSync(recipe, 'utf8');
+  const plan = parsePlan(text, recipe);
+  const [, name = plan.name] = /^# (\S+)\n/.exec(text) ?? [];
+  return { ...plan, name, output: { ...plan.output, folder } };
+}
+
+/** How a run ended; undefined while it has not. */
+export function resultOf(run: RunFolder): TrainResult | undefined {
+  const text = existsSync(run.result) ? readFileSync(run.result, 'utf8') : undefined;
+  return text === undefined ? undefined : { ...(JSON.parse(text) as TrainResult), folder: run.path };
+}
+
+/** Marks a run as finished. */
+export function saveResult(run: RunFolder, result: TrainResult): void {
+  writeFileSync(run.result, `${JSON.stringify(result, null, 2)}\n`);
 }
 
 /** The Hugging Face folder to load for a run folder or such a folder itself. */

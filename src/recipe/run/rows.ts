@@ -21,13 +21,16 @@ import type { Parts } from './parts.ts';
 import type { Hooks } from './types.ts';
 
 /** Where worlds that were written once are kept. */
-export function worldCache(): string {
+function worldCache(): string {
   return process.env.TESSERA_CACHE ?? join('.cache', 'tessera');
 }
 
 /** Writes a world unless the cache has it; its folder. */
 export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify(worldOptions(request))).digest('hex').slice(0, 12);
+  const key = createHash('sha256')
+    .update(JSON.stringify(worldOptions(request)))
+    .digest('hex')
+    .slice(0, 12);
   const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
   await writeWorld(folder, request, (done, total) => {
     hooks.progress({
@@ -66,13 +69,10 @@ export async function sourceRows(
       ...(data.annotations !== undefined && { annotations: locate(data.annotations) }),
       ...(data.image_name !== undefined && { imageName: data.image_name }),
       ...(data.suffix !== undefined && { promptSuffix: data.suffix }),
+      ...(data.count !== undefined && { count: data.count }),
     });
     report.merge(read.report);
-    return {
-      rows: data.count === undefined ? read.rows : read.rows.slice(0, data.count),
-      file: path,
-      format: read.format,
-    };
+    return { rows: read.rows, file: path, format: read.format };
   }
   const { task, file } = worldFiles[data.task];
   const folder = await cachedWorld(
@@ -142,7 +142,7 @@ export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): P
 }
 
 function stopped(): TesseraError {
-  return new TesseraError({ code: 'train/stopped', message: 'stopped while reading data; nothing was written' });
+  return new TesseraError({ code: 'train/stopped', message: 'stopped while reading data; nothing was trained' });
 }
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { elementCount, selector } from '../../base/index.ts';
+import { elementCount, selector, TesseraError } from '../../base/index.ts';
 import { DataReport, pixelLoader, planBatches } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
@@ -15,7 +15,7 @@ import {
 import type { Plan, StagePlan, TrainPlan } from '../plan.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { evaluateRun } from './evaluate.ts';
-import { openMetrics, openRun, planOfRun, type RunFolder } from './folder.ts';
+import { openMetrics, openRun, planOfRun, type RunFolder, resultOf, saveResult } from './folder.ts';
 import { heldOutLoss } from './held-out.ts';
 import { isFactor, loraOf, merge, withFreshAdapters, writeAdapterFolder } from './lora.ts';
 import { modelCard } from './model-card.ts';
@@ -30,25 +30,43 @@ import type { Hooks, StageSummary, TrainResult } from './types.ts';
  */
 export async function trainPlan(plan: Plan, options: { readonly resume: boolean }, hooks: Hooks): Promise<TrainResult> {
   const run = openRun(plan, options.resume);
+  const over = resultOf(run);
+  if (over) {
+    hooks.log.info(`the run in ${run.path} is finished; nothing is left to do`);
+    return over;
+  }
   const began = performance.now();
   const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
   const saved = newestCheckpoint(run.checkpoints);
   let parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
   const finished = [...(saved?.position.finished ?? [])];
-  const report = new DataReport();
+  const report = saved ? DataReport.from(saved.position.report) : new DataReport();
   for (const [index, stage] of plan.stages.entries()) {
     if (index < (saved?.position.stage ?? 0)) continue;
     const from = saved?.position.stage === index ? saved : undefined;
-    const outcome = await trainStage({ run, engine, stage, index, parts, from, finished, report, plan }, hooks);
+    const job = { run, engine, stage, index, parts, from, finished, report, plan };
+    const outcome = await trainStage(job, hooks).catch((error) => stoppedWithin(error, saved, finished));
     if (outcome.status === 'interrupted')
       return { folder: run.path, status: 'interrupted', stages: finished, seconds: since(began) };
     finished.push(outcome.summary);
     parts = outcome.parts;
   }
   const trained: TrainResult = { folder: run.path, status: 'done', stages: finished, seconds: since(began) };
-  if (plan.eval.tasks.length === 0) return trained;
-  const evaluation = await evaluateRun(run, plan, engine, hooks);
-  return { ...trained, seconds: since(began), eval: evaluation };
+  const evaluation = plan.eval.tasks.length > 0 && (await evaluateRun(run, plan, engine, hooks));
+  const result = { ...trained, seconds: since(began) };
+  saveResult(run, result);
+  return evaluation ? { ...result, eval: evaluation } : result;
+}
+
+/** Who stops a run while it reads the data of a later stage can go on from the stage before. */
+function stoppedWithin(
+  error: unknown,
+  saved: SavedState | undefined,
+  finished: readonly StageSummary[],
+): { status: 'interrupted' } {
+  const stopped = error instanceof TesseraError && error.code === 'train/stopped';
+  if (stopped && (saved || finished.length > 0)) return { status: 'interrupted' };
+  throw error;
 }
 
 /** Goes on with a run folder from its last good checkpoint. */
@@ -82,6 +100,7 @@ type StageResult =
 async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const { stage, parts, engine, from, run } = job;
   const data = await stageData(stage, parts, hooks);
+  const earlier = structuredClone(job.report.toJSON());
   job.report.merge(data.report);
   writeFileSync(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
   const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + job.index);
@@ -137,6 +156,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
           seconds: seconds(),
           metricsBytes: metrics.bytes(),
           finished: job.finished,
+          report: earlier,
         };
         saveCheckpoint(run.checkpoints, loaded.store, current, position);
       },

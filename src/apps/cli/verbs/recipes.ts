@@ -16,12 +16,9 @@ export const recipesVerb: Verb = (session) => {
       session.result(rows, () =>
         table(
           ['name', 'family', 'paper', 'needs', 'status'].map((title) => ({ title })),
-          rows.map((row) => [
-            row.name,
-            row.family,
-            `${row.authors} ${row.year}, ${row.cite}`,
-            row.needs ?? '',
-            row.status,
+          rows.flatMap((row) => [
+            [row.name, row.family, `${row.authors} ${row.year}, ${row.cite}`, row.needs ?? '', row.status],
+            ...(row.variants ?? []).map(({ name, does, needs }) => [`  ${name}`, '', does, needs, 'working']),
           ]),
         ),
       );
