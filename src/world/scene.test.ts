@@ -27,7 +27,7 @@ describe('makeScene', () => {
         hash.update(JSON.stringify(scene)).update(renderScene(scene, i % 2 === 0 ? 64 : 100).data);
       }
     }
-    expect(hash.digest('hex')).toBe('a2d2bfb9142d8d7464a4ad86c8cbf5fdc3f07ec08788ddbdae747dc326f92f46');
+    expect(hash.digest('hex')).toBe('c960ec968c03516314125136573ae40131b2d023c909ab8c7e05afa745b3369c');
   });
 
   it('keeps objects on the table, apart, and of the size it says', () => {

@@ -123,7 +123,7 @@ export function ruleSource(rows = 4, accumulate = 1): BatchSource {
   };
 }
 
-export const settings: Stage['settings'] = {
+const settings: Stage['settings'] = {
   steps: 8,
   lr: 1e-2,
   lrFor: [],

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ describe('tessera', () => {
     const { code, out } = await tessera('--help');
     expect(code).toBe(0);
     const verbs = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] as string);
-    expect(verbs).toEqual('recipes train resume eval chat generate score export data doctor'.split(' '));
+    expect(verbs).toEqual('demo recipes train resume eval chat generate score export data doctor'.split(' '));
     const helps = await Promise.all(verbs.map((verb) => tessera(verb, '--help')));
     for (const help of helps) {
       expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
@@ -86,6 +86,33 @@ describe('tessera', () => {
     const usage = await tessera('trian', 'llava');
     expect(usage).toMatchObject({ code: 2, out: '' });
     expect(usage.err).toMatchSnapshot();
+  });
+
+  it('names what is wrong with folders, recipes and overrides, and leaves what is there as it is', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, 'precious');
+    const below = join(file, 'below');
+    const lines = [
+      ['train', 'llava', 'modl.size=tiny'],
+      ['train', 'llava-1.5-lora'],
+      ['train', 'tabletop-lm', 'train.steps=1', `output.folder=${below}`],
+      ['data', 'make-world', '--count', '1', '--out', below],
+      ['recipes', 'copy', 'llava', below],
+      ['eval', folder],
+      ['export', folder, '--to', 'hf', '--out', below],
+      ['resume', join(folder, 'nothing')],
+    ];
+    const ends = await Promise.all(lines.map((line) => tessera(...line)));
+    const said = ends.map(({ err }, i) => `$ tessera ${lines[i]?.join(' ')}\n${err}`).join('\n');
+    expect(ends.map(({ code, out }) => [code, out])).toEqual(ends.map(() => [1, '']));
+    expect(said.replaceAll(folder, 'FOLDER')).toMatchSnapshot();
+    expect(readFileSync(file, 'utf8')).toBe('precious');
+  });
+
+  it('writes a world of few scenes, with as many questions as they allow', async () => {
+    const { code, out } = await tessera('data', 'make-world', '--count', '2', '--out', join(folder, 'few'), '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out).files).toMatchObject({ 'scenes.jsonl': 2, 'pope_random.jsonl': 0, 'vqa_questions.json': 6 });
   });
 
   it('reports faults as JSON when asked to', async () => {

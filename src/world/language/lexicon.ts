@@ -77,8 +77,3 @@ export const adjectives: ReadonlyMap<string, Adjective> = new Map([
   ...canonicalAdjectives,
   ...Object.entries(otherAdjectives).map(([word, name]) => [word, canonicalAdjectives.get(name) as Adjective] as const),
 ]);
-
-/** Words that mean the shape, for listings. */
-export function namesOf(shape: ShapeName): readonly string[] {
-  return [shape, ...otherNames[shape]];
-}
