@@ -74,7 +74,7 @@ export async function writeRows(folder: string, rows: readonly unknown[] = llava
 export function writeLlava(folder: string): string {
   const texts = llavaRows().flatMap((row) => row.conversations.map((turn) => turn?.value ?? ''));
   const template = builtinTemplate('llava-1.5');
-  const files = trainBpe([...texts, ...Array(20).fill(template.source)], { vocabSize: 420 });
+  const files = trainBpe([...Array(20).fill(texts).flat(), ...Array(20).fill(template.source)], { vocabSize: 480 });
   const tokenizer = createTokenizer(files);
   const widths = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4 };
   const loaded = createModel(
@@ -94,7 +94,8 @@ export function writeLlava(folder: string): string {
   initializeStore(loaded.store, 7);
   // As large as those of a trained model, so that the frozen parts tell pictures and words apart.
   for (const [path, { data }] of loaded.store.tensors) {
-    if (/embed|lm_head|class/.test(path)) for (let i = 0; i < data.length; i++) data[i] = 10 * (data[i] as number);
+    const growth = path.includes('lm_head') ? 30 : /embed|class/.test(path) ? 10 : 1;
+    for (let i = 0; i < data.length; i++) data[i] = growth * (data[i] as number);
   }
   mkdirSync(folder, { recursive: true });
   saveModel(folder, loaded);

@@ -86,17 +86,18 @@ export interface WriteFolderOptions {
  */
 export function writeFolder(folder: string, fill: (partial: string) => void, options: WriteFolderOptions = {}): void {
   const target = resolve(folder);
-  refuseSources(target, options.sources ?? []);
-  refuseExisting(target, options.overwrite ?? false);
-  const partial = temporaryBeside(target);
+  let partial: string | undefined;
   try {
+    refuseSources(target, options.sources ?? []);
+    refuseExisting(target, options.overwrite ?? false);
     mkdirSync(dirname(target), { recursive: true });
+    partial = temporaryBeside(target);
     mkdirSync(partial);
     fill(partial);
     syncTree(partial);
     moveInto(partial, target);
   } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
+    if (partial !== undefined) rmSync(partial, { recursive: true, force: true });
     throw asTesseraError(error, { code: 'folder/write', path: target, remedy: 'check free space and permissions' });
   }
 }

@@ -97,6 +97,7 @@ export function planOfRun(folder: string): Plan {
       message: 'the folder holds no run',
       path: folder,
       expected: 'a folder with recipe.yaml, as `tessera train` makes it',
+      ...(!existsSync(folder) && { got: 'no such folder' }),
     });
   }
   const text = readFileSync(recipe, 'utf8');
@@ -126,6 +127,7 @@ export function modelFolder(folder: string): string {
     message: 'the folder holds no model',
     path: folder,
     expected: 'a run folder whose training is over, or a Hugging Face folder with config.json',
+    ...(!existsSync(folder) && { got: 'no such folder' }),
     ...(existsSync(join(folder, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${folder}\`` }),
   });
 }

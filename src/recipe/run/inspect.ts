@@ -2,7 +2,7 @@ import { nearest, TesseraError } from '../../base/index.ts';
 import { DataReport, describeExample, formatExample } from '../../data/index.ts';
 import type { Plan, StagePlan } from '../plan.ts';
 import { buildParts } from './parts.ts';
-import { encodeStageRow, sourceRows, stageData, stageTemplate, stageTexts } from './rows.ts';
+import { encodeStageRow, readStage, sourceRows, stageTemplate, stageTexts } from './rows.ts';
 import type { DataCounts, Hooks } from './types.ts';
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */
@@ -10,13 +10,13 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
   const parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
   const counts: DataCounts[] = [];
   for (const stage of plan.stages) {
-    const { report } = await stageData(stage, parts, hooks);
+    const { report } = await readStage(stage, parts, hooks);
     counts.push({
       source: `${stage.name}: ${report.sources.map(({ file }) => file).join(', ')}`,
       kept: report.kept,
       refused: Object.fromEntries(report.reasons.map(({ code, count }) => [code, count])),
       examples: report.reasons.flatMap(({ examples }) =>
-        examples.map((fault) => `${fault.path ?? ''} ${fault.message}`.trim()),
+        examples.map(({ path, message, got }) => `${path}: ${message}${got === undefined ? '' : ` (${got})`}`),
       ),
     });
   }

@@ -110,6 +110,18 @@ export interface StageData {
  * @throws TesseraError `data/…` when too many rows are refused or none is left.
  */
 export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
+  const data = await readStage(stage, parts, hooks);
+  data.report.check();
+  if (data.examples.length > 0) return data;
+  throw new TesseraError({
+    code: 'data/no-rows',
+    message: 'no row is left to train on',
+    path: `stages.${stage.name}.data`,
+  });
+}
+
+/** As `stageData`, whatever the rows are like. */
+export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
   const report = new DataReport();
   const template = stageTemplate(stage, parts);
   const examples: Example[] = [];
@@ -132,13 +144,7 @@ export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): P
       }
     }
   }
-  report.check();
-  if (examples.length > 0) return { examples, report, template };
-  throw new TesseraError({
-    code: 'data/no-rows',
-    message: 'no row is left to train on',
-    path: `stages.${stage.name}.data`,
-  });
+  return { examples, report, template };
 }
 
 function stopped(): TesseraError {

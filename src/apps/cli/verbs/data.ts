@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { DataCounts } from '../../../recipe/index.ts';
 import type { Split } from '../../../world/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
@@ -59,15 +60,7 @@ export const dataVerb: Verb = (session) => {
     .action(async (name: string, overrides: string[]) => {
       const { loadPlan, reportData } = await import('../../../recipe/index.ts');
       const counts = await session.watch((hooks) => reportData(loadPlan(name, overrides), hooks));
-      session.result(counts, () =>
-        table(
-          [{ title: 'source' }, { title: 'rows', align: 'right' }, { title: 'what became of them' }],
-          counts.flatMap(({ source, kept, refused }) => [
-            [source, `${kept}`, 'kept'],
-            ...Object.entries(refused).map(([reason, count]) => ['', `${count}`, `refused: ${reason}`]),
-          ]),
-        ),
-      );
+      session.result(counts, () => countsText(counts));
     });
   data
     .command('make-world')
@@ -93,6 +86,19 @@ export const dataVerb: Verb = (session) => {
     });
   return data;
 };
+
+/** How many rows of each source were kept and refused, and the first of those refused. */
+function countsText(counts: readonly DataCounts[]): string {
+  const rows = table(
+    [{ title: 'source' }, { title: 'rows', align: 'right' }, { title: 'what became of them' }],
+    counts.flatMap(({ source, kept, refused }) => [
+      [source, `${kept}`, 'kept'],
+      ...Object.entries(refused).map(([reason, count]) => ['', `${count}`, `refused: ${reason}`]),
+    ]),
+  );
+  const examples = counts.flatMap((count) => count.examples);
+  return examples.length === 0 ? rows : `${rows}\n\nrefused, the first of each kind:\n  ${examples.join('\n  ')}`;
+}
 
 function isDataFile(name: string): boolean {
   return /\.(json|jsonl|ndjson|txt)$/i.test(name);

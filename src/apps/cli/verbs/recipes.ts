@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { TesseraError } from '../../../base/index.ts';
+import { asTesseraError, TesseraError } from '../../../base/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
@@ -73,6 +73,14 @@ function copyTo(target: string, text: string): void {
       remedy: 'name another file: tessera recipes copy <name> <file>',
     });
   }
-  mkdirSync(dirname(resolve(target)), { recursive: true });
-  writeFileSync(target, text, { flag: 'wx' });
+  try {
+    mkdirSync(dirname(resolve(target)), { recursive: true });
+    writeFileSync(target, text, { flag: 'wx' });
+  } catch (error) {
+    throw asTesseraError(error, {
+      code: 'cli/write',
+      path: target,
+      remedy: 'name a file in a folder that can be written',
+    });
+  }
 }

@@ -1,0 +1,255 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { fromBfloat16Bits, int32, type Tensor, toBfloat16Bits } from '../../src/base/index.ts';
+import { decodeImage, processImage, readImageProcessor } from '../../src/data/index.ts';
+import { loadAdapter, loadModel, mergeAdapter, openSafetensors, readJsonObject } from '../../src/models/index.ts';
+import { decodeModel } from '../../src/onnx/index.ts';
+import { exportModel, loadPlan, openChat, resumeRun, scoreAnswer, trainPlan } from '../../src/recipe/index.ts';
+import { runCausal } from '../support/causal.ts';
+import { maxAbsolute } from '../support/compare.ts';
+import { answerTo, hooks, llavaRows, question, temporaryFolder, writeLlava, writeRows } from './material.ts';
+
+const root = temporaryFolder();
+const base = join(root, 'llava');
+const run = join(root, 'run');
+const model = join(run, 'model');
+const shot = (name: string) => join(root, 'shots', name);
+const steps = 300;
+
+const badRows = [
+  { id: 'gone', image: 'shots/gone.jpg', conversations: talk('<image>\nWhat is it?', 'Nothing.') },
+  { id: 'unmarked', image: 'shots/tall.jpg', conversations: talk('What is it?', 'A picture.') },
+];
+
+function talk(value: string, answer: string) {
+  return [
+    { from: 'human', value },
+    { from: 'gpt', value: answer },
+  ];
+}
+
+/** The recipe as a user runs it, small and quick. */
+function plan(rows: string, ...overrides: string[]) {
+  const quick = ['lora.r=4', 'lora.alpha=32', `train.steps=${steps}`, 'train.batch=8', 'train.accumulate=1'];
+  const rates = ['train.lr=5e-3', 'train.lr_for={ multi_modal_projector.**: 1e-2 }', 'train.log_every=1'];
+  const input = [`model.from=${base}`, `stages.tune.data.0.path=${rows}`, `output.folder=${run}`];
+  return loadPlan('llava-1.5-lora', [...input, ...quick, ...rates, ...overrides]);
+}
+
+const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+const isProjector = (path: string) => path.startsWith('multi_modal_projector.');
+const isAdapted = (path: string) => /language_model\.model\.layers\..*(_proj)\.weight$/.test(path);
+
+beforeAll(async () => {
+  writeLlava(base);
+  const rows = await writeRows(root, [...llavaRows(), ...badRows]);
+  await trainPlan(plan(rows), { resume: false }, hooks());
+}, 120_000);
+
+describe('LoRA on pictures and rows of a user', () => {
+  it('fills a run folder', () => {
+    const names = ['README.md', 'adapter', 'checkpoints', 'data-report.json', 'metrics.jsonl', 'model', 'recipe.yaml'];
+    const found = [...readdirSync(run), ...readdirSync(model)];
+    for (const name of names) expect(found).toContain(name);
+    const card = readFileSync(join(model, 'README.md'), 'utf8');
+    expect(card).toContain(`base_model: ${base}`);
+    expect(card).toContain('42 kept, 2 refused');
+    expect(loadPlan(join(run, 'recipe.yaml')).stages[0]?.lora).toMatchObject({ r: 4, alpha: 32, dropout: 0.05 });
+  });
+
+  it('lowers the loss', () => {
+    const losses = readFileSync(join(run, 'metrics.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).loss as number)
+      .filter((loss) => loss !== undefined);
+    expect(losses).toHaveLength(steps);
+    const mean = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+    expect(mean(losses.slice(-5))).toBeLessThan(0.3 * mean(losses.slice(0, 5)));
+  });
+
+  it('moves the projector and what adapters adapt, and no bit of anything else', () => {
+    const before = loadModel(base).store.tensors;
+    const after = loadModel(model).store.tensors;
+    expect([...after.keys()]).toEqual([...before.keys()]);
+    const moved = [...after].filter(
+      ([path, t]) => !Buffer.from(bytesOf(t)).equals(bytesOf(before.get(path) as Tensor)),
+    );
+    const expected = [...before.keys()].filter((path) => isProjector(path) || isAdapted(path));
+    expect(moved.map(([path]) => path)).toEqual(expected);
+    expect(expected).toHaveLength(4 + 2 * 7);
+  });
+
+  it('writes adapters that make the merged model of the base', () => {
+    const loaded = loadModel(base);
+    const adapter = loadAdapter(join(run, 'adapter'), loaded);
+    expect(adapter.adapter.config).toMatchObject({ r: 4, alpha: 32, base, modulesToSave: ['multi_modal_projector'] });
+    expect(mergeAdapter(loaded, adapter).store.flat).toEqual(loadModel(model).store.flat);
+  });
+
+  it('counts the rows it refused, and why', () => {
+    const report = readJson(join(run, 'data-report.json'));
+    expect(report).toMatchObject({ kept: 42, rejected: 2 });
+    const reasons = report.reasons.map((reason: { code: string; count: number }) => [reason.code, reason.count]);
+    expect(new Map(reasons)).toEqual(
+      new Map([
+        ['row/image-missing', 1],
+        ['row/markers', 1],
+      ]),
+    );
+  });
+
+  it('finds a finished run finished, and leaves it alone', async () => {
+    const before = readFileSync(join(model, 'model.safetensors'));
+    const said: string[] = [];
+    const log = { info: (text: string) => void said.push(text), warn: () => {} };
+    expect(await resumeRun(run, { ...hooks(), log })).toMatchObject({
+      status: 'done',
+      stages: [{ name: 'tune', steps }],
+    });
+    expect(said).toEqual([`the run in ${run} is finished; nothing is left to do`]);
+    expect(readFileSync(join(model, 'model.safetensors')).equals(before)).toBe(true);
+  });
+});
+
+describe('the trained model', () => {
+  const greedy = { temperature: 0, maxTokens: 12, seed: 0, stop: [], onText: () => {}, signal: hooks().signal };
+
+  it('says what is on pictures of every kind', async () => {
+    const chat = await openChat(run, hooks());
+    try {
+      const names = readdirSync(join(root, 'shots'));
+      const right: string[] = [];
+      for (const name of names) {
+        const said = await chat.say({ text: question, images: [shot(name)] }, greedy);
+        if (said.text === answerTo(name) && said.finish === 'stop') right.push(name);
+        chat.forget();
+      }
+      // All of them in the trial; one in six by chance.
+      expect(right.length).toBeGreaterThanOrEqual(names.length - 2);
+      await expect(chat.say({ text: question, images: [shot('gone.jpg')] }, greedy)).rejects.toMatchObject({
+        code: 'image/missing',
+        path: shot('gone.jpg'),
+      });
+    } finally {
+      await chat.close();
+    }
+  });
+
+  it('gives the right answer a better score than the model it came from', async () => {
+    const row = { prompt: question, answer: answerTo('wide.png'), images: [shot('wide.png')] };
+    const sum = async (folder: string) =>
+      (await scoreAnswer(folder, row, hooks())).reduce((total, { logProb }) => total + logProb, 0);
+    expect(await sum(run)).toBeGreaterThan((await sum(base)) + 5);
+  });
+});
+
+describe('export', () => {
+  it('writes the merged model in bfloat16', async () => {
+    const out = join(root, 'merged');
+    const files = await exportModel(run, { to: 'hf', out, dtype: 'bfloat16', merge: true });
+    const names = [
+      'config.json',
+      'model.safetensors',
+      'tokenizer.json',
+      'preprocessor_config.json',
+      'processor_config.json',
+    ];
+    expect(files).toEqual(expect.arrayContaining(names.map((name) => join(out, name))));
+    const rounded = loadModel(model).store.flat.map((x) => fromBfloat16Bits(toBfloat16Bits(x)));
+    expect(loadModel(out).store.flat).toEqual(rounded);
+    expect(readJson(join(out, 'config.json')).dtype).toBe('bfloat16');
+  });
+
+  it('writes the adapters alone', async () => {
+    const out = join(root, 'adapter');
+    const files = await exportModel(run, { to: 'hf', out, dtype: 'float32', merge: false });
+    expect(files).toEqual([join(out, 'adapter_config.json'), join(out, 'adapter_model.safetensors')]);
+  });
+
+  it('writes an ONNX file beside its weights that computes the same', async () => {
+    const out = join(root, 'onnx');
+    await exportModel(run, { to: 'onnx', out, dtype: 'float32', merge: true });
+    const stored = [...openSafetensors(join(out, 'model.safetensors')).tensors.values()];
+    const external = decodeModel(readFileSync(join(out, 'model.onnx'))).graph.initializers.flatMap((initializer) =>
+      'external' in initializer && initializer.external ? [initializer.external] : [],
+    );
+    expect(external.length).toBeGreaterThan(40);
+    for (const { location, offset, length } of external) {
+      expect(location).toBe('model.safetensors');
+      expect(stored.some(({ begin, end }) => begin === offset && end === offset + length)).toBe(true);
+    }
+    const loaded = loadModel(model);
+    const batch = await pictureBatch(16);
+    const session = await InferenceSession.create(join(out, 'model.onnx'));
+    const feeds = Object.entries(batch.feeds).map(([name, t]) => [
+      name,
+      new OrtTensor(t.dtype as 'int32', t.data as Int32Array, t.shape),
+    ]);
+    const { logits } = await session.run(Object.fromEntries(feeds));
+    expect(maxAbsolute(logits?.data as Float32Array, (await runCausal(loaded, batch.all)).logits)).toBeLessThan(1e-4);
+    await session.release();
+  });
+
+  it('never writes into the run or over files', async () => {
+    const settings = { to: 'hf', dtype: 'float32', merge: true } as const;
+    await expect(exportModel(run, { ...settings, out: join(run, 'model') })).rejects.toMatchObject({
+      code: 'folder/is-source',
+    });
+    await expect(exportModel(run, { ...settings, out: join(root, 'shots') })).rejects.toMatchObject({
+      code: 'folder/exists',
+    });
+  });
+});
+
+/** One row about one picture, as model inputs. */
+async function pictureBatch(rows: number) {
+  const image = readJson(join(model, 'config.json')).image_token_index as number;
+  const ids = [1, 300, ...Array<number>(rows).fill(image), 310, 320, 330];
+  const processor = readImageProcessor(
+    readJsonObject(join(model, 'preprocessor_config.json')),
+    'preprocessor_config.json',
+  );
+  expect(processor.padToSquare).toBe(true);
+  const picture = processImage(await decodeImage(shot('turned.jpg')), processor);
+  const feeds = {
+    ids: int32([1, ids.length], ids),
+    pixels: { ...picture, shape: [1, ...picture.shape] },
+    imageRows: int32(
+      [rows],
+      Array.from({ length: rows }, (_, i) => i + 2),
+    ),
+  };
+  const all = {
+    ...feeds,
+    rows: int32([ids.length], [...ids.keys()]),
+    targetRows: int32([1], [0]),
+    targetIds: int32([1], [3]),
+  };
+  return { feeds, all };
+}
+
+function bytesOf({ data }: Tensor): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+describe('rows that do not fit', () => {
+  it('stop the run before step one when they are too many, and leave nothing half written', async () => {
+    const rows = join(root, 'bad.json');
+    writeFileSync(rows, JSON.stringify([...llavaRows().slice(0, 20), ...badRows]));
+    const folder = join(root, 'refused');
+    const refused = trainPlan(plan(rows, `output.folder=${folder}`), { resume: false }, hooks());
+    const fault = await refused.catch((error) => error);
+    expect({ ...fault.toJSON(), path: 'bad.json' }).toMatchObject({
+      code: 'data/too-many-rejected',
+      got: '2 of 22 rows refused (9.09%)',
+      others: [{ code: 'row/image-missing' }, { code: 'row/markers' }],
+    });
+    expect(existsSync(folder) ? readdirSync(folder) : []).toEqual(['recipe.yaml']);
+    const good = await writeRows(root, llavaRows().slice(0, 8));
+    const again = plan(good, `output.folder=${folder}`, 'train.steps=1');
+    expect((await trainPlan(again, { resume: false }, hooks())).status).toBe('done');
+  });
+});
