@@ -46,7 +46,7 @@ export interface Parts {
 }
 
 /** Reads a Hugging Face folder. */
-export async function partsFromFolder(folder: string): Promise<Parts> {
+async function partsFromFolder(folder: string): Promise<Parts> {
   const loaded = loadModel(folder);
   const { model } = loaded;
   const tokenizer = await loadTokenizer(folder);
