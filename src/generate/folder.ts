@@ -39,13 +39,14 @@ export async function loadForGeneration(
 
 /** The first LLaVA release keeps preprocessing with the vision tower, and whether to pad with the model. */
 function processorOf(folder: string, config: JsonObject): ImageProcessor | undefined {
-  const own = processorIn(folder);
+  const own = folderProcessor(folder);
   if (own || typeof config.mm_vision_tower !== 'string') return own;
-  const towers = processorIn(resolve(folder, config.mm_vision_tower));
+  const towers = folderProcessor(resolve(folder, config.mm_vision_tower));
   return towers && { ...towers, padToSquare: config.image_aspect_ratio === 'pad' };
 }
 
-function processorIn(folder: string): ImageProcessor | undefined {
+/** How the pictures of a Hugging Face folder are prepared, from either of the files that say so; undefined when none does. */
+export function folderProcessor(folder: string): ImageProcessor | undefined {
   for (const name of ['preprocessor_config.json', 'processor_config.json']) {
     const path = join(folder, name);
     const json = readOptionalJsonObject(path);

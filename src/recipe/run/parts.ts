@@ -10,10 +10,10 @@ import {
   type ImageProcessor,
   loadTemplate,
   loadTokenizer,
-  readImageProcessor,
   type Tokenizer,
   trainBpe,
 } from '../../data/index.ts';
+import { folderProcessor } from '../../generate/index.ts';
 import {
   clipJson,
   clipVisionJson,
@@ -24,7 +24,6 @@ import {
   llavaJson,
   loadModel,
   readJsonObject,
-  readOptionalJsonObject,
   type SizeName,
   visionPart,
 } from '../../models/index.ts';
@@ -55,7 +54,7 @@ async function partsFromFolder(folder: string): Promise<Parts> {
   return {
     loaded,
     tokenizer,
-    processor: processorOf(folder) ?? clipCrop(model.picture.height),
+    processor: folderProcessor(folder) ?? clipCrop(model.picture.height),
     ...(imageToken !== undefined && { imageToken }),
     ...(await templateOf(folder)),
   };
@@ -69,16 +68,6 @@ async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> 
     if (error instanceof TesseraError && error.code === 'chat/no-template') return {};
     throw error;
   }
-}
-
-function processorOf(folder: string): ImageProcessor | undefined {
-  for (const name of ['preprocessor_config.json', 'processor_config.json']) {
-    const json = readOptionalJsonObject(join(folder, name));
-    if (json && (name === 'preprocessor_config.json' || 'image_processor' in json)) {
-      return readImageProcessor(json, join(folder, name));
-    }
-  }
-  return undefined;
 }
 
 /**
@@ -155,7 +144,7 @@ async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>
     copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
   }
   const size = loaded.model.kind === 'causal' ? (loaded.model.picture?.height as number) : 0;
-  return { loaded, tokenizer, imageToken, processor: (vision && processorOf(vision)) || clipCrop(size) };
+  return { loaded, tokenizer, imageToken, processor: (vision && folderProcessor(vision)) || clipCrop(size) };
 }
 
 /** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */
