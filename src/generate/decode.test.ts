@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
 import { type CausalModel, createModel } from '../models/index.ts';
 import { initializeStore } from '../nn/index.ts';
-import type { Backend } from '../runtime/index.ts';
+import type { NodeBackend } from '../runtime/index.ts';
 import { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
 import { GenerationProgram } from './program.ts';
 import { likeliest } from './sampling.ts';
@@ -14,7 +14,7 @@ interface Opened extends ReferenceCase {
   readonly program: GenerationProgram;
 }
 
-function open(name: string, backend: Backend = 'c-api'): Promise<Opened> {
+function open(name: string, backend: NodeBackend = 'c-api'): Promise<Opened> {
   const key = `${name} ${backend}`;
   const make = async () => {
     const reference = referenceCase(name);
@@ -34,7 +34,7 @@ afterAll(async () => {
   for (const opened of programs.values()) await (await opened).program.dispose();
 });
 
-describe.each<Backend>(['c-api', 'binding'])('on the %s', (backend) => {
+describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   it.each([...decoderCases, ...pictureCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {

@@ -12,5 +12,5 @@ export function compile(
   outputs: ReadonlyMap<string, Value>,
   name: string,
 ): Promise<Session> {
-  return engine.createSession(encodeModel(lower(graph, outputs, { name })), { name });
+  return engine.createSession(encodeModel(lower(graph, outputs, { name, target: engine.target })), { name });
 }

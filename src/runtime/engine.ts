@@ -1,7 +1,13 @@
 import type { DType, Shape, Tensor } from '../base/index.ts';
+import type { Target } from '../onnx/index.ts';
 import type { Ledger } from './ledger.ts';
 
-export type Backend = 'c-api' | 'binding';
+/**
+ * A way to ONNX Runtime: its C API or the npm binding on the processor, the npm binding on a GPU by WebGPU, and
+ * WebAssembly in browsers.
+ */
+export type Backend = NodeBackend | 'wasm';
+export type NodeBackend = 'c-api' | 'binding' | 'webgpu';
 
 /** An input or output of a session; text dimensions are sizes that a run decides. */
 export interface Port {
@@ -68,6 +74,8 @@ export interface BoundRun {
 /** The seam to ONNX Runtime. */
 export interface Engine {
   readonly name: Backend;
+  /** What models are lowered for. */
+  readonly target: Target;
   /** Version of ONNX Runtime. */
   readonly version: string;
   readonly threads: number;

@@ -40,3 +40,18 @@ export function noSync(name: string): TesseraError {
     remedy: 'await run, or ask canRunSync of the engine first',
   });
 }
+
+/** The error for a model that ONNX Runtime would not load; `kept` is the file in which it can be looked at. */
+export function refusal(kept: string | undefined, name: string, text: string, cause?: unknown): TesseraError {
+  return new TesseraError(
+    {
+      code: 'runtime/model-refused',
+      message: `ONNX Runtime refused the model ${name}: ${text}`,
+      ...(kept && { path: kept }),
+      remedy: kept
+        ? 'open the kept file in an ONNX viewer'
+        : 'the model could not be kept: there is no temporary folder that can be written to',
+    },
+    { cause },
+  );
+}

@@ -1,13 +1,15 @@
 import { availableParallelism } from 'node:os';
 import { asTesseraError, type Log, stderrLog, TesseraError } from '../base/index.ts';
-import { openBindingEngine } from './binding/engine.ts';
+import { openBindingEngine } from './binding/open.ts';
 import { openNativeEngine } from './c-api/engine.ts';
-import type { Backend, Engine } from './engine.ts';
+import type { Engine, NodeBackend } from './engine.ts';
 import { selfCheck } from './self-check.ts';
+
+const backends: readonly NodeBackend[] = ['c-api', 'binding', 'webgpu'];
 
 export interface EngineOptions {
   /** `auto` takes the C API and falls back to the binding, unless the variable TESSERA_ENGINE names one. */
-  readonly backend?: Backend | 'auto';
+  readonly backend?: NodeBackend | 'auto';
   /** Threads within an operator; as many as the machine has by default. */
   readonly threads?: number;
   readonly log?: Log;
@@ -24,7 +26,7 @@ export interface EngineOptions {
 export async function openEngine(options: EngineOptions = {}): Promise<Engine> {
   const threads = checkThreads(options.threads ?? availableParallelism());
   const backend = chosenBackend(options.backend ?? 'auto');
-  if (backend === 'binding') return openBindingEngine(threads);
+  if (backend === 'binding' || backend === 'webgpu') return openBindingEngine(backend, threads);
   if (backend === 'c-api') return openChecked(threads, options.library);
   try {
     return await openChecked(threads, options.library);
@@ -41,7 +43,7 @@ async function openChecked(threads: number, library: string | undefined): Promis
 async function fallBack(threads: number, log: Log, reason: unknown): Promise<Engine> {
   const { message } = asTesseraError(reason, { code: 'runtime/library' });
   try {
-    const engine = await openBindingEngine(threads);
+    const engine = await openBindingEngine('binding', threads);
     log.warn(`running on the npm binding, which is slower, because the C API of ONNX Runtime failed: ${message}`);
     return engine;
   } catch (cause) {
@@ -55,15 +57,16 @@ async function fallBack(threads: number, log: Log, reason: unknown): Promise<Eng
   }
 }
 
-function chosenBackend(asked: Backend | 'auto'): Backend | 'auto' {
+function chosenBackend(asked: NodeBackend | 'auto'): NodeBackend | 'auto' {
   const forced = process.env.TESSERA_ENGINE;
   if (asked !== 'auto' || !forced) return asked;
-  if (forced === 'c-api' || forced === 'binding') return forced;
+  const named = backends.find((backend) => backend === forced);
+  if (named) return named;
   throw new TesseraError({
     code: 'runtime/backend',
     message: 'TESSERA_ENGINE names no back end',
     path: 'TESSERA_ENGINE',
-    expected: 'c-api or binding',
+    expected: backends.join(', '),
     got: forced,
   });
 }

@@ -1,10 +1,10 @@
 import type { Tensor } from '../base/index.ts';
 import { encodeModel, type OnnxInitializer, type OnnxNode, type OnnxPort } from '../onnx/index.ts';
-import type { Backend } from './engine.ts';
+import type { NodeBackend } from './engine.ts';
 
 /** Small models for the tests of this room. */
 
-export const backends: readonly Backend[] = ['c-api', 'binding'];
+export const backends: readonly NodeBackend[] = ['c-api', 'binding'];
 
 interface Parts {
   readonly nodes: readonly OnnxNode[];

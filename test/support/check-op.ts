@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { elementCount, float32, Random, type Shape, type Tensor } from '../../src/base/index.ts';
 import { Graph, gradients, mul, reduceSum, type Value } from '../../src/graph/index.ts';
-import type { Backend } from '../../src/runtime/index.ts';
+import type { NodeBackend } from '../../src/runtime/index.ts';
 import { maxAbsolute } from './compare.ts';
 import { compile, type Program } from './evaluate.ts';
 import { numbers } from './fixtures.ts';
@@ -29,7 +29,7 @@ interface Variant {
   readonly label: string;
   readonly fusion: boolean;
   readonly symbolic: boolean;
-  readonly backend: Backend;
+  readonly backend: NodeBackend;
 }
 
 const variants: readonly Variant[] = [

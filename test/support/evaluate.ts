@@ -1,19 +1,19 @@
 import type { Tensor } from '../../src/base/index.ts';
 import type { Graph, Value } from '../../src/graph/index.ts';
 import { encodeModel, lower, type Target } from '../../src/onnx/index.ts';
-import { type Backend, type Engine, openEngine } from '../../src/runtime/index.ts';
+import { type Engine, type NodeBackend, openEngine } from '../../src/runtime/index.ts';
 
-const opened = new Map<Backend, Promise<Engine>>();
+const opened = new Map<NodeBackend, Promise<Engine>>();
 
 /** The engine of this test file; two threads, as the reference machine has. */
-export function sharedEngine(backend: Backend = 'c-api'): Promise<Engine> {
+export function sharedEngine(backend: NodeBackend = 'c-api'): Promise<Engine> {
   const known = opened.get(backend) ?? openEngine({ backend, threads: 2 });
   opened.set(backend, known);
   return known;
 }
 
 export interface EvaluateOptions {
-  readonly backend?: Backend;
+  readonly backend?: NodeBackend;
   readonly target?: Target;
 }
 

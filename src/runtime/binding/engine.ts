@@ -1,42 +1,54 @@
-import { asTesseraError, TesseraError } from '../../base/index.ts';
+import { TesseraError } from '../../base/index.ts';
+import type { Target } from '../../onnx/index.ts';
 import { FATAL_ONLY, sessionConfig } from '../defaults.ts';
-import type { Engine, Session, SessionOptions } from '../engine.ts';
+import type { Backend, Engine, Session, SessionOptions } from '../engine.ts';
+import { refusal } from '../faults.ts';
 import { Ledger } from '../ledger.ts';
-import { refusal } from '../refusal.ts';
 import { BindingSession, type Inner } from './session.ts';
 
-export type Ort = typeof import('onnxruntime-node');
+type OrtNode = typeof import('onnxruntime-node');
+/** What the npm packages of ONNX Runtime, for Node and for browsers, have in common. */
+export type Ort = Pick<OrtNode, 'InferenceSession' | 'Tensor' | 'env'>;
 
-/** The npm binding: copies every output and blocks the event loop while it runs, but needs no foreign-function calls. */
-export async function openBindingEngine(threads: number): Promise<Engine> {
-  const ort = await loadBinding();
+/** How an npm package of ONNX Runtime is used. */
+export interface BindingSetup {
+  readonly ort: Ort;
+  readonly name: Backend;
+  readonly target: Target;
+  readonly version: string;
+  readonly threads: number;
+  /** Keeps a refused model and says where; without it the model is lost. */
+  readonly keepRefused?: (model: Uint8Array, name: string) => string | undefined;
+}
+
+/** An engine on an npm package: it copies every output and may block the event loop while it runs. */
+export function bindingEngine(setup: BindingSetup): Engine {
+  const { name, target, version, threads } = setup;
+  setup.ort.env.logLevel = 'fatal';
   const ledger = new Ledger();
   return {
-    name: 'binding',
-    version: ort.env.versions.node ?? 'unknown',
+    name,
+    target,
+    version,
     threads,
     canRunSync: false,
     ledger,
-    createSession: (model, options = {}) => createSession(ort, ledger, model, { threads, ...options }),
+    createSession: (model, options = {}) => createSession(setup, ledger, model, { threads, ...options }),
   };
 }
 
-async function loadBinding(): Promise<Ort> {
-  try {
-    const ort = await import('onnxruntime-node');
-    ort.env.logLevel = 'fatal';
-    return ort;
-  } catch (error) {
-    throw asTesseraError(error, { code: 'runtime/binding', remedy: 'run npm ci' });
-  }
-}
-
-async function createSession(ort: Ort, ledger: Ledger, model: Uint8Array, options: SessionOptions): Promise<Session> {
+async function createSession(
+  { ort, target, keepRefused }: BindingSetup,
+  ledger: Ledger,
+  model: Uint8Array,
+  options: SessionOptions,
+): Promise<Session> {
   const name = options.name ?? 'model';
   const level = options.optimization ?? 'all';
   let inner: Inner;
   try {
     inner = await ort.InferenceSession.create(model, {
+      executionProviders: [target],
       ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
       enableMemPattern: false,
       executionMode: 'sequential',
@@ -45,7 +57,8 @@ async function createSession(ort: Ort, ledger: Ledger, model: Uint8Array, option
       extra: nested(sessionConfig(options)),
     });
   } catch (error) {
-    throw refusal(model, name, error instanceof Error ? error.message : String(error), error);
+    const text = error instanceof Error ? error.message : String(error);
+    throw refusal(keepRefused?.(model, name), name, text, error);
   }
   try {
     return new BindingSession(ort, ledger, inner, name, model.byteLength);
@@ -59,7 +72,7 @@ interface Nested {
   [key: string]: string | Nested;
 }
 
-/** The binding takes the entry `a.b: v` as `{a: {b: v}}`. */
+/** The packages take the entry `a.b: v` as `{a: {b: v}}`. */
 function nested(config: Readonly<Record<string, string>>): Nested {
   const root: Nested = {};
   for (const [path, value] of Object.entries(config)) {

@@ -16,7 +16,7 @@ import type { Ledger } from '../ledger.ts';
 import type { Ort } from './engine.ts';
 
 type Tensors = ReadonlyMap<string, Tensor>;
-/** A session of onnxruntime-node. */
+/** A session of the npm packages. */
 export type Inner = Awaited<ReturnType<Ort['InferenceSession']['create']>>;
 type OrtTensor = InstanceType<Ort['Tensor']>;
 
@@ -51,7 +51,7 @@ export class BindingSession implements Session {
     this.#running++;
     try {
       // The binding blocks; a turn of the event loop lets an abort that is already due arrive first.
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       checkSignal(options.signal, this.name);
       const results = await this.#call(feeds, wanted);
       return new Map(wanted.map((name) => [name, this.#take(results, name, options.into?.get(name))]));
@@ -119,6 +119,11 @@ export class BindingSession implements Session {
     this.#ledger.sessionClosed(this.#modelBytes);
     void this.#inner.release();
   }
+}
+
+/** Browsers have no `setImmediate`. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => ('setImmediate' in globalThis ? setImmediate(resolve) : setTimeout(resolve)));
 }
 
 /** The binding builds no session that has bfloat16 inputs, so none arrive here. */

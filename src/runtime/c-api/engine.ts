@@ -1,7 +1,8 @@
 import { FATAL_ONLY, sessionConfig } from '../defaults.ts';
 import type { Engine, Session, SessionOptions } from '../engine.ts';
+import { refusal } from '../faults.ts';
+import { keepRefused } from '../keep-refused.ts';
 import { Ledger } from '../ledger.ts';
-import { refusal } from '../refusal.ts';
 import type { Pointer } from './functions.ts';
 import { libraryPath, packageVersion } from './library.ts';
 import { check, failureOf, type Handle, loadNative, type Native, own, pointerFrom, pointerTable } from './native.ts';
@@ -16,6 +17,7 @@ export async function openNativeEngine(threads: number, library?: string): Promi
   const ledger = new Ledger();
   return {
     name: 'c-api',
+    target: 'cpu',
     version: native.version,
     threads,
     canRunSync: true,
@@ -41,7 +43,7 @@ async function createSession(
       );
     });
     const text = failureOf(api, status);
-    if (text !== undefined) throw refusal(model, name, text);
+    if (text !== undefined) throw refusal(keepRefused(model, name), name, text);
     return new NativeSession(native, ledger, slot[0] as Pointer, name, model.byteLength);
   } finally {
     settings.release();
