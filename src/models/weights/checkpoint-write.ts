@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { elementCount, TesseraError } from '../../base/index.ts';
-import { writeAll, writeFileAtomically } from './durable.ts';
+import { writeTextAtomically } from '../../files/index.ts';
 import type { TensorSource, WriteOptions } from './safetensors-write.ts';
 import { storedBytes, writeSafetensors } from './safetensors-write.ts';
 
@@ -36,8 +36,7 @@ export function writeCheckpoint(
     writeSafetensors(join(folder, names[i] as string), shard, options);
   });
   const index = `${stem}.safetensors.index.json`;
-  const text = indexText(shards, names, options);
-  writeFileAtomically(join(folder, index), (fd) => writeAll(fd, new TextEncoder().encode(text)));
+  writeTextAtomically(join(folder, index), indexText(shards, names, options));
   return [...names, index];
 }
 

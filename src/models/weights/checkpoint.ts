@@ -2,7 +2,6 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fault } from '../../base/index.ts';
 import { elementCount, raise, TesseraError } from '../../base/index.ts';
-import { bareName } from './durable.ts';
 import type { JsonValue } from './json.ts';
 import { describeJson, isJsonObject, parseJson } from './json.ts';
 import type { SafetensorsFile } from './safetensors.ts';
@@ -167,4 +166,18 @@ function missing(folder: string, single: string, names: readonly string[]): Tess
   }
   const got = [...names].sort().slice(0, 12).join(', ') || 'an empty folder';
   return new TesseraError({ code: 'checkpoint/missing', message: 'the folder has no weights', path, expected, got });
+}
+
+/** Refuses a file name that could leave its folder: only a bare name is one. */
+function bareName(name: string, where: string): string {
+  if (name === '' || name === '.' || name === '..' || /[/\\\u0000:]/.test(name)) {
+    throw new TesseraError({
+      code: 'file/name',
+      message: 'a file name would leave its folder',
+      path: where,
+      expected: 'a bare file name',
+      got: JSON.stringify(name),
+    });
+  }
+  return name;
 }

@@ -3,8 +3,7 @@ export { openCheckpoint } from './checkpoint.ts';
 export type { CheckpointOptions } from './checkpoint-write.ts';
 export { writeCheckpoint } from './checkpoint-write.ts';
 export type { SaveDType } from './convert.ts';
-export type { WriteFolderOptions } from './folder.ts';
-export { copySideFiles, readJsonObject, readOptionalJsonObject, writeFolder, writeJsonObject } from './folder.ts';
+export { copySideFiles, readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export type { Layout } from './layouts.ts';
 export {

@@ -1,8 +1,8 @@
 import type { DType, HostArray } from '../../base/index.ts';
 import { bytesOf, dtypeInfo, elementCount, formatShape } from '../../base/index.ts';
+import { type Write, writeFileAtomically } from '../../files/index.ts';
 import type { SaveDType } from './convert.ts';
 import { narrow } from './convert.ts';
-import { writeAll, writeFileAtomically } from './durable.ts';
 import { fail, maxHeaderBytes } from './safetensors-header.ts';
 
 /**
@@ -20,6 +20,8 @@ export interface WriteOptions {
   readonly dtype?: SaveDType;
   /** Text pairs for the header; default `{ format: 'pt' }`, which other loaders ask for. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** Sees the bytes of the file as they are written. */
+  readonly observe?: Write;
 }
 
 interface Placed extends TensorSource {
@@ -44,9 +46,13 @@ export function writeSafetensors(
 ): void {
   const placed = place(tensors, options.dtype ?? 'float32');
   const header = encodeHeader(path, placed, options.metadata ?? { format: 'pt' });
-  writeFileAtomically(path, (fd) => {
-    writeAll(fd, header);
-    for (const tensor of placed) writeData(path, fd, tensor);
+  writeFileAtomically(path, (write) => {
+    const put: Write = (bytes) => {
+      options.observe?.(bytes);
+      write(bytes);
+    };
+    put(header);
+    for (const tensor of placed) writeData(path, put, tensor);
   });
 }
 
@@ -95,7 +101,7 @@ function frame(path: string, json: Uint8Array): Uint8Array {
   return out;
 }
 
-function writeData(file: string, fd: number, tensor: Placed): void {
+function writeData(file: string, write: Write, tensor: Placed): void {
   const data = typeof tensor.data === 'function' ? tensor.data() : tensor.data;
   const path = `${file}: ${tensor.name}`;
   const { array } = dtypeInfo[tensor.dtype ?? 'float32'];
@@ -107,11 +113,11 @@ function writeData(file: string, fd: number, tensor: Placed): void {
     const expected = `${elementCount(tensor.shape)} elements for ${formatShape(tensor.shape)}`;
     fail('length', 'the data do not fill the shape', { path, expected, got: `${data.length}` });
   }
-  if (tensor.stored === (tensor.dtype ?? 'float32')) writeAll(fd, bytesOf(data));
-  else writeNarrowed(path, fd, data as Float32Array, tensor.stored as 'float16' | 'bfloat16');
+  if (tensor.stored === (tensor.dtype ?? 'float32')) write(bytesOf(data));
+  else writeNarrowed(path, write, data as Float32Array, tensor.stored as 'float16' | 'bfloat16');
 }
 
-function writeNarrowed(path: string, fd: number, data: Float32Array, stored: 'float16' | 'bfloat16'): void {
+function writeNarrowed(path: string, write: Write, data: Float32Array, stored: 'float16' | 'bfloat16'): void {
   const chunk = new Uint16Array(Math.min(chunkElements, data.length));
   for (let at = 0; at < data.length; at += chunk.length) {
     const part = data.subarray(at, at + chunk.length);
@@ -120,6 +126,6 @@ function writeNarrowed(path: string, fd: number, data: Float32Array, stored: 'fl
       const [expected, got] = [`numbers that ${stored} can hold`, `${part[lost]} at element ${at + lost}`];
       fail('range', `a number would become infinite in ${stored}`, { path, expected, got, remedy: 'save as float32' });
     }
-    writeAll(fd, bytesOf(chunk.subarray(0, part.length)));
+    write(bytesOf(chunk.subarray(0, part.length)));
   }
 }

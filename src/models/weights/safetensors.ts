@@ -1,8 +1,7 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { DType, HostArrays, Tensor } from '../../base/index.ts';
 import { asTesseraError, bytesOf, dtypeInfo, elementCount, formatShape } from '../../base/index.ts';
 import { widen } from './convert.ts';
-import { readAll } from './durable.ts';
 import type { StoredTensor } from './safetensors-header.ts';
 import { fail, maxHeaderBytes, parseHeader, storedTypes } from './safetensors-header.ts';
 
@@ -151,4 +150,15 @@ function withFile<T>(path: string, use: (fd: number) => T): T {
   } finally {
     if (fd !== undefined) closeSync(fd);
   }
+}
+
+/** Fills `target` from `position` of the descriptor; returns the bytes got, fewer only at the end of the file. */
+function readAll(fd: number, target: Uint8Array, position: number): number {
+  let at = 0;
+  while (at < target.length) {
+    const got = readSync(fd, target, at, Math.min(target.length - at, 1 << 30), position + at);
+    if (got === 0) break;
+    at += got;
+  }
+  return at;
 }

@@ -1,15 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Tensor, TesseraError } from '../../base/index.ts';
+import { asTesseraError, type Log, type Tensor, TesseraError } from '../../base/index.ts';
 import type { DataCountsJson } from '../../data/index.ts';
-import {
-  openSafetensors,
-  readJsonObject,
-  readTensor,
-  writeFolder,
-  writeJsonObject,
-  writeSafetensors,
-} from '../../models/index.ts';
+import { checkManifest, Manifest, removeFolder, sweepTemporaries, writeFolder } from '../../files/index.ts';
+import { openSafetensors, readJsonObject, readTensor, writeSafetensors } from '../../models/index.ts';
 import { fillStore, type ParameterStore } from '../../nn/index.ts';
 import type { StageState } from '../../train/index.ts';
 import type { StageSummary } from './types.ts';
@@ -37,47 +31,99 @@ export interface SavedState {
 }
 
 const KEPT = 2;
+const names = { parameters: 'parameters.safetensors', optimizer: 'optimizer.safetensors', position: 'position.json' };
 
-/** Writes one checkpoint, whole or not at all, and then removes all but the newest. */
+/**
+ * Writes one checkpoint, whole or not at all, and removes older ones only once it is durable. What stands at a later
+ * place of the run is of a future that did not come, and goes too.
+ * @throws TesseraError `run/checkpoint-write`; what was there before is then still there.
+ */
 export function saveCheckpoint(folder: string, store: ParameterStore, state: StageState, position: Position): void {
-  mkdirSync(folder, { recursive: true });
   const name = `${position.stage}-${String(position.step).padStart(7, '0')}`;
+  try {
+    if (!hasSound(folder, name)) writeCheckpoint(join(folder, name), store, state, position);
+    const all = listCheckpoints(folder);
+    const newest = all.indexOf(name);
+    const kept = all.slice(Math.max(0, newest + 1 - KEPT), newest + 1);
+    for (const other of all.filter((each) => !kept.includes(each))) removeFolder(join(folder, other));
+  } catch (error) {
+    const remedy = 'check free space and permissions, then go on with `tessera resume`';
+    throw asTesseraError(error, { code: 'run/checkpoint-write', path: join(folder, name), remedy });
+  }
+}
+
+/** A place of a run has one state: a sound checkpoint of it is not written again, a damaged one makes room. */
+function hasSound(folder: string, name: string): boolean {
+  if (!existsSync(join(folder, name))) return false;
+  const sound = checkManifest(join(folder, name)) === undefined;
+  if (!sound) removeFolder(join(folder, name));
+  return sound;
+}
+
+function writeCheckpoint(path: string, store: ParameterStore, { moments }: StageState, position: Position): void {
   const vector = (data: Float32Array<ArrayBuffer>) => ({ shape: [data.length], data });
-  writeFolder(
-    join(folder, name),
-    (partial) => {
-      writeSafetensors(join(partial, 'parameters.safetensors'), store.tensors);
-      const moments = new Map([
-        ['first', vector(state.moments.first)],
-        ['second', vector(state.moments.second)],
-      ]);
-      writeSafetensors(join(partial, 'optimizer.safetensors'), moments);
-      writeJsonObject(join(partial, 'position.json'), JSON.parse(JSON.stringify(position)));
-    },
-    { overwrite: true },
-  );
-  for (const old of listCheckpoints(folder).slice(0, -KEPT)) rmSync(join(folder, old), { recursive: true });
+  const optimizer = new Map([
+    ['first', vector(moments.first)],
+    ['second', vector(moments.second)],
+  ]);
+  writeFolder(path, (partial) => {
+    const manifest = new Manifest();
+    const put = (name: string, tensors: Parameters<typeof writeSafetensors>[1]) =>
+      writeSafetensors(join(partial, name), tensors, { observe: manifest.watch(name) });
+    put(names.parameters, store.tensors);
+    put(names.optimizer, optimizer);
+    manifest.writeText(join(partial, names.position), `${JSON.stringify(position, null, 2)}\n`);
+    manifest.write(partial);
+  });
 }
 
 /** Names of the checkpoints, oldest first; unfinished ones have other names. */
 function listCheckpoints(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
-    .filter((name) => /^\d+-\d{7}$/.test(name))
-    .sort((a, b) => Number(a.split('-')[0]) - Number(b.split('-')[0]) || (a < b ? -1 : 1));
+    .filter((name) => /^\d+-\d{7,}$/.test(name))
+    .sort((a, b) => place(a, 0) - place(b, 0) || place(a, 1) - place(b, 1));
 }
 
-/** The newest checkpoint of a run, if it has one. */
-export function newestCheckpoint(folder: string): SavedState | undefined {
-  const name = listCheckpoints(folder).at(-1);
-  if (name === undefined) return undefined;
-  const position = readJsonObject(join(folder, name, 'position.json')) as unknown as Position;
-  return { folder: join(folder, name), position };
+const place = (name: string, part: 0 | 1) => Number(name.split('-')[part]);
+
+/**
+ * The newest checkpoint of a run that is what was written, byte for byte; undefined when none was finished yet. Says
+ * so once when newer ones are damaged.
+ * @throws TesseraError `run/no-sound-checkpoint` when there are checkpoints and all are damaged.
+ */
+export function newestCheckpoint(folder: string, log: Log): SavedState | undefined {
+  sweepTemporaries(folder);
+  const damaged: { readonly name: string; readonly path: string }[] = [];
+  for (const name of listCheckpoints(folder).reverse()) {
+    const fault = checkManifest(join(folder, name));
+    if (!fault) {
+      if (damaged.length > 0) log.warn(`going back to checkpoint ${name}, for ${tellDamaged(damaged)}`);
+      return { folder: join(folder, name), position: readPosition(join(folder, name)) };
+    }
+    damaged.push({ name, path: `${fault.path}: ${fault.message}` });
+  }
+  if (damaged.length === 0) return undefined;
+  throw new TesseraError({
+    code: 'run/no-sound-checkpoint',
+    message: 'every checkpoint of the run is damaged',
+    path: folder,
+    got: tellDamaged(damaged),
+    remedy: 'put a copy back, or remove the folder of checkpoints to begin again',
+  });
+}
+
+function tellDamaged(damaged: readonly { readonly name: string; readonly path: string }[]): string {
+  return damaged.map(({ name, path }) => `${name} is damaged (${path})`).join(', ');
+}
+
+function readPosition(folder: string): Position {
+  return readJsonObject(join(folder, names.position)) as unknown as Position;
 }
 
 /** Puts a checkpoint's parameters into a store and returns the state of its stage. */
 export function restoreCheckpoint({ folder, position }: SavedState, store: ParameterStore): StageState {
-  const parameters = openSafetensors(join(folder, 'parameters.safetensors'));
+  const parameters = openSafetensors(join(folder, names.parameters));
   const missing = [...store.tensors.keys()].find((path) => !parameters.tensors.has(path));
   if (missing !== undefined) {
     throw new TesseraError({
@@ -93,7 +139,7 @@ export function restoreCheckpoint({ folder, position }: SavedState, store: Param
     store,
     new Map([...parameters.tensors.keys()].map((path) => [path, readTensor(parameters, path) as Tensor<'float32'>])),
   );
-  const optimizer = openSafetensors(join(folder, 'optimizer.safetensors'));
+  const optimizer = openSafetensors(join(folder, names.optimizer));
   const moment = (name: string) => (readTensor(optimizer, name) as Tensor<'float32'>).data;
   return { step: position.step, moments: { first: moment('first'), second: moment('second') } };
 }

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFolder } from '../../files/index.ts';
 import { Graph, type Value } from '../../graph/index.ts';
 import {
   copySideFiles,
@@ -9,7 +10,6 @@ import {
   renameForFile,
   saveModel,
   writeCheckpoint,
-  writeFolder,
 } from '../../models/index.ts';
 import { ParameterTrace } from '../../nn/index.ts';
 import { encodeModel, lower, type OnnxInitializer } from '../../onnx/index.ts';

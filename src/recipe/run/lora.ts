@@ -1,4 +1,5 @@
 import type { Tensor } from '../../base/index.ts';
+import { writeFolder } from '../../files/index.ts';
 import {
   type Layout,
   type LoadedModel,
@@ -6,7 +7,6 @@ import {
   modelLayouts,
   parameterSpecs,
   writeAdapter,
-  writeFolder,
 } from '../../models/index.ts';
 import { allocateStore, fillStore, initializeStore, type Lora, mergeLora } from '../../nn/index.ts';
 import type { LoraPlan, StagePlan } from '../plan.ts';

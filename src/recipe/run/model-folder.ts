@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChatTemplate, type ImageProcessor, writeImageProcessor } from '../../data/index.ts';
-import { type JsonObject, type SaveDType, saveModel, writeFolder, writeJsonObject } from '../../models/index.ts';
+import { writeFolder } from '../../files/index.ts';
+import { type JsonObject, type SaveDType, saveModel, writeJsonObject } from '../../models/index.ts';
 import type { Parts } from './parts.ts';
 
 export interface ModelFolderOptions {

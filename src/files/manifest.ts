@@ -1,0 +1,74 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import type { Fault } from '../base/index.ts';
+import { type Write, writeFileAtomically, writeTextAtomically } from './durable.ts';
+
+const manifestName = 'manifest.json';
+const manifestSchema = z.object({
+  files: z.record(z.string(), z.object({ bytes: z.int().nonnegative(), sha256: z.string().regex(/^[0-9a-f]{64}$/) })),
+});
+
+/** Size and SHA-256 of each file of a folder, taken of what was meant to be written, not of what the disk then held. */
+export class Manifest {
+  readonly #files = new Map<string, { bytes: number; readonly hash: Hash }>();
+
+  /** Counts what is put into a file of this name. */
+  watch(name: string): Write {
+    const file = { bytes: 0, hash: createHash('sha256') };
+    this.#files.set(name, file);
+    return (bytes) => {
+      file.bytes += bytes.length;
+      file.hash.update(bytes);
+    };
+  }
+
+  /** Writes a watched text. */
+  writeText(path: string, text: string): void {
+    const observe = this.watch(basename(path));
+    const bytes = new TextEncoder().encode(text);
+    writeFileAtomically(path, (write) => {
+      observe(bytes);
+      write(bytes);
+    });
+  }
+
+  /** Writes `manifest.json` about all that was watched. */
+  write(folder: string): void {
+    const entries = Array.from(this.#files, ([name, { bytes, hash }]) => [name, { bytes, sha256: hash.digest('hex') }]);
+    const text = JSON.stringify({ files: Object.fromEntries(entries) }, null, 2);
+    writeTextAtomically(join(folder, manifestName), `${text}\n`);
+  }
+}
+
+/** What a folder lacks of what its manifest says: undefined when every file is there with its size and checksum. */
+export function checkManifest(folder: string): Fault | undefined {
+  try {
+    const { files } = manifestSchema.parse(JSON.parse(readFileSync(join(folder, manifestName), 'utf8')));
+    for (const [name, wanted] of Object.entries(files)) {
+      const path = join(folder, name);
+      const { size } = statSync(path);
+      const fault = { code: 'file/damaged', message: 'the file is not what was written', path };
+      if (size !== wanted.bytes) return { ...fault, expected: `${wanted.bytes} bytes`, got: `${size}` };
+      const found = sha256Of(path);
+      if (found !== wanted.sha256) return { ...fault, expected: `SHA-256 ${wanted.sha256}`, got: found };
+    }
+    return undefined;
+  } catch (error) {
+    const message = error instanceof z.ZodError || error instanceof SyntaxError ? 'malformed manifest' : String(error);
+    return { code: 'file/damaged', message, path: join(folder, manifestName) };
+  }
+}
+
+function sha256Of(path: string): string {
+  const hash = createHash('sha256');
+  const chunk = new Uint8Array(1 << 20);
+  const fd = openSync(path, 'r');
+  try {
+    for (let got = readSync(fd, chunk); got > 0; got = readSync(fd, chunk)) hash.update(chunk.subarray(0, got));
+  } finally {
+    closeSync(fd);
+  }
+  return hash.digest('hex');
+}
