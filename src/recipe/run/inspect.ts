@@ -7,7 +7,7 @@ import type { DataCounts, Hooks } from './types.ts';
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */
 export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly DataCounts[]> {
-  const parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
+  const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const counts: DataCounts[] = [];
   for (const stage of plan.stages) {
     const { report } = await readStage(stage, parts, hooks);
@@ -30,7 +30,7 @@ export async function inspectRows(
   hooks: Hooks,
 ): Promise<readonly { readonly text: string; readonly data: unknown }[]> {
   const stage = chosenStage(plan, options.stage);
-  const parts = await buildParts(plan, () => stageTexts(stage, hooks));
+  const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const template = stageTemplate(stage, parts);
   const shown: { text: string; data: unknown }[] = [];
   for (const data of stage.data) {

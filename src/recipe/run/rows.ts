@@ -202,11 +202,11 @@ function pairFault(row: Row): Fault | undefined {
   };
 }
 
-/** Every text of a stage's rows, for training a tokenizer. */
-export async function stageTexts(stage: StagePlan, hooks: Hooks): Promise<string[]> {
+/** Every text of every stage's rows, for training a tokenizer. */
+export async function stageTexts(stages: readonly StagePlan[], hooks: Hooks): Promise<string[]> {
   const report = new DataReport();
   const texts: string[] = [];
-  for (const data of stage.data) {
+  for (const data of stages.flatMap((stage) => stage.data)) {
     const { rows } = await sourceRows(data, report, hooks);
     for (const row of rows)
       for (const turn of row.turns) for (const part of turn.parts) if (part.type === 'text') texts.push(part.text);

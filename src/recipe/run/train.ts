@@ -38,7 +38,7 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
   const began = performance.now();
   const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
   const saved = newestCheckpoint(run.checkpoints, hooks.log);
-  let parts = await buildParts(plan, () => stageTexts(plan.stages[0] as StagePlan, hooks));
+  let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const finished = [...(saved?.position.finished ?? [])];
   const report = saved ? DataReport.from(saved.position.report) : new DataReport();
   for (const [index, stage] of plan.stages.entries()) {
