@@ -22,6 +22,11 @@ export class WireWriter {
     this.#bytes(new Uint8Array(Float32Array.of(value).buffer));
   }
 
+  double(field: number, value: number): void {
+    this.#varint(field * 8 + 1);
+    this.#bytes(new Uint8Array(Float64Array.of(value).buffer));
+  }
+
   string(field: number, value: string): void {
     this.bytes(field, utf8.encode(value));
   }

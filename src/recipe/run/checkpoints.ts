@@ -18,8 +18,9 @@ export interface Position {
   readonly loss: number;
   /** Seconds spent in the stage. */
   readonly seconds: number;
-  /** Bytes of metrics.jsonl that belong to the past. */
+  /** Bytes of metrics.jsonl and of samples.jsonl that belong to the past. */
   readonly metricsBytes: number;
+  readonly samplesBytes: number;
   /** Stages that are over, and the rows that they read. */
   readonly finished: readonly StageSummary[];
   readonly report: DataCountsJson;

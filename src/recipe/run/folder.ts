@@ -20,7 +20,9 @@ export interface RunFolder {
   readonly recipe: string;
   readonly metrics: string;
   readonly checkpoints: string;
+  /** Answers given on the way, one JSON object a line. */
   readonly samples: string;
+  readonly tensorboard: string;
   readonly dataReport: string;
   /** The trained model as a Hugging Face folder, adapters merged. */
   readonly model: string;
@@ -37,7 +39,8 @@ export function runFolder(path: string): RunFolder {
     recipe: join(path, 'recipe.yaml'),
     metrics: join(path, 'metrics.jsonl'),
     checkpoints: join(path, 'checkpoints'),
-    samples: join(path, 'samples'),
+    samples: join(path, 'samples.jsonl'),
+    tensorboard: join(path, 'tensorboard'),
     dataReport: join(path, 'data-report.json'),
     model: join(path, 'model'),
     adapter: join(path, 'adapter'),
@@ -132,14 +135,14 @@ export function modelFolder(folder: string): string {
   });
 }
 
-/** The log of a run: one JSON object a line, flushed as it is written. */
-export interface MetricsLog {
+/** A log of a run: one JSON object a line, flushed as it is written. */
+export interface LineLog {
   readonly bytes: () => number;
   add(row: object): void;
 }
 
-/** Opens the log, cut back to the bytes that belong to the past of the place a run goes on from. */
-export function openMetrics(path: string, keepBytes?: number): MetricsLog {
+/** Opens a log, cut back to the bytes that belong to the past of the place a run goes on from. */
+export function openLines(path: string, keepBytes?: number): LineLog {
   if (!existsSync(path)) writeFileSync(path, '');
   else if (keepBytes !== undefined) truncateSync(path, keepBytes);
   return {

@@ -1,55 +1,98 @@
-import { DataReport, pixelLoader, planBatches } from '../../data/index.ts';
+import { DataReport, type Example, pixelLoader, planBatches } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import type { Engine } from '../../runtime/index.ts';
-import { type BatchSource, exampleSource, LossProgram } from '../../train/index.ts';
+import { exampleSource, LossProgram } from '../../train/index.ts';
 import type { StagePlan } from '../plan.ts';
 import { type Parts, stageProcessor } from './parts.ts';
 import { encodeStageRow, sourceRows, stageTemplate } from './rows.ts';
+import { type Answered, openSampler, type Sampler } from './samples.ts';
 import type { Hooks } from './types.ts';
 
 const SCENES = 64;
 
-interface HeldOutJob {
+/** A stage as far as it can be looked at while it trains. */
+export interface StageUnderWay {
   readonly engine: Engine;
   readonly stage: StagePlan;
   readonly parts: Parts;
   readonly loaded: LoadedModel;
   readonly lora?: Lora;
+  /** What it trains on. */
+  readonly examples: readonly Example[];
 }
 
-/**
- * The loss on scenes that the stage does not train on; undefined for a stage that reads only files, of which nothing is
- * held back.
- */
-export function heldOutLoss(job: HeldOutJob, hooks: Hooks): () => Promise<number | undefined> {
-  const { engine, stage, loaded, lora } = job;
-  let source: Promise<BatchSource | undefined> | undefined;
+/** How a stage does on what it has not seen. Everything is made when first asked for. */
+export interface Watch {
+  /**
+   * The loss on scenes that the stage does not train on; undefined for a stage that reads only files, of which nothing
+   * is held back.
+   */
+  loss(): Promise<number | undefined>;
+  /** Answers to a few of the held-out rows, or of the training rows where none is held out; none from a model that writes no text. */
+  answers(): Promise<readonly Answered[]>;
+  dispose(): Promise<void>;
+}
+
+export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
+  let reading: Promise<readonly Example[]> | undefined;
   let program: LossProgram | undefined;
-  return async () => {
-    source ??= heldOutSource(job, hooks);
-    const batches = await source;
-    if (!batches) return undefined;
-    program ??= new LossProgram({
-      engine,
-      model: loaded.model,
-      store: loaded.store,
-      objective: stage.objective,
-      ...(lora && { lora }),
-    });
-    let sum = 0;
-    let targets = 0;
-    for (let step = 0; step < batches.stepsPerEpoch; step++) {
-      for (const batch of await batches.step(step)) {
-        sum += (await program.run(batch, 1, true)) as number;
-        targets += batch.targets;
-      }
-    }
-    return sum / targets;
+  let sampler: Sampler | undefined;
+  const heldOut = () => {
+    reading ??= heldOutExamples(job, hooks);
+    return reading;
+  };
+  return {
+    async loss() {
+      const examples = await heldOut();
+      if (examples.length === 0) return undefined;
+      program ??= new LossProgram({
+        engine: job.engine,
+        model: job.loaded.model,
+        store: job.loaded.store,
+        objective: job.stage.objective,
+        ...(job.lora && { lora: job.lora }),
+      });
+      return meanLoss(program, examples, job);
+    },
+    async answers() {
+      const examples = await heldOut();
+      sampler ??= openSampler(job, examples.length > 0 ? { examples, heldOut: true } : { ...job, heldOut: false });
+      return sampler.answers();
+    },
+    async dispose() {
+      await program?.dispose();
+      await sampler?.dispose();
+    },
   };
 }
 
-async function heldOutSource({ stage, parts }: HeldOutJob, hooks: Hooks): Promise<BatchSource | undefined> {
+async function meanLoss(
+  program: LossProgram,
+  examples: readonly Example[],
+  { stage, parts }: StageUnderWay,
+): Promise<number> {
+  const processor = stageProcessor(parts, stage.pictures);
+  const source = exampleSource({
+    examples,
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
+    accumulate: 1,
+    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
+    objective: stage.objective,
+    ...(processor && { pixels: pixelLoader(processor) }),
+  });
+  let sum = 0;
+  let targets = 0;
+  for (let step = 0; step < source.stepsPerEpoch; step++) {
+    for (const batch of await source.step(step)) {
+      sum += (await program.run(batch, 1, true)) as number;
+      targets += batch.targets;
+    }
+  }
+  return sum / targets;
+}
+
+async function heldOutExamples({ stage, parts }: StageUnderWay, hooks: Hooks): Promise<readonly Example[]> {
   const template = stageTemplate(stage, parts);
   const examples = [];
   for (const data of stage.data) {
@@ -60,14 +103,5 @@ async function heldOutSource({ stage, parts }: HeldOutJob, hooks: Hooks): Promis
       if ('kept' in outcome) examples.push(outcome.kept);
     }
   }
-  if (examples.length === 0) return undefined;
-  const processor = stageProcessor(parts, stage.pictures);
-  return exampleSource({
-    examples,
-    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
-    accumulate: 1,
-    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
-    objective: stage.objective,
-    ...(processor && { pixels: pixelLoader(processor) }),
-  });
+  return examples;
 }

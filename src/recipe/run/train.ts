@@ -12,16 +12,18 @@ import {
   type StageSettings,
   type StepRecord,
 } from '../../train/index.ts';
+import { formatRecipe } from '../load.ts';
 import type { Plan, StagePlan, TrainPlan } from '../plan.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { evaluateRun } from './evaluate.ts';
-import { openMetrics, openRun, planOfRun, type RunFolder, resultOf, saveResult } from './folder.ts';
-import { heldOutLoss } from './held-out.ts';
+import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult } from './folder.ts';
+import { watchStage } from './held-out.ts';
 import { isFactor, loraOf, merge, withFreshAdapters, writeAdapterFolder } from './lora.ts';
 import { modelCard } from './model-card.ts';
 import { writeModelFolder } from './model-folder.ts';
 import { buildParts, type Parts, stageProcessor } from './parts.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
+import { openTracker, type Tracker } from './tracking/tracker.ts';
 import type { Hooks, StageSummary, TrainResult } from './types.ts';
 
 /**
@@ -41,10 +43,12 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
   let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const finished = [...(saved?.position.finished ?? [])];
   const report = saved ? DataReport.from(saved.position.report) : new DataReport();
+  const past = saved && stepsOf(finished) + saved.position.step;
+  const tracker = openTracker(run.tensorboard, formatRecipe(plan.resolved), past);
   for (const [index, stage] of plan.stages.entries()) {
     if (index < (saved?.position.stage ?? 0)) continue;
     const from = saved?.position.stage === index ? saved : undefined;
-    const job = { run, engine, stage, index, parts, from, finished, report, plan };
+    const job = { run, engine, stage, index, parts, from, finished, report, plan, tracker };
     const outcome = await trainStage(job, hooks).catch((error) => stoppedWithin(error, saved, finished));
     if (outcome.status === 'interrupted')
       return { folder: run.path, status: 'interrupted', stages: finished, seconds: since(began) };
@@ -53,6 +57,8 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
   }
   const trained: TrainResult = { folder: run.path, status: 'done', stages: finished, seconds: since(began) };
   const evaluation = plan.eval.tasks.length > 0 && (await evaluateRun(run, plan, engine, hooks));
+  // One step after the last, which a run that is resumed at its end takes back.
+  if (evaluation) tracker.evaluation(stepsOf(finished) + 1, evaluation.evaluation);
   const result = { ...trained, seconds: since(began) };
   saveResult(run, result);
   return evaluation ? { ...result, eval: evaluation } : result;
@@ -81,6 +87,8 @@ function threadsOf(plan: Plan): { threads?: number } {
 
 const since = (began: number) => (performance.now() - began) / 1000;
 
+const stepsOf = (stages: readonly StageSummary[]) => stages.reduce((n, { steps }) => n + steps, 0);
+
 interface StageJob {
   readonly run: RunFolder;
   readonly plan: Plan;
@@ -91,6 +99,7 @@ interface StageJob {
   readonly from: SavedState | undefined;
   readonly finished: readonly StageSummary[];
   readonly report: DataReport;
+  readonly tracker: Tracker;
 }
 
 type StageResult =
@@ -111,12 +120,15 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const chosen = selector(stage.trainable);
   const trainable = (path: string) => isFactor(path) || chosen(path);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
-  const metrics = openMetrics(run.metrics, from?.position.metricsBytes ?? (job.index === 0 ? 0 : undefined));
+  const fresh = job.index === 0 ? 0 : undefined;
+  const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh);
+  const samples = openLines(run.samples, from?.position.samplesBytes ?? fresh);
+  const before = stepsOf(job.finished);
   const clock = { before: from?.position.seconds ?? 0, began: performance.now() };
   const seconds = () => clock.before + since(clock.began);
   const rate = rates();
   let loss = from?.position.loss ?? Number.NaN;
-  const heldOut = heldOutLoss({ ...job, loaded, ...(lora && { lora }) }, hooks);
+  const watch = watchStage({ ...job, loaded, examples: data.examples, ...(lora && { lora }) }, hooks);
   const outcome = await runStage(
     {
       name: stage.name,
@@ -134,19 +146,28 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
       onStep(record, used) {
         loss = record.loss;
         const due = record.step % settings.logEvery === 0 || record.step === 1 || record.step === settings.steps;
-        if (due) metrics.add(record);
+        const speed = rate(used);
+        if (due) {
+          metrics.add(record);
+          job.tracker.scalars(stage.name, before + record.step, { ...shown(record), ...machine(speed) });
+        }
         hooks.progress({
           label: `stage ${stage.name}`,
           done: record.step,
           total: settings.steps,
-          numbers: { ...shown(record), ...rate(used) },
+          numbers: { ...shown(record), ...(speed !== undefined && { 'tokens/s': speed }) },
         });
       },
       async onEvaluate(step) {
-        const found = await heldOut();
-        if (found === undefined) return;
-        metrics.add({ stage: stage.name, step, held_out_loss: found });
-        hooks.log.info(`stage ${stage.name}, step ${step}: held-out loss ${found.toFixed(4)}`);
+        const found = await watch.loss();
+        if (found !== undefined) {
+          metrics.add({ stage: stage.name, step, held_out_loss: found });
+          job.tracker.scalars(stage.name, before + step, { held_out_loss: found });
+          hooks.log.info(`stage ${stage.name}, step ${step}: held-out loss ${found.toFixed(4)}`);
+        }
+        const answers = await watch.answers();
+        for (const answer of answers) samples.add({ stage: stage.name, step, ...answer });
+        job.tracker.answers(stage.name, before + step, answers);
       },
       onSave(current) {
         const position = {
@@ -155,6 +176,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
           loss,
           seconds: seconds(),
           metricsBytes: metrics.bytes(),
+          samplesBytes: samples.bytes(),
           finished: job.finished,
           report: earlier,
         };
@@ -162,7 +184,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
       },
     },
     state,
-  );
+  ).finally(() => watch.dispose());
   if (outcome.status === 'interrupted') return { status: 'interrupted' };
   const summary = {
     name: stage.name,
@@ -227,16 +249,22 @@ function shown(record: StepRecord): Record<string, number> {
   return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm };
 }
 
-/** Tokens a second over the last seconds. */
-function rates(): (used: readonly Batch[]) => Record<string, number> {
+/** What a step took of the machine. It is never the same twice, so it stays out of metrics.jsonl. */
+function machine(speed: number | undefined): Record<string, number> {
+  const resident_gib = process.memoryUsage.rss() / 2 ** 30;
+  return { ...(speed !== undefined && { tokens_per_second: speed }), resident_gib };
+}
+
+/** Tokens a second over the last seconds; undefined at the first step. */
+function rates(): (used: readonly Batch[]) => number | undefined {
   const recent: { at: number; tokens: number }[] = [];
   return (used) => {
     const now = performance.now();
     recent.push({ at: now, tokens: used.reduce((n, batch) => n + batch.tokens, 0) });
     while (recent.length > 2 && now - (recent[0]?.at as number) > 5000) recent.shift();
     const seconds = (now - (recent[0]?.at as number)) / 1000;
-    if (seconds === 0) return {};
-    return { 'tokens/s': Math.round(recent.slice(1).reduce((n, step) => n + step.tokens, 0) / seconds) };
+    if (seconds === 0) return undefined;
+    return Math.round(recent.slice(1).reduce((n, step) => n + step.tokens, 0) / seconds);
   };
 }
 
