@@ -9,4 +9,8 @@ export {
   writeTextAtomically,
 } from './durable.ts';
 export { type WriteFolderOptions, writeFolder } from './folder.ts';
+export type { JsonObject, JsonValue } from './json.ts';
+export { describeJson, isJsonObject, parseJson } from './json.ts';
+export { formatJson } from './json-write.ts';
 export { checkManifest, Manifest } from './manifest.ts';
+export { readBytes, readText } from './read.ts';

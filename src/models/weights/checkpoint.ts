@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fault } from '../../base/index.ts';
 import { elementCount, raise, TesseraError } from '../../base/index.ts';
-import type { JsonValue } from './json.ts';
-import { describeJson, isJsonObject, parseJson } from './json.ts';
+import type { JsonValue } from '../../files/index.ts';
+import { describeJson, isJsonObject, parseJson, readText } from '../../files/index.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { openSafetensors, readFloat32 } from './safetensors.ts';
 import type { StoredTensor } from './safetensors-header.ts';
@@ -115,7 +115,7 @@ function* absent(
 }
 
 function readIndex(path: string): { weightMap: Map<string, string>; totalSize: number | undefined } {
-  const index = parseJson(readFileSync(path, 'utf8'), { file: path, area: 'checkpoint' });
+  const index = parseJson(readText(path, { code: 'checkpoint/index' }), { file: path, area: 'checkpoint' });
   const map = isJsonObject(index) ? index.weight_map : undefined;
   const metadata = isJsonObject(index) ? (index.metadata ?? {}) : {};
   const total = isJsonObject(metadata) ? metadata.total_size : metadata;

@@ -1,10 +1,16 @@
-import { cpSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { asTesseraError, TesseraError } from '../../base/index.ts';
-import { pathExists, writeTextAtomically } from '../../files/index.ts';
-import type { JsonObject } from './json.ts';
-import { describeJson, isJsonObject, parseJson } from './json.ts';
-import { formatJson } from './json-write.ts';
+import { TesseraError } from '../../base/index.ts';
+import type { JsonObject } from '../../files/index.ts';
+import {
+  describeJson,
+  formatJson,
+  isJsonObject,
+  parseJson,
+  pathExists,
+  readText,
+  writeTextAtomically,
+} from '../../files/index.ts';
 
 /** What a model folder holds beside config and weights, and a save carries over unchanged. */
 const sideFileNames = [
@@ -31,7 +37,7 @@ const sideFileNames = [
  * `folder/duplicate-key`, `folder/not-object`.
  */
 export function readJsonObject(path: string, floats: Set<string> = new Set()): JsonObject {
-  const value = parseJson(readText(path), { file: path, area: 'folder', floats });
+  const value = parseJson(readText(present(path), { code: 'folder/read' }), { file: path, area: 'folder', floats });
   if (isJsonObject(value)) return value;
   throw new TesseraError({
     code: 'folder/not-object',
@@ -52,15 +58,11 @@ export function writeJsonObject(path: string, value: JsonObject, floats?: Readon
   writeTextAtomically(path, `${formatJson(value, floats)}\n`);
 }
 
-function readText(path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
-  } catch (error) {
-    if (pathExists(path)) throw asTesseraError(error, { code: 'folder/read', path, expected: 'a UTF-8 text file' });
-    const near = pathExists(dirname(path)) ? readdirSync(dirname(path)).slice(0, 12).join(', ') : 'no such folder';
-    const [code, message] = ['folder/missing-file', `${basename(path)} is missing`];
-    throw new TesseraError({ code, message, path, expected: 'a file', got: near || 'an empty folder' });
-  }
+function present(path: string): string {
+  if (pathExists(path)) return path;
+  const near = pathExists(dirname(path)) ? readdirSync(dirname(path)).slice(0, 12).join(', ') : 'no such folder';
+  const [code, message] = ['folder/missing-file', `${basename(path)} is missing`];
+  throw new TesseraError({ code, message, path, expected: 'a file', got: near || 'an empty folder' });
 }
 
 /** Copies tokenizer, preprocessor and chat template files that `from` has; returns their names. */

@@ -1,10 +1,10 @@
+export type { JsonObject, JsonValue } from '../../files/index.ts';
 export type { Checkpoint } from './checkpoint.ts';
 export { openCheckpoint } from './checkpoint.ts';
 export type { CheckpointOptions } from './checkpoint-write.ts';
 export { writeCheckpoint } from './checkpoint-write.ts';
 export type { SaveDType } from './convert.ts';
 export { copySideFiles, readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
-export type { JsonObject, JsonValue } from './json.ts';
 export type { Layout } from './layouts.ts';
 export {
   clipLayouts,

@@ -1,7 +1,7 @@
 import type { Fault } from '../../base/index.ts';
 import { asTesseraError, raise } from '../../base/index.ts';
-import type { JsonObject, JsonValue } from './json.ts';
-import { describeJson } from './json.ts';
+import type { JsonObject, JsonValue } from '../../files/index.ts';
+import { describeJson } from '../../files/index.ts';
 
 /** The part of a LoRA `adapter_config.json` that tessera carries out. */
 export interface AdapterConfig {

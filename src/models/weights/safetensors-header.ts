@@ -1,7 +1,7 @@
 import type { DType, Fault } from '../../base/index.ts';
 import { TesseraError } from '../../base/index.ts';
-import type { JsonObject, JsonValue } from './json.ts';
-import { describeJson, isJsonObject, parseJson } from './json.ts';
+import type { JsonObject, JsonValue } from '../../files/index.ts';
+import { describeJson, isJsonObject, parseJson } from '../../files/index.ts';
 
 /** Bits of one element, and the host type that holds it where tessera has one. */
 interface StoredType {

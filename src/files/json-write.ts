@@ -1,4 +1,4 @@
-import { TesseraError } from '../../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import type { JsonValue } from './json.ts';
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { TesseraError } from '../../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import type { JsonObject } from './json.ts';
 import { parseJson } from './json.ts';
 import { formatJson } from './json-write.ts';
@@ -69,4 +69,13 @@ test('what is written reads back', () => {
     }),
     { numRuns: 200, seed: 3 },
   );
+});
+
+test('refuses what float64 or another reader cannot hold', () => {
+  const text = (value: string) => () => parseJson(value, source);
+  for (const bad of ['1e999', '[-1e400]', '['.repeat(100), '"\u0001"', '"', '"\\', '{"a":1,"\\u0061":2}']) {
+    expect(text(bad), bad.slice(0, 9)).toThrow(TesseraError);
+  }
+  expect(Object.keys(parseJson('{"__proto__": {"a": 1}}', source) as object)).toEqual(['__proto__']);
+  expect(({} as { a?: number }).a).toBeUndefined();
 });

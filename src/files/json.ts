@@ -1,5 +1,5 @@
-import type { Fault } from '../../base/index.ts';
-import { TesseraError } from '../../base/index.ts';
+import type { Fault } from '../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -21,8 +21,8 @@ interface JsonSource {
 const maxDepth = 64;
 
 /**
- * Parses JSON by RFC 8259, strictly: a key that is given twice, a lone surrogate and nesting over 64 levels are
- * errors too, because `JSON.parse` would let another reader see a different document.
+ * Parses JSON by RFC 8259, strictly: a key that is given twice, a lone surrogate, a number beyond float64 and nesting
+ * over 64 levels are errors too, because `JSON.parse` would let another reader see a different document.
  * @throws TesseraError `<area>/json` or `<area>/duplicate-key` with `file:line:column`.
  */
 export function parseJson(text: string, source: JsonSource): JsonValue {
@@ -39,6 +39,9 @@ export function describeJson(value: unknown): string {
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length > 120 ? `${text.slice(0, 117)}...` : text;
 }
+
+/** What a string holds without further ado. */
+const plain = /[^"\\\u0000-\u001f]*/y;
 
 class JsonReader {
   readonly #text: string;
@@ -117,22 +120,22 @@ class JsonReader {
     const text = this.#text;
     const start = this.#at;
     let escaped = false;
-    for (let i = start + 1; i < text.length; i++) {
-      const c = text.charCodeAt(i);
+    for (let at = start + 1; ; ) {
+      plain.lastIndex = at;
+      plain.test(text);
+      at = plain.lastIndex;
+      const c = text.charCodeAt(at);
       if (c === 0x22) {
-        this.#at = i + 1;
-        return escaped ? this.#unescape(start) : text.slice(start + 1, i);
+        this.#at = at + 1;
+        return escaped ? this.#unescape(start) : text.slice(start + 1, at);
       }
-      if (c === 0x5c) {
-        escaped = true;
-        i++;
-      } else if (c < 0x20) {
-        this.#at = i;
+      this.#at = Math.min(at, text.length);
+      if (c !== 0x5c && at < text.length)
         this.#fail('a control character stands in a JSON string', 'an escape such as \\n');
-      }
+      if (at + 1 >= text.length) return this.#fail('a JSON string is not closed', 'a double quote');
+      escaped = true;
+      at += 2;
     }
-    this.#at = text.length;
-    return this.#fail('a JSON string is not closed', 'a double quote');
   }
 
   #unescape(start: number): string {
@@ -162,6 +165,10 @@ class JsonReader {
     if (this.#text[this.#at] === 'e' || this.#text[this.#at] === 'E') this.#exponent();
     const raw = this.#text.slice(start, this.#at);
     const value = Number(raw);
+    if (!Number.isFinite(value)) {
+      this.#at = start;
+      this.#fail('a JSON number is too large', 'at most 1.8e308 in size');
+    }
     const unusual = Number.isInteger(value) && (/[.eE]/.test(raw) || raw === '-0');
     if (unusual && this.#source.plainIntegers) {
       this.#at = start;
@@ -214,9 +221,12 @@ class JsonReader {
   }
 
   #error(fault: Fault, at: number): TesseraError {
-    const before = this.#text.slice(0, at);
-    const line = before.split('\n').length;
-    const path = `${this.#source.file}:${line}:${at - before.lastIndexOf('\n')}`;
-    return new TesseraError({ ...fault, path });
+    let line = 1;
+    let lineStart = 0;
+    for (let i = this.#text.indexOf('\n'); i >= 0 && i < at; i = this.#text.indexOf('\n', lineStart)) {
+      line++;
+      lineStart = i + 1;
+    }
+    return new TesseraError({ ...fault, path: `${this.#source.file}:${line}:${at - lineStart + 1}` });
   }
 }
