@@ -1,9 +1,10 @@
 import { formatShape, sameShape, TesseraError } from '../base/index.ts';
-import type { Node, Value } from './node.ts';
+import type { Node, Segment, Value } from './node.ts';
 import { isFloat } from './op.ts';
 import { add, scalar } from './ops/elementwise.ts';
 import { reduceSum } from './ops/reduce.ts';
 import { reshape } from './ops/shape-ops.ts';
+import { isLeaf, remake } from './recompute.ts';
 
 /**
  * Cotangents of a scalar loss for the given values, by one backward loop over the append-only graph; undefined for a
@@ -49,6 +50,12 @@ export function pullBack(
   };
   for (const [value, cotangent] of seeds) accumulate(value, cotangent);
   for (let id = to - 1; id >= from; id--) {
+    const segment = graph.segments.get(id);
+    if (segment && segment.from >= from) {
+      for (const [value, cotangent] of throughSegment(segment, cotangents, active)) cotangents.set(value, cotangent);
+      id = segment.from;
+      continue;
+    }
     const node = graph.nodes[id] as Node;
     const incoming = node.outputs.map((y) => cotangents.get(y));
     if (!incoming.some(Boolean) || !node.inputs.some((x) => active.has(x))) continue;
@@ -60,6 +67,30 @@ export function pullBack(
     });
   }
   return wrt.map((value) => cotangents.get(value));
+}
+
+/**
+ * Cotangents of what a segment reads, pulled through a copy of it that is made for this alone. What they have got from
+ * elsewhere is the start of their sums, so that these are the very sums of a sweep through the segment itself.
+ */
+function throughSegment(
+  segment: Segment,
+  cotangents: ReadonlyMap<Value, Value>,
+  active: ReadonlySet<Value>,
+): (readonly [Value, Value])[] {
+  const inside = ({ node }: Value) => node.id >= segment.from && node.id < segment.to && !isLeaf(node);
+  const outputs = [...cotangents.keys()].filter((value) => inside(value) && active.has(value));
+  const trigger = cotangents.get(outputs[0] as Value);
+  if (!trigger) return [];
+  const { twins, from, to } = remake(segment, trigger);
+  const read = [...twins.keys()].filter((value) => !inside(value) && active.has(value));
+  const twin = (value: Value) => twins.get(value) as Value;
+  const seeds = [...outputs, ...read].flatMap((value) => {
+    const cotangent = cotangents.get(value);
+    return cotangent ? [[twin(value), cotangent] as const] : [];
+  });
+  const found = pullBack(seeds, read.map(twin), from, to);
+  return read.flatMap((value, i) => (found[i] ? [[value, found[i]] as const] : []));
 }
 
 function differentiate(

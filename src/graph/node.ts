@@ -23,6 +23,14 @@ export interface Node {
 export interface GraphOptions {
   /** When false, every fused function is replaced by its decomposition. */
   readonly fusion?: boolean;
+  /** When true, the reverse sweep computes segments once more where it would otherwise keep their insides. */
+  readonly recompute?: boolean;
+}
+
+/** Nodes `from..to` of a graph. */
+export interface Segment {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** An append-only list of nodes; every node stands after all that it reads. */
@@ -30,11 +38,24 @@ export class Graph {
   readonly nodes: Node[] = [];
   readonly inputs = new Map<string, Value>();
   readonly fusion: boolean;
+  /** Segments that are not kept for the reverse sweep, by their last node's id. */
+  readonly segments = new Map<number, Segment>();
+  readonly #recompute: boolean;
   #path = '';
   #scalars = new Map<string, Value>();
 
   constructor(options: GraphOptions = {}) {
     this.fusion = options.fusion ?? true;
+    this.#recompute = options.recompute ?? false;
+  }
+
+  /** Runs `build`, a part of a model such as one layer that recomputation may forget and make again. Parts do not nest. */
+  segment<T>(build: () => T): T {
+    const from = this.nodes.length;
+    const made = build();
+    const to = this.nodes.length;
+    if (this.#recompute) this.segments.set(to - 1, { from, to });
+    return made;
   }
 
   /** Runs `build` with the module path `path` for the nodes that it makes. */

@@ -11,9 +11,10 @@ interface Options {
   readonly json?: typeof tinyLlama;
   readonly trainable?: readonly string[];
   readonly lora?: Lora;
+  readonly recompute?: boolean;
 }
 
-async function open({ json = tinyLlama, trainable = ['**'], lora }: Options = {}) {
+async function open({ json = tinyLlama, trainable = ['**'], lora, recompute = false }: Options = {}) {
   const { model, store } = tinyModel(json, lora);
   const engine = await sharedEngine();
   const gradients = allocateGradients(store, selector(trainable));
@@ -21,7 +22,7 @@ async function open({ json = tinyLlama, trainable = ['**'], lora }: Options = {}
   return {
     store,
     gradients,
-    training: new LossProgram({ ...shared, gradients }),
+    training: new LossProgram({ ...shared, gradients, recompute }),
     evaluation: new LossProgram(shared),
   };
 }
@@ -140,5 +141,30 @@ describe('dropout of adapters', () => {
     const { training } = await open({ lora });
     await expect(training.run(plain, 1, true)).rejects.toMatchObject({ code: 'runtime/feed', path: 'dropoutSeed' });
     await training.dispose();
+  });
+});
+
+describe('recomputation', () => {
+  const lora: Lora = { r: 2, alpha: 4, targets: selector(['**.up_proj']), dropout: { rate: 0.3, seed: 0 } };
+  const seed: [string, Tensor] = ['dropoutSeed', int32([], [7])];
+  const cases: readonly [string, Options][] = [
+    ['a language model', {}],
+    ['LLaVA with pictures', { json: tinyLlava }],
+    ['a projector between frozen parts', { json: tinyLlava, trainable: ['multi_modal_projector.**'] }],
+    ['adapters with dropout', { json: tinyLlava, lora, trainable: ['**.lora_A.*', '**.lora_B.*'] }],
+  ];
+
+  it.each(cases)('gives the same loss and gradients bit for bit: %s', async (_, options) => {
+    const batch = options.json ? pictureBatch(0, 2) : textBatch(rowsOf(0, 2));
+    const fed = { ...batch, feeds: new Map(options.lora ? [...batch.feeds, seed] : batch.feeds) };
+    const results = [];
+    for (const recompute of [false, true]) {
+      const { training, gradients, store } = await open({ ...options, recompute });
+      for (const [path, { data }] of store.tensors) if (path.includes('.lora_B.')) data.fill(0.1);
+      results.push({ loss: await training.run(fed, 1, true), gradients: gradients.flat.slice() });
+      await training.dispose();
+    }
+    expect(largest(results[0]?.gradients as Float32Array)).toBeGreaterThan(0);
+    expect(results[1]).toEqual(results[0]);
   });
 });

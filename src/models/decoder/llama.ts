@@ -110,7 +110,9 @@ export function llamaDecode(
     return out;
   };
   let x = embeds;
-  for (let i = 0; i < c.layers; i++) x = block(p.at('layers').at(i), c, x, (q, k, v) => attend(i, q, k, v));
+  for (let i = 0; i < c.layers; i++) {
+    x = graph.segment(() => block(p.at('layers').at(i), c, x, (q, k, v) => attend(i, q, k, v)));
+  }
   return { hidden: rmsNormAt(p.at('norm'), x, c.normEpsilon), cache: { keys, values } };
 }
 

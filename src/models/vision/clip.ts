@@ -150,7 +150,9 @@ function firstRow(x: Value): Value {
 /** Pre-norm transformer blocks; returns the input and every block's output. */
 function clipStack(p: Scope, c: ClipStackConfig, input: Value, bias?: Value): Value[] {
   const states = [input];
-  for (let i = 0; i < c.layers; i++) states.push(clipBlock(p.at('layers').at(i), c, states[i] as Value, bias));
+  for (let i = 0; i < c.layers; i++) {
+    states.push(p.graph.segment(() => clipBlock(p.at('layers').at(i), c, states[i] as Value, bias)));
+  }
   return states;
 }
 
