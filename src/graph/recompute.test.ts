@@ -36,7 +36,7 @@ function trace(build: Build, recompute: boolean, wrt: readonly ('x' | 'w' | 'v')
     wrt.map((name) => inputs[name]),
   );
   const outputs = new Map<string, Value>([['loss', loss]]);
-  found.forEach((value, i) => value && outputs.set(`d${wrt[i]}`, value));
+  for (const [i, name] of wrt.entries()) if (found[i]) outputs.set(`d${name}`, found[i]);
   return { graph, outputs, again: graph.nodes.filter(({ path }) => path.startsWith('again/')).length };
 }
 

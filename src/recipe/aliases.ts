@@ -24,6 +24,7 @@ export const aliases: Readonly<Record<string, Alias>> = {
   save_steps: { to: ['train', 'save_every'] },
   eval_steps: { to: ['train', 'eval_every'] },
   logging_steps: { to: ['train', 'log_every'] },
+  gradient_checkpointing: { to: ['train', 'recompute'] },
   lora_r: { to: ['lora', 'r'] },
   lora_rank: { to: ['lora', 'r'] },
   lora_alpha: { to: ['lora', 'alpha'] },

@@ -92,6 +92,7 @@ function typeLabel(schema: z.ZodType): string {
   if (plain instanceof z.ZodArray) return `list of ${typeLabel(plain.element as z.ZodType)}`;
   if (plain instanceof z.ZodTuple) return plain.def.items.map((item) => typeLabel(item as z.ZodType)).join(', ');
   if (plain instanceof z.ZodRecord) return `pattern: ${typeLabel(plain.valueType as z.ZodType)}`;
+  if (plain instanceof z.ZodBoolean) return 'true | false';
   if (plain instanceof z.ZodNumber) return plain.isInt ? 'integer' : 'number';
   if (plain instanceof z.ZodString) return 'text';
   if (plain instanceof z.ZodUnion) return either(plain.options.map((branch) => typeLabel(branch as z.ZodType)));

@@ -25,6 +25,8 @@ export interface TrainPlan {
   readonly evalEvery: number;
   readonly logEvery: number;
   readonly maxLength: number;
+  /** Layers' insides are computed again in the reverse sweep. */
+  readonly recompute: boolean;
   readonly threads?: number;
 }
 
@@ -77,6 +79,7 @@ const trainDefaults = {
   eval_every: 0,
   log_every: 10,
   max_length: 2048,
+  recompute: false,
 } as const;
 
 const loraDefaults = { dropout: 0, targets: ['all-linear'] };
@@ -200,6 +203,7 @@ function trainPlan(train: TrainRecipe): TrainPlan {
     evalEvery: all.eval_every,
     logEvery: all.log_every,
     maxLength: all.max_length,
+    recompute: all.recompute,
     ...(all.threads !== undefined && { threads: all.threads }),
   };
 }

@@ -29,6 +29,10 @@ const trainSection = section({
   eval_every: optional(countOrZero, 'steps between evaluations; 0 evaluates at the end of the stage alone'),
   log_every: optional(count, 'steps between lines of metrics.jsonl'),
   max_length: optional(count, 'longest row in tokens, pictures included; longer rows are refused and counted'),
+  recompute: optional(
+    z.boolean(),
+    'compute the insides of layers twice and not keep them: less memory, more time, the same result',
+  ),
   threads: optional(count.max(1024), 'threads of the engine; all cores when absent'),
 });
 

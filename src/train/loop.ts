@@ -29,6 +29,8 @@ export interface Stage {
   readonly objective: ObjectiveName;
   readonly trainable: (path: string) => boolean;
   readonly lora?: Lora;
+  /** As `ProgramOptions.recompute`. */
+  readonly recompute?: boolean;
   readonly source: BatchSource;
   readonly settings: StageSettings;
 }

@@ -138,6 +138,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
       objective: stage.objective,
       trainable,
       ...(lora && { lora }),
+      recompute: stage.train.recompute,
       source,
       settings,
     },
