@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import type { Fault } from '../base/index.ts';
+import { asTesseraError, type Fault } from '../base/index.ts';
 import { type Write, writeFileAtomically, writeTextAtomically } from './durable.ts';
 
 const manifestName = 'manifest.json';
@@ -42,7 +42,13 @@ export class Manifest {
   }
 }
 
-/** What a folder lacks of what its manifest says: undefined when every file is there with its size and checksum. */
+/** Codes of the system that tell of the files and not of the process that asks. */
+const lost = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EIO'];
+
+/**
+ * What a folder lacks of what its manifest says: undefined when every file is there with its size and checksum.
+ * @throws TesseraError `file/read` when that cannot be found out, as without permission.
+ */
 export function checkManifest(folder: string): Fault | undefined {
   try {
     const { files } = manifestSchema.parse(JSON.parse(readFileSync(join(folder, manifestName), 'utf8')));
@@ -56,8 +62,12 @@ export function checkManifest(folder: string): Fault | undefined {
     }
     return undefined;
   } catch (error) {
-    const message = error instanceof z.ZodError || error instanceof SyntaxError ? 'malformed manifest' : String(error);
-    return { code: 'file/damaged', message, path: join(folder, manifestName) };
+    const path = join(folder, manifestName);
+    const malformed = error instanceof z.ZodError || error instanceof SyntaxError;
+    if (malformed) return { code: 'file/damaged', message: 'the manifest is malformed', path };
+    const fault = asTesseraError(error, { code: 'file/read', path });
+    if (!lost.includes((error as NodeJS.ErrnoException).code ?? '')) throw fault;
+    return { code: 'file/damaged', message: fault.message, path };
   }
 }
 

@@ -42,7 +42,9 @@ const names = { parameters: 'parameters.safetensors', optimizer: 'optimizer.safe
 export function saveCheckpoint(folder: string, store: ParameterStore, state: StageState, position: Position): void {
   const name = `${position.stage}-${String(position.step).padStart(7, '0')}`;
   try {
-    if (!hasSound(folder, name)) writeCheckpoint(join(folder, name), store, state, position);
+    // A place of a run has one state: a sound checkpoint of it need not be written again.
+    const sound = existsSync(join(folder, name)) && checkManifest(join(folder, name)) === undefined;
+    if (!sound) writeCheckpoint(join(folder, name), store, state, position);
     const all = listCheckpoints(folder);
     const newest = all.indexOf(name);
     const kept = all.slice(Math.max(0, newest + 1 - KEPT), newest + 1);
@@ -53,21 +55,13 @@ export function saveCheckpoint(folder: string, store: ParameterStore, state: Sta
   }
 }
 
-/** A place of a run has one state: a sound checkpoint of it is not written again, a damaged one makes room. */
-function hasSound(folder: string, name: string): boolean {
-  if (!existsSync(join(folder, name))) return false;
-  const sound = checkManifest(join(folder, name)) === undefined;
-  if (!sound) removeFolder(join(folder, name));
-  return sound;
-}
-
 function writeCheckpoint(path: string, store: ParameterStore, { moments }: StageState, position: Position): void {
   const vector = (data: Float32Array<ArrayBuffer>) => ({ shape: [data.length], data });
   const optimizer = new Map([
     ['first', vector(moments.first)],
     ['second', vector(moments.second)],
   ]);
-  writeFolder(path, (partial) => {
+  const fill = (partial: string) => {
     const manifest = new Manifest();
     const put = (name: string, tensors: Parameters<typeof writeSafetensors>[1]) =>
       writeSafetensors(join(partial, name), tensors, { observe: manifest.watch(name) });
@@ -75,7 +69,8 @@ function writeCheckpoint(path: string, store: ParameterStore, { moments }: Stage
     put(names.optimizer, optimizer);
     manifest.writeText(join(partial, names.position), `${JSON.stringify(position, null, 2)}\n`);
     manifest.write(partial);
-  });
+  };
+  writeFolder(path, fill, { overwrite: true });
 }
 
 /** Names of the checkpoints, oldest first; unfinished ones have other names. */
@@ -95,31 +90,30 @@ const place = (name: string, part: 0 | 1) => Number(name.split('-')[part]);
  */
 export function newestCheckpoint(folder: string, log: Log): SavedState | undefined {
   sweepTemporaries(folder);
-  const damaged: { readonly name: string; readonly path: string }[] = [];
+  const damaged: string[] = [];
   for (const name of listCheckpoints(folder).reverse()) {
     const fault = checkManifest(join(folder, name));
     if (!fault) {
-      if (damaged.length > 0) log.warn(`going back to checkpoint ${name}, for ${tellDamaged(damaged)}`);
-      return { folder: join(folder, name), position: readPosition(join(folder, name)) };
+      if (damaged.length > 0) log.warn(`going back to checkpoint ${name}, for ${damaged.join(', ')}`);
+      const position = readJsonObject(join(folder, name, names.position)) as unknown as Position;
+      return { folder: join(folder, name), position };
     }
-    damaged.push({ name, path: `${fault.path}: ${fault.message}` });
+    damaged.push(`${name} is damaged (${fault.path}: ${fault.message})`);
   }
   if (damaged.length === 0) return undefined;
   throw new TesseraError({
     code: 'run/no-sound-checkpoint',
     message: 'every checkpoint of the run is damaged',
     path: folder,
-    got: tellDamaged(damaged),
+    got: damaged.join(', '),
     remedy: 'put a copy back, or remove the folder of checkpoints to begin again',
   });
 }
 
-function tellDamaged(damaged: readonly { readonly name: string; readonly path: string }[]): string {
-  return damaged.map(({ name, path }) => `${name} is damaged (${path})`).join(', ');
-}
-
-function readPosition(folder: string): Position {
-  return readJsonObject(join(folder, names.position)) as unknown as Position;
+/** Where the newest checkpoint stands, sound or not: to look at a run, not to go on with it. */
+export function newestPosition(folder: string): Position | undefined {
+  const name = listCheckpoints(folder).at(-1);
+  return name === undefined ? undefined : (readJsonObject(join(folder, name, names.position)) as unknown as Position);
 }
 
 /** Puts a checkpoint's parameters into a store and returns the state of its stage. */
