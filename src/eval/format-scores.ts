@@ -54,6 +54,12 @@ export function formatInterval({ low, high }: Estimate, metric: Metric): string 
   return low === null ? '–' : `${formatValue(low, metric)} … ${formatValue(high, metric)}`;
 }
 
+/** `0.842 (0.811 … 0.870)`; a dash where nothing was measured. */
+export function formatEstimate(estimate: Estimate | null, metric: Metric): string {
+  if (!estimate || estimate.value === null) return '–';
+  return `${formatValue(estimate.value, metric)} (${formatInterval(estimate, metric)})`;
+}
+
 export function formatDifference(difference: Estimate | undefined, metric: Metric): string {
   const value = difference?.value ?? null;
   return value !== null && value > 0 ? `+${formatValue(value, metric)}` : formatValue(value, metric).replace('-', '−');

@@ -1,7 +1,9 @@
-export { formatScores } from './format-scores.ts';
+export { formatEstimate, formatScores } from './format-scores.ts';
 export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';
 export { evaluate } from './harness.ts';
 export type { Estimate } from './metrics/bootstrap.ts';
+export type { ComparedRun, Comparison, StageCurves } from './report/comparison.ts';
+export { writeComparison } from './report/comparison.ts';
 export type { LossRow } from './report/curves.ts';
 export type { DataSummary, ReportExtras } from './report/report.ts';
 export { writeReport } from './report/report.ts';

@@ -1,6 +1,8 @@
 import type { Log } from '../base/index.ts';
+import type { Comparison } from '../eval/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
+import type { RunSummary } from './run/overview/summary.ts';
 import type {
   Chat,
   DataCounts,
@@ -9,10 +11,12 @@ import type {
   EvalResult,
   ExportOptions,
   Hooks,
+  StageMemory,
   TokenScore,
   TrainResult,
 } from './run/types.ts';
 
+export type { RunSummary } from './run/overview/summary.ts';
 export type * from './run/types.ts';
 
 /** Trains every stage of a plan into its run folder, then evaluates; see `run/train.ts`. */
@@ -28,6 +32,16 @@ export async function resumeRun(folder: string, hooks: Hooks): Promise<TrainResu
 /** Trains, evaluates and questions a small LLaVA. */
 export async function runDemo(hooks: Hooks): Promise<DemoResult> {
   return (await import('./run/demo.ts')).runDemo(hooks);
+}
+
+/** The runs among the given folders and right below them, the one that wrote last first. */
+export async function listRuns(folders: readonly string[]): Promise<readonly RunSummary[]> {
+  return (await import('./run/overview/list.ts')).listRuns(folders);
+}
+
+/** Runs side by side: settings that differ, scores, curves. */
+export async function compareRuns(folders: readonly string[]): Promise<Comparison> {
+  return (await import('./run/overview/compare.ts')).compareRuns(folders);
 }
 
 /** Evaluates a run folder or a Hugging Face folder. */
@@ -52,6 +66,16 @@ export async function scoreAnswer(
 /** Writes a model for other tools; the files written. */
 export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
   return (await import('./run/export.ts')).exportModel(folder, options);
+}
+
+/** Foretells the memory of every stage of a plan; reads data and weights, and trains nothing. */
+export async function foretellMemory(plan: Plan, hooks: Hooks): Promise<readonly StageMemory[]> {
+  return (await import('./run/memory.ts')).foretellMemory(plan, hooks);
+}
+
+/** A memory plan as a small table, in millions of bytes. */
+export async function formatMemory(memory: StageMemory['memory']): Promise<string> {
+  return (await import('./run/memory.ts')).formatMemory(memory);
 }
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */

@@ -41,7 +41,7 @@ describe('tessera', () => {
     const { code, out } = await tessera('--help');
     expect(code).toBe(0);
     const verbs = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] as string);
-    expect(verbs).toEqual('demo recipes train resume eval chat generate score export data doctor'.split(' '));
+    expect(verbs).toEqual('demo recipes train resume runs eval chat generate score export data doctor'.split(' '));
     const helps = await Promise.all(verbs.map((verb) => tessera(verb, '--help')));
     for (const help of helps) {
       expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
@@ -76,7 +76,10 @@ describe('tessera', () => {
   it('shows the plan of a recipe without training', async () => {
     const { code, out } = await tessera('train', 'tabletop-lm', 'train.steps=7', '--dry-run', '--json');
     expect(code).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ stages: [{ name: 'text', train: { steps: 7, batch: 32 } }] });
+    expect(JSON.parse(out)).toMatchObject({
+      recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 32 } }] },
+      memory: [{ stage: 'text', memory: { peak: expect.any(Number) } }],
+    });
   });
 
   it('tells a faulty recipe from a faulty command line', async () => {

@@ -12,6 +12,7 @@ import { exportVerb } from './verbs/export.ts';
 import { generateVerb } from './verbs/generate.ts';
 import { recipesVerb } from './verbs/recipes.ts';
 import { resumeVerb } from './verbs/resume.ts';
+import { runsVerb } from './verbs/runs.ts';
 import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
 
@@ -20,6 +21,7 @@ const verbs = [
   recipesVerb,
   trainVerb,
   resumeVerb,
+  runsVerb,
   evalVerb,
   chatVerb,
   generateVerb,

@@ -1,13 +1,12 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Random } from '../../base/index.ts';
 import type { Evaluation, ItemRecord } from '../results.ts';
 import type { LossRow } from './curves.ts';
 import { lossCurves } from './curves.ts';
 import { examples } from './examples.ts';
-import { Html, html, nothing } from './html.ts';
+import type { Html } from './html.ts';
+import { html, nothing } from './html.ts';
+import { page, pageHeader, writePage } from './page.ts';
 import { keyFigures, scoreTables } from './scores.ts';
-import { style } from './style.ts';
 
 /** What the training files gave, as a data report has it. */
 export interface DataSummary {
@@ -34,48 +33,17 @@ export interface ReportExtras {
  * @returns its path.
  */
 export async function writeReport(folder: string, evaluation: Evaluation, extras: ReportExtras): Promise<string> {
-  const page = await renderReport(evaluation, extras);
-  const path = join(folder, 'report.html');
-  await mkdir(folder, { recursive: true });
-  await writeFile(`${path}.part`, page);
-  await rename(`${path}.part`, path);
-  return path;
-}
-
-async function renderReport(evaluation: Evaluation, extras: ReportExtras): Promise<string> {
-  const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
-  const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${policy}"><title>${extras.title} – tessera</title>
-<style>${new Html(style)}</style></head>
-<body>${header(evaluation, extras)}
+  const { model, date, seed, version, resamples } = evaluation;
+  const facts = { model, date: date.slice(0, 16).replace('T', ' '), seed: `${seed}`, ...extras.facts };
+  const body = html`${pageHeader(extras.title, facts)}
 <main>${keyFigures(evaluation)}
 ${scoreTables(evaluation)}
-${await examples(extras.records, evaluation.seed)}
+${await examples(extras.records, seed)}
 ${lossCurves(extras.losses ?? [])}
 ${extras.data ? dataReport(extras.data) : nothing}
 ${reproduce(extras)}</main>
-<footer>Written by tessera ${evaluation.version}. Intervals: ${evaluation.resamples} bootstrap resamples of pictures, seed ${evaluation.seed}.</footer>
-</body></html>
-`;
-  return page.markup;
-}
-
-function header({ model, date, seed }: Evaluation, { title, facts = {} }: ReportExtras): Html {
-  const known = { model, date: date.slice(0, 16).replace('T', ' '), seed: `${seed}`, ...facts };
-  return html`<header>${mosaic(title)}<h1>${title}</h1>
-<p class="facts">${Object.entries(known).map(([name, value]) => html`<span>${name} <b>${value}</b></span>`)}</p></header>`;
-}
-
-/** A strip of tiles laid by the run's name. */
-function mosaic(title: string): Html {
-  const random = new Random(0, 'mosaic', title);
-  const glazes = ['teal', 'teal', 'clay', 'gold', 'indigo', 'line', 'line'];
-  const tiles = Array.from({ length: 2 * 77 }, (_, i) => {
-    const [x, y] = [(i % 77) * 13, Math.floor(i / 77) * 13];
-    return html`<rect x="${x}" y="${y}" width="12" height="12" rx="1.5" fill="var(--${random.pick(glazes)})" opacity="${random.uniform(0.55, 1).toFixed(2)}"/>`;
-  });
-  return html`<svg class="mosaic" viewBox="0 0 1000 25" preserveAspectRatio="xMidYMid slice" aria-hidden="true">${tiles}</svg>`;
+<footer>Written by tessera ${version}. Intervals: ${resamples} bootstrap resamples of pictures, seed ${seed}.</footer>`;
+  return writePage(join(folder, 'report.html'), page(extras.title, body));
 }
 
 function dataReport({ sources, reasons }: DataSummary): Html {

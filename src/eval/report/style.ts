@@ -1,7 +1,7 @@
 /** The report's whole style sheet: paper and ink by day, slate by night, and four glazes of tile. */
 export const style = `
-:root{color-scheme:light dark;--paper:#f7f5f0;--tile:#fffefb;--ink:#23262b;--soft:#6b6f76;--line:#e3dfd6;--teal:#0f766e;--clay:#c2512c;--gold:#b7841b;--indigo:#4453a8;--mark:#fbd7c8;--good:#18794e}
-@media(prefers-color-scheme:dark){:root{--paper:#16181b;--tile:#1e2125;--ink:#e8e6e1;--soft:#9a9ea6;--line:#31353b;--teal:#3fb8a9;--clay:#f08a63;--gold:#e0b04a;--indigo:#8f9cf0;--mark:#6a3422;--good:#5cc08f}}
+:root{color-scheme:light dark;--paper:#f7f5f0;--tile:#fffefb;--ink:#23262b;--soft:#6b6f76;--line:#e3dfd6;--teal:#0f766e;--clay:#c2512c;--gold:#b7841b;--indigo:#4453a8;--mark:#fbd7c8;--good:#18794e;--rose:#a8356f;--olive:#5e7518;--sky:#1f7fb5;--umber:#7a5a44}
+@media(prefers-color-scheme:dark){:root{--paper:#16181b;--tile:#1e2125;--ink:#e8e6e1;--soft:#9a9ea6;--line:#31353b;--teal:#3fb8a9;--clay:#f08a63;--gold:#e0b04a;--indigo:#8f9cf0;--mark:#6a3422;--good:#5cc08f;--rose:#ef86b6;--olive:#b3cc5a;--sky:#62bdf0;--umber:#c9a58b}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 main,header,footer{max-width:1060px;margin:0 auto;padding:0 28px}
@@ -51,11 +51,17 @@ dd{margin:0;display:grid;grid-template-columns:20px 1fr auto;align-items:baselin
 .right{color:var(--good);font-weight:700}.wrong{color:var(--clay);font-weight:700}
 .truth{font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
 mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 2px;box-shadow:inset 0 -2px 0 var(--clay)}
-.curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(400px,1fr));gap:16px}
+.curves{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr));gap:16px}
 figure{margin:0;padding:16px 16px 8px}figcaption{display:flex;justify-content:space-between;font-size:14px;margin-bottom:6px}figcaption span{color:var(--soft);font-variant-numeric:tabular-nums}
 figure svg{width:100%;height:auto;display:block}
 .grid{stroke:var(--line)}.tick,.axis{fill:var(--soft);font-size:11.5px;font-variant-numeric:tabular-nums}
-.raw{fill:none;stroke:var(--teal);stroke-width:1;opacity:.32}.mean{fill:none;stroke:var(--teal);stroke-width:2.2;stroke-linejoin:round}.end{fill:var(--teal)}
+.s0{--accent:var(--teal)}.s1{--accent:var(--clay)}.s2{--accent:var(--indigo)}.s3{--accent:var(--gold)}.s4{--accent:var(--rose)}.s5{--accent:var(--olive)}.s6{--accent:var(--sky)}.s7{--accent:var(--umber)}
+.raw{fill:none;stroke:var(--accent);stroke-width:1;opacity:.32}.mean{fill:none;stroke:var(--accent);stroke-width:2.2;stroke-linejoin:round}.end{fill:var(--accent)}.ring{fill:var(--tile);stroke:var(--accent);stroke-width:1.8}
+.dashed .mean{stroke-dasharray:6 4}
+.chip{white-space:nowrap}.chip::before{content:"";display:inline-block;width:14px;height:4px;border-radius:2px;background:var(--accent);margin-right:7px;vertical-align:.25em}.chip.dashed::before{background:linear-gradient(90deg,var(--accent) 40%,transparent 40% 60%,var(--accent) 60%)}
+.legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 12px;font-size:14px}
+.plain th:first-child,.plain td:nth-child(2){width:auto}.plain td,.plain th{vertical-align:middle;padding-right:22px}.small{font-size:12px;color:var(--soft)}.ends{display:flex;justify-content:space-between;width:160px;padding:0 1px}
+@media(max-width:640px){.plain .plot{display:none}.plain td,.plain th{padding-right:12px}main,header,footer{padding-left:16px;padding-right:16px}.panel{padding:12px 14px}h1{font-size:30px;overflow-wrap:anywhere}}
 .panel{padding:16px 20px}.panel+.panel{margin-top:14px}
 .panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}

@@ -1,15 +1,7 @@
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { asTesseraError, TesseraError } from '../../base/index.ts';
+import { asTesseraError, type Log, TesseraError } from '../../base/index.ts';
+import { isTemporary, makeFolder, syncFile, writeTextAtomically } from '../../files/index.ts';
 import { formatRecipe, parsePlan } from '../load.ts';
 import type { Plan } from '../plan.ts';
 import type { TrainResult } from './types.ts';
@@ -31,6 +23,8 @@ export interface RunFolder {
   readonly report: string;
   /** Steps, losses and times of the stages, once all are over. */
   readonly result: string;
+  /** Which process trains in the folder, while one does. */
+  readonly claim: string;
 }
 
 export function runFolder(path: string): RunFolder {
@@ -46,6 +40,7 @@ export function runFolder(path: string): RunFolder {
     adapter: join(path, 'adapter'),
     report: join(path, 'report.html'),
     result: join(path, 'result.json'),
+    claim: join(path, 'running.json'),
   };
 }
 
@@ -70,8 +65,9 @@ export function openRun(plan: Plan, resume: boolean): RunFolder {
 function openFolder(plan: Plan, resume: boolean): RunFolder {
   const run = runFolder(plan.output.folder);
   // A run that failed while reading its data left nothing worth keeping.
-  const early = [run.recipe, run.dataReport].map((file) => basename(file));
-  const used = existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name));
+  const early = [run.recipe, run.dataReport, run.claim].map((file) => basename(file));
+  const used =
+    existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name) && !isTemporary(name));
   if (used && !(resume && isRunOf(run, plan))) {
     throw new TesseraError({
       code: resume ? 'run/other-recipe' : 'run/exists',
@@ -81,8 +77,8 @@ function openFolder(plan: Plan, resume: boolean): RunFolder {
       remedy: `go on with \`tessera resume ${run.path}\`, or set output.folder`,
     });
   }
-  mkdirSync(run.path, { recursive: true });
-  if (!used) writeFileSync(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
+  makeFolder(run.path);
+  if (!used) writeTextAtomically(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
   return run;
 }
 
@@ -117,7 +113,7 @@ export function resultOf(run: RunFolder): TrainResult | undefined {
 
 /** Marks a run as finished. */
 export function saveResult(run: RunFolder, result: TrainResult): void {
-  writeFileSync(run.result, `${JSON.stringify(result, null, 2)}\n`);
+  writeTextAtomically(run.result, `${JSON.stringify(result, null, 2)}\n`);
 }
 
 /** The Hugging Face folder to load for a run folder or such a folder itself. */
@@ -135,18 +131,25 @@ export function modelFolder(folder: string): string {
   });
 }
 
-/** A log of a run: one JSON object a line, flushed as it is written. */
+/** A log of a run: one JSON object a line, with the system as it is written. */
 export interface LineLog {
-  readonly bytes: () => number;
   add(row: object): void;
+  /** Makes the lines durable; how many bytes they are. */
+  sync(): number;
 }
 
 /** Opens a log, cut back to the bytes that belong to the past of the place a run goes on from. */
-export function openLines(path: string, keepBytes?: number): LineLog {
+export function openLines(path: string, keepBytes: number | undefined, log: Log): LineLog {
   if (!existsSync(path)) writeFileSync(path, '');
-  else if (keepBytes !== undefined) truncateSync(path, keepBytes);
+  const { size } = statSync(path);
+  const keep = keepBytes ?? size;
+  if (size < keep) log.warn(`${path} has lost lines: ${size} bytes are left of ${keep}`);
+  else truncateSync(path, keep);
   return {
-    bytes: () => statSync(path).size,
     add: (row) => appendFileSync(path, `${JSON.stringify(row)}\n`),
+    sync: () => {
+      syncFile(path);
+      return statSync(path).size;
+    },
   };
 }

@@ -1,0 +1,141 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { asTesseraError } from '../../../base/index.ts';
+import type { Evaluation } from '../../../eval/index.ts';
+import type { Plan, StagePlan } from '../../plan.ts';
+import { newestPosition } from '../checkpoints.ts';
+import { isRunning } from '../claim.ts';
+import { planOfRun, type RunFolder, resultOf, runFolder } from '../folder.ts';
+import { type MetricsRow, readMetrics } from './metrics.ts';
+
+/** A run at a glance. */
+export interface RunSummary {
+  readonly folder: string;
+  readonly name: string;
+  /** `unreadable` comes with the reason in `fault`. */
+  readonly status: 'done' | 'running' | 'interrupted' | 'unreadable';
+  readonly fault?: string;
+  readonly system?: string;
+  /** The stage of the last step. */
+  readonly stage?: string;
+  readonly step?: number;
+  /** Steps of that stage, where the recipe says so. */
+  readonly steps?: number;
+  readonly loss?: number;
+  readonly heldOutLoss?: number;
+  /** The first headline score of each task: `pope random accuracy`. */
+  readonly scores: readonly Score[];
+  /** When the run last wrote, ISO 8601. */
+  readonly updated: string;
+  /** Spent in training. */
+  readonly seconds: number;
+  readonly bytes: number;
+}
+
+export interface Score {
+  readonly task: string;
+  readonly group: string;
+  readonly metric: string;
+  readonly better: 'high' | 'low' | 'neither';
+  readonly value: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+}
+
+/** What the files of a run say, all of them read. */
+export interface RunFiles {
+  readonly run: RunFolder;
+  readonly plan: Plan;
+  readonly metrics: readonly MetricsRow[];
+  readonly evaluation?: Evaluation;
+}
+
+/** @throws TesseraError `run/no-run`, and what is wrong with any of the files. */
+export function readRun(folder: string): RunFiles {
+  const run = runFolder(folder);
+  const plan = planOfRun(folder);
+  return { run, plan, metrics: readMetrics(run.metrics), ...readEvaluation(join(folder, 'eval.json')) };
+}
+
+function readEvaluation(path: string): { evaluation?: Evaluation } {
+  if (!existsSync(path)) return {};
+  try {
+    return { evaluation: JSON.parse(readFileSync(path, 'utf8')) as Evaluation };
+  } catch (error) {
+    throw asTesseraError(error, { code: 'run/eval', path, remedy: 'evaluate again with `tessera eval`' });
+  }
+}
+
+/** One line about a run. A run that cannot be read is told as such, for one broken run must not hide the others. */
+export function summarizeRun(folder: string): RunSummary {
+  const run = runFolder(folder);
+  const disk = { updated: new Date(newestChange(folder)).toISOString(), bytes: sizeOf(folder) };
+  const head = { folder, name: basename(folder), ...disk };
+  try {
+    const files = readRun(folder);
+    return {
+      ...head,
+      status: resultOf(run) ? 'done' : isRunning(run) ? 'running' : 'interrupted',
+      system: files.plan.system,
+      ...progressOf(files),
+      scores: headlineScores(files.evaluation),
+      seconds: secondsOf(run),
+    };
+  } catch (error) {
+    const { message } = asTesseraError(error, { code: 'run/unreadable' });
+    return { ...head, status: 'unreadable', fault: message, scores: [], seconds: 0 };
+  }
+}
+
+function progressOf({ plan, metrics }: RunFiles) {
+  const last = metrics.findLast((row) => row.loss !== undefined);
+  if (!last) return {};
+  const heldOut = metrics.findLast((row) => row.held_out_loss !== undefined)?.held_out_loss;
+  const steps = stepsOf(plan.stages.find(({ name }) => name === last.stage));
+  return {
+    stage: last.stage,
+    step: last.step,
+    ...(steps !== undefined && { steps }),
+    ...(last.loss !== undefined && { loss: last.loss }),
+    ...(heldOut !== undefined && { heldOutLoss: heldOut }),
+  };
+}
+
+function stepsOf(stage: StagePlan | undefined): number | undefined {
+  return stage && 'steps' in stage.train.length ? stage.train.length.steps : undefined;
+}
+
+function secondsOf(run: RunFolder): number {
+  const result = resultOf(run);
+  const position = result ? undefined : newestPosition(run.checkpoints);
+  const stages = result?.stages ?? position?.finished ?? [];
+  return stages.reduce((n, { seconds }) => n + seconds, position?.seconds ?? 0);
+}
+
+/** The first headline score of each task, as the report shows it in large figures. */
+export function headlineScores(evaluation: Evaluation | undefined): Score[] {
+  return (evaluation?.tasks ?? []).flatMap(({ task, metrics, groups }) => {
+    const metric = metrics.find(({ headline }) => headline);
+    const [group, results] = Object.entries(groups)[0] ?? [];
+    const sighted = metric && results?.[metric.name]?.sighted;
+    if (!metric || group === undefined || !sighted) return [];
+    const { value, low, high } = sighted;
+    return [{ task, group, metric: metric.label, better: metric.better, value, low, high }];
+  });
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+/** Bytes of all files. A file that goes while it is looked at, as old checkpoints do, counts nothing. */
+function sizeOf(folder: string): number {
+  return filesBelow(folder).reduce((n, file) => n + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+}
+
+function newestChange(folder: string): number {
+  const times = filesBelow(folder).map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
+  return Math.max(statSync(folder).mtimeMs, ...times);
+}
