@@ -112,6 +112,12 @@ export function removeFolder(folder: string): void {
   rmSync(doomed, { recursive: true, force: true });
 }
 
+/** Makes a file that was written piece by piece durable, with its name. */
+export function syncFile(path: string): void {
+  syncPath(path, 'r+');
+  syncFolder(dirname(path));
+}
+
 /** Makes the names in a folder durable. Windows has no such call and needs none. */
 export function syncFolder(folder: string): void {
   if (process.platform !== 'win32') syncPath(folder, 'r');

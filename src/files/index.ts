@@ -4,6 +4,7 @@ export {
   pathExists,
   removeFolder,
   sweepTemporaries,
+  syncFile,
   type Write,
   writeFileAtomically,
   writeTextAtomically,

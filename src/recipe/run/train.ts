@@ -1,6 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { elementCount, selector, TesseraError } from '../../base/index.ts';
 import { DataReport, pixelLoader, planBatches } from '../../data/index.ts';
+import { sweepTemporaries, writeTextAtomically } from '../../files/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
@@ -39,6 +39,7 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
   }
   const began = performance.now();
   const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
+  sweepTemporaries(run.path);
   const saved = newestCheckpoint(run.checkpoints, hooks.log);
   let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const finished = [...(saved?.position.finished ?? [])];
@@ -111,7 +112,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const data = await stageData(stage, parts, hooks);
   const earlier = structuredClone(job.report.toJSON());
   job.report.merge(data.report);
-  writeFileSync(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
+  writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
   const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + job.index);
   const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
   const state = from && restoreCheckpoint(from, loaded.store);
@@ -121,8 +122,8 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const trainable = (path: string) => isFactor(path) || chosen(path);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
   const fresh = job.index === 0 ? 0 : undefined;
-  const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh);
-  const samples = openLines(run.samples, from?.position.samplesBytes ?? fresh);
+  const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh, hooks.log);
+  const samples = openLines(run.samples, from?.position.samplesBytes ?? fresh, hooks.log);
   const before = stepsOf(job.finished);
   const clock = { before: from?.position.seconds ?? 0, began: performance.now() };
   const seconds = () => clock.before + since(clock.began);
@@ -176,8 +177,8 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
           step: current.step,
           loss,
           seconds: seconds(),
-          metricsBytes: metrics.bytes(),
-          samplesBytes: samples.bytes(),
+          metricsBytes: metrics.sync(),
+          samplesBytes: samples.sync(),
           finished: job.finished,
           report: earlier,
         };
