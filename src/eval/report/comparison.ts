@@ -49,7 +49,7 @@ export function writeComparison(path: string, comparison: Comparison): Promise<s
   const systems = [...new Set(runs.map(({ system }) => system))].join(', ');
   const body = html`${pageHeader(title, { runs: `${runs.length}`, systems })}
 <main>${runTable(runs)}${scoreSection(comparison)}${curveSection(comparison)}${settingSection(comparison)}</main>
-<footer>Written by <code>tessera runs ${runs.map(({ folder }) => folder).join(' ')}</code></footer>`;
+<footer>Written by <code>tessera runs compare ${runs.map(({ folder }) => folder).join(' ')}</code></footer>`;
   return writePage(path, page(title, body));
 }
 

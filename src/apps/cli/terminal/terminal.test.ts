@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { duration, figure, openBar, progressText } from './progress.ts';
+import { sparkline } from './sparkline.ts';
 import { table } from './table.ts';
 
 describe('table', () => {
@@ -18,6 +19,19 @@ describe('table', () => {
       'vqa            0.7  few',
     ]);
   });
+});
+
+describe('sparkline', () => {
+  it.each([
+    [[1, 2, 3], 3, '▁▅█'],
+    [[1, 1, 3, 3, 2, 2], 3, '▁█▅'],
+    [[9, -9], 5, '█▁'],
+    [[], 5, ''],
+  ])('draws %j in %d columns', (values, width, expected) => {
+    expect(sparkline(values, width, [1, 3])).toBe(expected);
+  });
+
+  it('draws a level line when there is no range', () => expect(sparkline([2, 2], 4, [2, 2])).toBe('▁▁'));
 });
 
 describe('progressText', () => {
