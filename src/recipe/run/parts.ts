@@ -65,7 +65,7 @@ async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> 
     return { template: await loadTemplate(folder) };
   } catch (error) {
     // A folder without a template is fine for a model that only reads text; training names its own.
-    if (error instanceof TesseraError && error.code === 'chat/no-template') return {};
+    if (error instanceof TesseraError && error.code === 'chat/template-missing') return {};
     throw error;
   }
 }
