@@ -11,6 +11,14 @@ export interface Batch {
   readonly tokens: number;
 }
 
+/** What is known of a batch before it is read. */
+export interface BatchSize {
+  /** The feeds that decide which graph runs. */
+  readonly feeds: readonly string[];
+  /** Sizes by the names that the graph's inputs give them. */
+  readonly sizes: ReadonlyMap<string, number>;
+}
+
 /** Batches by their place in the data, so that a run can start anywhere. */
 export interface BatchSource {
   /** Micro-batches of optimizer step `step` (from 0); a pure function of the step. */

@@ -8,5 +8,6 @@ export {
   type StageState,
   type StepRecord,
 } from './loop.ts';
+export { type MemoryPlan, planMemory } from './memory.ts';
 export { allocateGradients, LossProgram } from './program.ts';
-export { exampleSource } from './source.ts';
+export { exampleSizes, exampleSource, type SourceOptions } from './source.ts';

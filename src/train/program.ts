@@ -114,13 +114,34 @@ interface Variant {
 }
 
 async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
+  const trained = options.gradients && [...options.gradients.tensors.keys()];
+  const { graph, outputs, reached } = traceProgram({ ...options, ...(trained && { trained }) }, batch.feeds.keys());
+  const session = await compile(options.engine, graph, outputs, `${options.objective}-${options.model.architecture}`);
+  return { session, reached };
+}
+
+/** What decides the graph of a program. */
+export interface TraceOptions extends Pick<ProgramOptions, 'model' | 'objective' | 'lora' | 'recompute'> {
+  /** Paths of the trainable parameters; absent for a program that only evaluates. */
+  readonly trained?: readonly string[];
+}
+
+interface Traced {
+  readonly graph: Graph;
+  /** `loss`, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
+  readonly outputs: ReadonlyMap<string, Value>;
+  readonly reached: ReadonlySet<string>;
+}
+
+/** The graph of loss and gradients for batches with these feeds. */
+export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Traced {
   const graph = new Graph({ recompute: options.recompute ?? false });
   // Only a program that trains drops anything out.
-  const drops = options.gradients && options.lora?.dropout;
+  const drops = options.trained && options.lora?.dropout;
   const dropoutSeed = drops && graph.input('dropoutSeed', 'int32', []);
   const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed });
-  const loss = traceLoss(graph, trace, options, new Set(batch.feeds.keys()));
-  const wanted = [...(options.gradients?.tensors.keys() ?? [])].filter((path) => trace.values.has(path));
+  const loss = traceLoss(graph, trace, options, new Set(feeds));
+  const wanted = (options.trained ?? []).filter((path) => trace.values.has(path));
   const found = gradients(
     loss,
     wanted.map((path) => trace.values.get(path) as Value),
@@ -133,11 +154,10 @@ async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Vari
     outputs.set(`gradient.${path}`, gradient);
     reached.add(path);
   });
-  const session = await compile(options.engine, graph, outputs, `${options.objective}-${options.model.architecture}`);
-  return { session, reached };
+  return { graph, outputs, reached };
 }
 
-function traceLoss(graph: Graph, trace: ParameterTrace, options: ProgramOptions, feeds: ReadonlySet<string>): Value {
+function traceLoss(graph: Graph, trace: ParameterTrace, options: TraceOptions, feeds: ReadonlySet<string>): Value {
   const { model, objective } = options;
   if (objective === 'lm' && model.kind === 'causal') return traceLm(graph, trace, model, feeds);
   if (objective === 'contrastive' && model.kind === 'contrastive') return traceContrastive(graph, trace, model);

@@ -1,6 +1,6 @@
 import { int32, type Tensor } from '../base/index.ts';
 import { type BatchPlan, collate, type Example, type PixelLoader, type TokenBatch } from '../data/index.ts';
-import type { Batch, BatchSource } from './batch.ts';
+import type { Batch, BatchSize, BatchSource } from './batch.ts';
 
 export interface SourceOptions {
   readonly examples: readonly Example[];
@@ -31,6 +31,30 @@ export function exampleSource(options: SourceOptions): BatchSource {
     stepsPerEpoch: Math.ceil(plan.stepsPerEpoch / accumulate),
     step: (step) => Promise.all(Array.from({ length: accumulate }, (_, i) => one(step * accumulate + i))),
   };
+}
+
+/** Sizes of the batches of some steps, as their feeds will have them, and the pictures they show; nothing is read. */
+export function exampleSizes(
+  { examples, plan, accumulate, objective }: SourceOptions,
+  steps: number,
+): { readonly batches: readonly BatchSize[]; readonly pictures: number } {
+  const pictures = new Set<string>();
+  const batches = Array.from({ length: Math.min(steps * accumulate, plan.stepsPerEpoch) }, (_, index): BatchSize => {
+    const rows = plan.at(index).map((i) => examples[i] as Example);
+    const images = rows.flatMap((row) => row.images.map(({ image }) => image.path));
+    for (const path of images) pictures.add(path);
+    const sizes = new Map([
+      ['B', rows.length],
+      ['T', rows.reduce((longest, { ids }) => Math.max(longest, ids.length), 0)],
+    ]);
+    const seen = images.length > 0 ? ['pixels'] : [];
+    if (objective === 'contrastive') return { feeds: ['ids', 'endRows', ...seen], sizes };
+    // The first token of a row is nobody's target.
+    const targets = rows.reduce((n, { supervised }) => n + supervised.subarray(1).reduce((a, b) => a + b, 0), 0);
+    sizes.set('K', targets).set('N', images.length);
+    return { feeds: ['ids', 'targetRows', 'targetIds', ...seen], sizes };
+  });
+  return { batches, pictures: pictures.size };
 }
 
 function lmFeeds(batch: TokenBatch, pixels: Tensor | undefined): Pick<Batch, 'feeds' | 'targets'> {

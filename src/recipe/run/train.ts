@@ -1,27 +1,23 @@
-import { elementCount, selector, TesseraError } from '../../base/index.ts';
-import { DataReport, pixelLoader, planBatches } from '../../data/index.ts';
+import { elementCount, TesseraError } from '../../base/index.ts';
+import { DataReport } from '../../data/index.ts';
 import { sweepTemporaries, writeTextAtomically } from '../../files/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
-import {
-  type Batch,
-  type BatchSource,
-  exampleSource,
-  runStage,
-  type StageSettings,
-  type StepRecord,
-} from '../../train/index.ts';
+import { type Batch, runStage, type StepRecord } from '../../train/index.ts';
 import { formatRecipe } from '../load.ts';
-import type { Plan, StagePlan, TrainPlan } from '../plan.ts';
+import type { Plan, StagePlan } from '../plan.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
+import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
 import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult } from './folder.ts';
 import { watchStage } from './held-out.ts';
-import { isFactor, loraOf, merge, withFreshAdapters, writeAdapterFolder } from './lora.ts';
+import { isFactor, merge, writeAdapterFolder } from './lora.ts';
+import { announceMemory, stageMemory } from './memory.ts';
 import { modelCard } from './model-card.ts';
 import { writeModelFolder } from './model-folder.ts';
 import { buildParts, type Parts, stageProcessor } from './parts.ts';
+import { prepareStage } from './prepare.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
 import { openTracker, type Tracker } from './tracking/tracker.ts';
 import type { Hooks, StageSummary, TrainResult } from './types.ts';
@@ -37,6 +33,11 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
     hooks.log.info(`the run in ${run.path} is finished; nothing is left to do`);
     return over;
   }
+  const release = claimRun(run);
+  return trainStages(run, plan, hooks).finally(release);
+}
+
+async function trainStages(run: RunFolder, plan: Plan, hooks: Hooks): Promise<TrainResult> {
   const began = performance.now();
   const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
   sweepTemporaries(run.path);
@@ -113,14 +114,12 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const earlier = structuredClone(job.report.toJSON());
   job.report.merge(data.report);
   writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
-  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + job.index);
-  const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
+  const prepared = prepareStage(stage, job.index, parts, data);
+  const { loaded, lora, source, settings, trainable } = prepared;
   const state = from && restoreCheckpoint(from, loaded.store);
-  const source = batches(stage, data, parts);
-  const settings = settingsOf(stage.train, source.stepsPerEpoch);
-  const chosen = selector(stage.trainable);
-  const trainable = (path: string) => isFactor(path) || chosen(path);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
+  const planned = stageMemory(stage, prepared, state !== undefined);
+  announceMemory(planned, hooks);
   const fresh = job.index === 0 ? 0 : undefined;
   const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh, hooks.log);
   const samples = openLines(run.samples, from?.position.samplesBytes ?? fresh, hooks.log);
@@ -195,6 +194,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
     loss,
     trained: outcome.trained,
     parameters: parameterCount(loaded),
+    memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
   };
   return {
     status: 'done',
@@ -223,24 +223,6 @@ function finishStage(
     overwrite: true,
   });
   return after;
-}
-
-function batches(stage: StagePlan, { examples }: StageData, parts: Parts): BatchSource {
-  const processor = stageProcessor(parts, stage.pictures);
-  const lengths = examples.map((example) => example.ids.length);
-  return exampleSource({
-    examples,
-    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
-    accumulate: stage.train.accumulate,
-    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
-    objective: stage.objective,
-    ...(processor && { pixels: pixelLoader(processor) }),
-  });
-}
-
-function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
-  const steps = 'steps' in train.length ? train.length.steps : Math.ceil(train.length.epochs * stepsPerEpoch);
-  return { ...train, steps };
 }
 
 function parameterCount({ store }: LoadedModel): number {

@@ -1,5 +1,6 @@
 import type { Log } from '../../base/index.ts';
 import type { Evaluation } from '../../eval/index.ts';
+import type { MemoryPlan } from '../../train/index.ts';
 
 /** How far something is, for a bar or a log line. */
 export interface Progress {
@@ -20,6 +21,12 @@ export interface Hooks {
   progress(progress: Progress): void;
 }
 
+/** What a stage is going to take. */
+export interface StageMemory {
+  readonly stage: string;
+  readonly memory: MemoryPlan;
+}
+
 /** How a stage ended. */
 export interface StageSummary {
   readonly name: string;
@@ -29,6 +36,8 @@ export interface StageSummary {
   /** Numbers of parameters trained, and in all. */
   readonly trained: number;
   readonly parameters: number;
+  /** What it was going to take, and the most that the process had taken by its end; bytes. */
+  readonly memory: { readonly planned: MemoryPlan; readonly peak: number };
 }
 
 export interface TrainResult {

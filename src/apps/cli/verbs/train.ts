@@ -11,17 +11,24 @@ export const trainVerb: Verb = (session) =>
     .description('train what a recipe describes')
     .argument('<recipe>', 'a system of `tessera recipes`, or a YAML file')
     .argument('[overrides...]', 'key=value; `tessera recipes options` lists every key')
-    .option('--dry-run', 'check the recipe and its inputs and show the plan, without training')
+    .option('--dry-run', 'check the recipe and its inputs, show the plan and the memory it takes, without training')
     .option('--resume', 'go on with the run folder of the recipe when there is one')
     .addHelpText(
       'after',
       examples('train llava', 'train llava model.size=small train.steps=500', 'train llava-1.5 lora.r=16 --dry-run'),
     )
     .action(async (name: string, overrides: string[], options: { dryRun?: boolean; resume?: boolean }) => {
-      const { loadPlan, missingInputs, trainPlan } = await import('../../../recipe/index.ts');
+      const { foretellMemory, formatMemory, loadPlan, missingInputs, trainPlan } = await import(
+        '../../../recipe/index.ts'
+      );
       const plan = loadPlan(name, overrides);
       raise(missingInputs(plan));
-      if (options.dryRun) return session.result(plan.resolved, () => planText(plan));
+      if (options.dryRun) {
+        const memory = await session.watch((hooks) => foretellMemory(plan, hooks));
+        const tables = await Promise.all(memory.map((one) => formatMemory(one.memory)));
+        const text = memory.map(({ stage }, i) => `${stage}\n${tables[i]}`);
+        return session.result({ recipe: plan.resolved, memory }, () => [planText(plan), ...text].join('\n\n'));
+      }
       const result = await session.watch((hooks) => trainPlan(plan, { resume: options.resume === true }, hooks));
       await reportTraining(session, result);
     });

@@ -1,0 +1,68 @@
+import { openEngine } from '../../runtime/index.ts';
+import { type MemoryPlan, planMemory } from '../../train/index.ts';
+import type { Plan, StagePlan } from '../plan.ts';
+import { buildParts } from './parts.ts';
+import { type PreparedStage, prepareStage } from './prepare.ts';
+import { stageData, stageTexts } from './rows.ts';
+import type { Hooks, StageMemory } from './types.ts';
+
+/** Foretells the memory of every stage of a plan; reads data and weights, and trains nothing. */
+export async function foretellMemory(plan: Plan, hooks: Hooks): Promise<readonly StageMemory[]> {
+  await openEngine({ log: hooks.log });
+  const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
+  const found: StageMemory[] = [];
+  for (const [index, stage] of plan.stages.entries()) {
+    const prepared = prepareStage(stage, index, parts, await stageData(stage, parts, hooks));
+    found.push({ stage: stage.name, memory: stageMemory(stage, prepared, false) });
+  }
+  return found;
+}
+
+/** @param resumed whether the moments are in memory already. */
+export function stageMemory(stage: StagePlan, prepared: PreparedStage, resumed: boolean): MemoryPlan {
+  const { model, store } = prepared.loaded;
+  return planMemory(
+    {
+      ...prepared,
+      ...prepared.sizes(),
+      model,
+      store,
+      objective: stage.objective,
+      recompute: stage.train.recompute,
+      accumulate: stage.train.accumulate,
+      evaluates: stage.data.some((data) => data.source === 'tabletop'),
+      resumed,
+    },
+    process.memoryUsage.rss(),
+  );
+}
+
+const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)}`;
+
+/** A plan as a small table, in millions of bytes. */
+export function formatMemory(memory: MemoryPlan): string {
+  const { resident, weights, gradients, moments, activations, pictures, runtime, peak, largest } = memory;
+  const sizes = Object.entries(largest).map(([name, size]) => `${name}=${size}`);
+  const rows: readonly (readonly [string, number, string])[] = [
+    ['in use now', resident, `weights ${megabytes(weights)}`],
+    ['gradients', gradients, ''],
+    ['moments', moments, ''],
+    ['activations', activations, `largest batch ${sizes.join(' ')}`],
+    ['pictures', pictures, ''],
+    ['runtime', runtime, ''],
+    ['peak', peak, `of ${megabytes(resident + process.availableMemory())} MB to be had`],
+  ];
+  const lines = rows.map(([name, bytes, note]) => `  ${name.padEnd(12)}${megabytes(bytes).padStart(7)}  ${note}`);
+  return ['  memory            MB', ...lines].map((line) => line.trimEnd()).join('\n');
+}
+
+/** Logs the plan, with a warning when the machine has less. */
+export function announceMemory(memory: MemoryPlan, { log }: Hooks): void {
+  for (const line of formatMemory(memory).split('\n')) log.info(line);
+  const missing = memory.peak - memory.resident - process.availableMemory();
+  if (missing <= 0) return;
+  log.warn(
+    `training is going to need about ${megabytes(missing)} MB more than there is; ` +
+      'train.recompute=true, a smaller train.batch or a shorter train.max_length take less',
+  );
+}

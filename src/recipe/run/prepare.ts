@@ -1,0 +1,62 @@
+import { selector } from '../../base/index.ts';
+import { pixelLoader, planBatches } from '../../data/index.ts';
+import type { LoadedModel } from '../../models/index.ts';
+import type { Lora } from '../../nn/index.ts';
+import {
+  type BatchSource,
+  exampleSizes,
+  exampleSource,
+  type SourceOptions,
+  type StageSettings,
+} from '../../train/index.ts';
+import type { StagePlan, TrainPlan } from '../plan.ts';
+import { isFactor, loraOf, withFreshAdapters } from './lora.ts';
+import { type Parts, stageProcessor } from './parts.ts';
+import type { StageData } from './rows.ts';
+
+/** A stage with everything decided that its loop needs. */
+export interface PreparedStage {
+  /** With fresh adapters where the stage has any. */
+  readonly loaded: LoadedModel;
+  readonly lora?: Lora;
+  readonly trainable: (path: string) => boolean;
+  readonly source: BatchSource;
+  /** What the steps are going to read. */
+  readonly sizes: () => ReturnType<typeof exampleSizes>;
+  readonly settings: StageSettings;
+}
+
+/** @param index the stage's place in its plan. */
+export function prepareStage(stage: StagePlan, index: number, parts: Parts, data: StageData): PreparedStage {
+  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + index);
+  const chosen = selector(stage.trainable);
+  const options = sourceOptions(stage, data, parts);
+  const source = exampleSource(options);
+  const settings = settingsOf(stage.train, source.stepsPerEpoch);
+  return {
+    loaded: lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded,
+    ...(lora && { lora }),
+    trainable: (path) => isFactor(path) || chosen(path),
+    source,
+    sizes: () => exampleSizes(options, settings.steps),
+    settings,
+  };
+}
+
+function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {
+  const processor = stageProcessor(parts, stage.pictures);
+  const lengths = examples.map((example) => example.ids.length);
+  return {
+    examples,
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
+    accumulate: stage.train.accumulate,
+    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
+    objective: stage.objective,
+    ...(processor && { pixels: pixelLoader(processor) }),
+  };
+}
+
+function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
+  const steps = 'steps' in train.length ? train.length.steps : Math.ceil(train.length.epochs * stepsPerEpoch);
+  return { ...train, steps };
+}

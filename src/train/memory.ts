@@ -1,0 +1,115 @@
+import { pictureCacheBytes } from '../data/index.ts';
+import { type RunMemory, runMemory } from '../runtime/index.ts';
+import type { BatchSize } from './batch.ts';
+import type { Stage } from './loop.ts';
+import { type TraceOptions, traceProgram } from './program.ts';
+
+/** Bytes that a stage is going to need, foretold before its first step. */
+export interface MemoryPlan {
+  /** What the process holds already: program, data and weights. */
+  readonly resident: number;
+  /** The part of it that is weights. */
+  readonly weights: number;
+  readonly gradients: number;
+  /** Both moments of AdamW. */
+  readonly moments: number;
+  /** Intermediate results of the largest batch, of every graph that stays ready: each keeps its most. */
+  readonly activations: number;
+  /** Pictures kept ready, and those of the batches under way. */
+  readonly pictures: number;
+  /** Sessions of ONNX Runtime, without their intermediate results. */
+  readonly runtime: number;
+  /** All of it. */
+  readonly peak: number;
+  /** Sizes of the batch that takes most, by their names in the graph. */
+  readonly largest: Readonly<Record<string, number>>;
+}
+
+/** The part of a stage that decides its memory. */
+export interface PlannedStage
+  extends Pick<Stage, 'model' | 'store' | 'objective' | 'trainable' | 'lora' | 'recompute'> {
+  readonly batches: readonly BatchSize[];
+  /** Different pictures among the batches. */
+  readonly pictures: number;
+  readonly accumulate: number;
+  /** True when losses of held-out rows are computed between steps. */
+  readonly evaluates: boolean;
+  /** True when the moments are there already, as after a resume. */
+  readonly resumed: boolean;
+}
+
+/** Measured: a session with its library, its model and its threads, and what each operator adds. */
+const SESSION_BYTES = 10 * 2 ** 20;
+const NODE_BYTES = 12 * 2 ** 10;
+
+/**
+ * Plans the memory of a stage from its graphs and the sizes of its batches.
+ * @param resident bytes of the process with the weights in place.
+ */
+export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
+  const paths = [...stage.store.tensors.keys()].filter(stage.trainable);
+  const trainable = 4 * paths.reduce((n, path) => n + (stage.store.tensors.get(path)?.data.length ?? 0), 0);
+  const training = largestRuns(stage, { ...stage, trained: paths });
+  const runs = stage.evaluates ? [...training, ...largestRuns(stage, stage)] : training;
+  const largest = training.reduce((a, b) => (a.activations < b.activations ? b : a)).batch;
+  const parts = {
+    gradients: trainable * (stage.accumulate > 1 ? 2 : 1),
+    moments: stage.resumed ? 0 : 2 * trainable,
+    activations: sum(runs, (run) => run.activations),
+    pictures: pictureBytes(stage),
+    runtime: sum(runs, (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
+  };
+  return {
+    resident,
+    weights: stage.store.flat.byteLength,
+    ...parts,
+    peak: resident + sum(Object.values(parts), (bytes) => bytes),
+    largest: Object.fromEntries(largest.sizes),
+  };
+}
+
+interface LargestRun extends RunMemory {
+  readonly batch: BatchSize;
+}
+
+/** For every graph that the batches need, the batch that takes most. */
+function largestRuns({ batches }: PlannedStage, options: TraceOptions): LargestRun[] {
+  const kinds = new Map<string, BatchSize[]>();
+  for (const batch of batches) {
+    const key = batch.feeds.join(' ');
+    const kind = kinds.get(key);
+    if (kind) kind.push(batch);
+    else kinds.set(key, [batch]);
+  }
+  return [...kinds.values()].map((kind) => {
+    const { outputs } = traceProgram(options, (kind[0] as BatchSize).feeds);
+    return extremes(kind)
+      .map((batch) => ({ ...runMemory(outputs, batch.sizes), batch }))
+      .reduce((a, b) => (a.activations < b.activations ? b : a));
+  });
+}
+
+/** The batches with the most tokens, targets and pictures: one of them takes most memory. */
+function extremes(batches: readonly BatchSize[]): BatchSize[] {
+  const of = (batch: BatchSize, name: string) => batch.sizes.get(name) ?? 0;
+  const measures = [
+    (b: BatchSize) => of(b, 'B') * of(b, 'T'),
+    (b: BatchSize) => of(b, 'B') * of(b, 'T') ** 2,
+    (b: BatchSize) => of(b, 'K'),
+    (b: BatchSize) => of(b, 'N'),
+  ];
+  return [...new Set(measures.map((size) => batches.reduce((a, b) => (size(a) < size(b) ? b : a))))];
+}
+
+/** Those that are kept, the batch of the running step and the one that is read meanwhile. */
+function pictureBytes({ model, pictures, batches, objective, accumulate }: PlannedStage): number {
+  if (pictures === 0 || model.kind === 'vision' || !model.picture) return 0;
+  const one = 4 * 3 * model.picture.height * model.picture.width;
+  const shown = (b: BatchSize) => b.sizes.get(objective === 'contrastive' ? 'B' : 'N') ?? 0;
+  const most = batches.reduce((n, batch) => Math.max(n, shown(batch)), 0);
+  return Math.min(pictureCacheBytes, one * pictures) + 2 * accumulate * one * most;
+}
+
+function sum<T>(items: readonly T[], bytes: (item: T) => number): number {
+  return items.reduce((n, item) => n + bytes(item), 0);
+}
