@@ -1,17 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asTesseraError, TesseraError } from '../base/index.ts';
+import { pathExists } from './disk.ts';
 
 const temporaryName = /^tmp-.+-(\d+)-[0-9a-f]{8}$/;
 
@@ -131,11 +122,6 @@ export function syncTree(folder: string): void {
     else if (entry.isFile()) syncPath(path, 'r+');
   }
   syncFolder(folder);
-}
-
-/** True when something, even a broken link, has this path. */
-export function pathExists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function syncPath(path: string, flags: string): void {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { asTesseraError, TesseraError } from '../base/index.ts';
-import { discard, makeFolder, pathExists, syncFolder, syncTree, temporaryBeside } from './durable.ts';
+import { pathExists } from './disk.ts';
+import { discard, makeFolder, syncFolder, syncTree, temporaryBeside } from './durable.ts';
 
 export interface WriteFolderOptions {
   /** Replace a folder that is not empty. Default false. */

@@ -1,7 +1,18 @@
 export {
+  basename,
+  dirname,
+  join,
+  lookUp,
+  namesIn,
+  type OpenFile,
+  pathExists,
+  resolve,
+  withFile,
+} from './disk.ts';
+export { keepFile } from './disk.web.ts';
+export {
   isTemporary,
   makeFolder,
-  pathExists,
   removeFolder,
   sweepTemporaries,
   syncFile,

@@ -1,5 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
 import { asTesseraError, TesseraError } from '../base/index.ts';
+import { lookUp, readWhole } from './disk.ts';
 
 /** Largest JSON or text file that is read whole, in bytes; the tokenizer files of large vocabularies take some 40 MB. */
 const largestText = 1 << 28;
@@ -22,11 +22,11 @@ export function readBytes(path: string, limits: ReadLimits): Uint8Array {
     throw new TesseraError({ code: limits.code, message, path, expected, got });
   };
   try {
-    const found = statSync(path, { throwIfNoEntry: false });
+    const found = lookUp(path);
     if (!found) return refuse('there is no such file', 'a file', 'nothing');
-    if (!found.isFile()) refuse('this is no ordinary file', 'a file', found.isDirectory() ? 'a folder' : 'a device');
-    if (found.size > largest) refuse('the file is too large', `at most ${largest} bytes`, `${found.size} bytes`);
-    return readFileSync(path);
+    if (found.kind !== 'file') refuse('this is no ordinary file', 'a file', `a ${found.kind}`);
+    if (found.bytes > largest) refuse('the file is too large', `at most ${largest} bytes`, `${found.bytes} bytes`);
+    return readWhole(path);
   } catch (error) {
     throw asTesseraError(error, { code: limits.code, path, expected: 'a readable file' });
   }

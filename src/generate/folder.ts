@@ -1,4 +1,3 @@
-import { join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
   type ChatTemplate,
@@ -7,6 +6,7 @@ import {
   loadTokenizer,
   readImageProcessor,
 } from '../data/index.ts';
+import { join, resolve } from '../files/index.ts';
 import { type JsonObject, loadModel, readOptionalJsonObject } from '../models/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import type { SpeakerParts } from './speaker.ts';

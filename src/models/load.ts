@@ -1,5 +1,5 @@
-import { join, resolve } from 'node:path';
 import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import { join, resolve } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
 import { type Model, modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';

@@ -1,9 +1,7 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { nearest, TesseraError } from '../../base/index.ts';
+import { join, pathExists, readText } from '../../files/index.ts';
 import type { Turn } from '../formats/row.ts';
+import { builtinSource } from './builtin-source.ts';
 import { compileJinja, hasGenerationBlocks, type JinjaContext } from './jinja.ts';
 
 /** A chat template, ready to render. */
@@ -12,8 +10,6 @@ export interface ChatTemplate {
   readonly name: string;
   readonly builtin: boolean;
   readonly source: string;
-  /** SHA-256 of the source, hexadecimal; a checkpoint keeps it so that serving cannot use another template. */
-  readonly hash: string;
   /** Whether it marks what the model has to produce, as training needs. */
   readonly supervises: boolean;
   /** Whether message contents are lists of parts, or one string. */
@@ -34,29 +30,18 @@ const builtins: Readonly<Record<string, readonly Turn['role'][]>> = {
 
 export const builtinTemplateNames: readonly string[] = Object.keys(builtins);
 
-/** The SHA-256 of a template's text, hexadecimal. */
-function templateHash(source: string): string {
-  return createHash('sha256').update(source, 'utf8').digest('hex');
-}
-
 /** A template from its text; a built-in's text is recognised wherever it comes from. */
 export function createTemplate(source: string, where: string): ChatTemplate {
-  const hash = templateHash(source);
-  const builtin = builtinTemplateNames.find((candidate) => templateHash(builtinSource(candidate)) === hash);
+  const builtin = builtinTemplateNames.find((candidate) => builtinSource(candidate) === source);
   return {
     name: builtin ?? where,
     builtin: builtin !== undefined,
     source,
-    hash,
     supervises: hasGenerationBlocks(source),
     content: /\[\s*['"]type['"]\s*\]|\.type\b|['"]type['"]\s*,/.test(source) ? 'parts' : 'string',
     discards: builtin === undefined ? [] : (builtins[builtin] ?? []),
     render: compileJinja(source, where),
   };
-}
-
-function builtinSource(name: string): string {
-  return readFileSync(new URL(`./templates/${name}.jinja`, import.meta.url), 'utf8');
 }
 
 /** A built-in template: `plain`, `llava-v0`, `llava-v1` or `llava-1.5`. */
@@ -80,13 +65,7 @@ const SOURCES = ['chat_template.jinja', 'chat_template.json', 'processor_config.
 export async function loadTemplate(folder: string): Promise<ChatTemplate> {
   for (const name of SOURCES) {
     const path = join(folder, name);
-    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw new TesseraError(
-        { code: 'chat/template-file', message: 'the file cannot be read', path },
-        { cause: error },
-      );
-    });
+    const text = pathExists(path) ? readText(path, { code: 'chat/template-file' }) : undefined;
     const source = text !== undefined && name.endsWith('.json') ? templateEntry(text, path) : text;
     if (source !== undefined) return createTemplate(source, path);
   }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { asTesseraError, TesseraError } from '../../base/index.ts';
+import { join, pathExists, readText } from '../../files/index.ts';
 
 /** The files that make a tokenizer, name to text; a checkpoint carries them on unchanged. */
 export type TokenizerFiles = ReadonlyMap<string, string>;
@@ -9,26 +8,23 @@ const REQUIRED = ['tokenizer.json', 'tokenizer_config.json'];
 const OPTIONAL = ['special_tokens_map.json', 'added_tokens.json'];
 
 /** Reads the tokenizer files of a Hugging Face folder. */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+export function readTokenizerFiles(folder: string): TokenizerFiles {
   const files = new Map<string, string>();
   for (const name of [...REQUIRED, ...OPTIONAL]) {
-    try {
-      files.set(name, await readFile(join(folder, name), 'utf8'));
-    } catch (error) {
-      const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';
-      if (absent && OPTIONAL.includes(name)) continue;
-      throw new TesseraError(
-        {
-          code: 'tokenize/file',
-          message: absent ? `the folder has no ${name}` : `${name} cannot be read`,
-          path: join(folder, name),
-          remedy: 'a Hugging Face folder with a fast tokenizer has tokenizer.json and tokenizer_config.json',
-        },
-        { cause: error },
-      );
-    }
+    const path = join(folder, name);
+    if (pathExists(path)) files.set(name, readText(path, { code: 'tokenize/file' }));
+    else if (REQUIRED.includes(name)) throw absent(name, path);
   }
   return files;
+}
+
+function absent(name: string, path: string): TesseraError {
+  return new TesseraError({
+    code: 'tokenize/file',
+    message: `the folder has no ${name}`,
+    path,
+    remedy: 'a Hugging Face folder with a fast tokenizer has tokenizer.json and tokenizer_config.json',
+  });
 }
 
 /** One of the files as a JSON object. */

@@ -42,7 +42,7 @@ export interface Tokenizer {
 
 /** Loads the tokenizer of a Hugging Face folder (`tokenizer.json`, `tokenizer_config.json`). */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
-  return createTokenizer(await readTokenizerFiles(folder));
+  return createTokenizer(readTokenizerFiles(folder));
 }
 
 /** A tokenizer from the text of its files. */

@@ -1,9 +1,7 @@
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Fault } from '../../base/index.ts';
 import { elementCount, raise, TesseraError } from '../../base/index.ts';
 import type { JsonValue } from '../../files/index.ts';
-import { describeJson, isJsonObject, parseJson, readText } from '../../files/index.ts';
+import { describeJson, isJsonObject, join, lookUp, namesIn, parseJson, readText } from '../../files/index.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { openSafetensors, readFloat32 } from './safetensors.ts';
 import type { StoredTensor } from './safetensors-header.ts';
@@ -138,14 +136,14 @@ function malformed(path: string, expected: string, value: unknown): TesseraError
 }
 
 function listFolder(folder: string): string[] {
-  const kind = statSync(folder, { throwIfNoEntry: false });
-  if (kind?.isDirectory()) return readdirSync(folder);
+  const entry = lookUp(folder);
+  if (entry?.kind === 'folder') return namesIn(folder);
   throw new TesseraError({
     code: 'checkpoint/folder',
     message: 'the checkpoint folder does not exist',
     path: folder,
     expected: 'a folder',
-    got: kind ? 'a file' : 'nothing',
+    got: entry ? 'a file' : 'nothing',
   });
 }
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TesseraError } from '../../base/index.ts';
-import { copySideFiles, readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
+import { copySideFiles } from './copy-side-files.ts';
+import { readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'tessera-folder-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -1,33 +1,17 @@
-import { cpSync, readdirSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { TesseraError } from '../../base/index.ts';
 import type { JsonObject } from '../../files/index.ts';
 import {
+  basename,
   describeJson,
+  dirname,
   formatJson,
   isJsonObject,
+  namesIn,
   parseJson,
   pathExists,
   readText,
   writeTextAtomically,
 } from '../../files/index.ts';
-
-/** What a model folder holds beside config and weights, and a save carries over unchanged. */
-const sideFileNames = [
-  'tokenizer.json',
-  'tokenizer.model',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'vocab.json',
-  'merges.txt',
-  'preprocessor_config.json',
-  'processor_config.json',
-  'video_preprocessor_config.json',
-  'chat_template.jinja',
-  'chat_template.json',
-  'generation_config.json',
-];
 
 /**
  * Reads a JSON file that holds an object.
@@ -60,14 +44,7 @@ export function writeJsonObject(path: string, value: JsonObject, floats?: Readon
 
 function present(path: string): string {
   if (pathExists(path)) return path;
-  const near = pathExists(dirname(path)) ? readdirSync(dirname(path)).slice(0, 12).join(', ') : 'no such folder';
+  const near = pathExists(dirname(path)) ? namesIn(dirname(path)).slice(0, 12).join(', ') : 'no such folder';
   const [code, message] = ['folder/missing-file', `${basename(path)} is missing`];
   throw new TesseraError({ code, message, path, expected: 'a file', got: near || 'an empty folder' });
-}
-
-/** Copies tokenizer, preprocessor and chat template files that `from` has; returns their names. */
-export function copySideFiles(from: string, to: string): string[] {
-  const found = sideFileNames.filter((name) => statSync(join(from, name), { throwIfNoEntry: false })?.isFile());
-  for (const name of found) cpSync(join(from, name), join(to, name), { dereference: true });
-  return found;
 }

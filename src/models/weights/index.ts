@@ -4,7 +4,9 @@ export { openCheckpoint } from './checkpoint.ts';
 export type { CheckpointOptions } from './checkpoint-write.ts';
 export { writeCheckpoint } from './checkpoint-write.ts';
 export type { SaveDType } from './convert.ts';
-export { copySideFiles, readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
+export { copySideFiles } from './copy-side-files.ts';
+export { fetchFolder } from './fetch-folder.ts';
+export { readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
 export type { Layout } from './layouts.ts';
 export {
   clipLayouts,

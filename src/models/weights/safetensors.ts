@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { DType, HostArrays, Tensor } from '../../base/index.ts';
 import { asTesseraError, bytesOf, dtypeInfo, elementCount, formatShape } from '../../base/index.ts';
+import { type OpenFile, withFile } from '../../files/index.ts';
 import { widen } from './convert.ts';
 import type { StoredTensor } from './safetensors-header.ts';
 import { fail, maxHeaderBytes, parseHeader, storedTypes } from './safetensors-header.ts';
@@ -23,10 +23,10 @@ const chunkBytes = 1 << 20;
  * @throws TesseraError `safetensors/<rule>`, see `parseHeader`.
  */
 export function openSafetensors(path: string): SafetensorsFile {
-  return withFile(path, (fd) => {
-    const { size, stamp } = stampOf(fd);
+  return opened(path, (open) => {
+    const { bytes: size, stamp } = open;
     const length = new Uint8Array(8);
-    if (readAll(fd, length, 0) < 8) {
+    if (open.read(length, 0) < 8) {
       fail('too-short', 'the file is too short', { path, expected: 'at least 8 bytes', got: `${size} bytes` });
     }
     const headerBytes = new DataView(length.buffer).getBigUint64(0, true);
@@ -40,7 +40,7 @@ export function openSafetensors(path: string): SafetensorsFile {
       fail('header-cut', 'the file ends inside its header', { path, expected, got, remedy: 'copy the file again' });
     }
     const bytes = new Uint8Array(header);
-    if (readAll(fd, bytes, 8) < header) changed(path);
+    if (open.read(bytes, 8) < header) changed(path);
     const { metadata, tensors } = parseHeader(bytes, size - 8 - header, path);
     return { path, metadata, tensors: new Map(tensors.map((t) => [t.name, t])), stamp };
   });
@@ -54,7 +54,7 @@ export function readTensor(file: SafetensorsFile, name: string): Tensor {
   const stored = find(file, name);
   const dtype = hostType(file, stored);
   const data = new dtypeInfo[dtype].array(elementCount(stored.shape));
-  withFile(file.path, (fd) => readPart(file, fd, bytesOf(data), stored.begin));
+  opened(file.path, (open) => readPart(file, open, bytesOf(data), stored.begin));
   return { dtype, shape: stored.shape, data };
 }
 
@@ -84,16 +84,16 @@ export function readFloat32(
     const expected = `${count} elements for ${formatShape(stored.shape)}`;
     fail('into-length', 'the array given does not fit the tensor', { path, expected, got: `${out.length} elements` });
   }
-  withFile(file.path, (fd) => {
-    if (dtype === 'float32') readPart(file, fd, bytesOf(out), stored.begin);
-    else readWidened(file, fd, stored, dtype, out);
+  opened(file.path, (open) => {
+    if (dtype === 'float32') readPart(file, open, bytesOf(out), stored.begin);
+    else readWidened(file, open, stored, dtype, out);
   });
   return out;
 }
 
 function readWidened(
   file: SafetensorsFile,
-  fd: number,
+  open: OpenFile,
   stored: StoredTensor,
   dtype: 'float16' | 'bfloat16' | 'float64',
   out: Float32Array,
@@ -102,7 +102,7 @@ function readWidened(
   const chunk: HostArrays[typeof dtype] = new dtypeInfo[dtype].array(Math.min(chunkBytes / width, out.length));
   for (let at = 0; at < out.length; at += chunk.length) {
     const part = chunk.subarray(0, Math.min(chunk.length, out.length - at));
-    readPart(file, fd, bytesOf(part), stored.begin + at * width);
+    readPart(file, open, bytesOf(part), stored.begin + at * width);
     const bad = widen(dtype, part, out.subarray(at, at + part.length));
     if (bad !== undefined) {
       const [path, got] = [`${file.path}: ${stored.name}`, `${part[bad]} at element ${at + bad}`];
@@ -126,8 +126,8 @@ function hostType(file: SafetensorsFile, { name, dtype }: StoredTensor): DType {
   return fail('dtype-unsupported', 'tessera cannot read this element type', detail);
 }
 
-function readPart(file: SafetensorsFile, fd: number, target: Uint8Array, position: number): void {
-  if (stampOf(fd).stamp !== file.stamp || readAll(fd, target, position) < target.length) changed(file.path);
+function readPart(file: SafetensorsFile, open: OpenFile, target: Uint8Array, position: number): void {
+  if (open.stamp !== file.stamp || open.read(target, position) < target.length) changed(file.path);
 }
 
 function changed(path: string): never {
@@ -135,30 +135,10 @@ function changed(path: string): never {
   return fail('changed', 'the file changed after it was opened', { path, remedy });
 }
 
-function stampOf(fd: number): { size: number; stamp: string } {
-  const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });
-  return { size: Number(size), stamp: `${size} ${mtimeNs} ${ino}` };
-}
-
-function withFile<T>(path: string, use: (fd: number) => T): T {
-  let fd: number | undefined;
+function opened<T>(path: string, use: (open: OpenFile) => T): T {
   try {
-    fd = openSync(path, 'r');
-    return use(fd);
+    return withFile(path, use);
   } catch (error) {
     throw asTesseraError(error, { code: 'safetensors/open', path, expected: 'a readable safetensors file' });
-  } finally {
-    if (fd !== undefined) closeSync(fd);
   }
-}
-
-/** Fills `target` from `position` of the descriptor; returns the bytes got, fewer only at the end of the file. */
-function readAll(fd: number, target: Uint8Array, position: number): number {
-  let at = 0;
-  while (at < target.length) {
-    const got = readSync(fd, target, at, Math.min(target.length - at, 1 << 30), position + at);
-    if (got === 0) break;
-    at += got;
-  }
-  return at;
 }
