@@ -28,7 +28,7 @@ export function lower(graph: Graph, outputs: ReadonlyMap<string, Value>, options
     producer: 'tessera',
     graph: {
       name: options.name ?? 'tessera',
-      nodes: leavesLast(writer.written, new Set(outputs.keys())),
+      nodes: leavesLast(read(writer.written, outputs.keys()), new Set(outputs.keys())),
       inputs,
       outputs: ports,
       initializers: writer.initializers,
@@ -60,6 +60,18 @@ function reachable(graph: Graph, outputs: readonly Value[]): Set<Node> {
     for (const input of node.inputs) stack.push(input.node);
   }
   return new Set(graph.nodes.filter((node) => needed.has(node)));
+}
+
+/** The nodes that the outputs need; an operator may write one for an output of its own that nothing reads. */
+function read(nodes: readonly OnnxNode[], outputs: Iterable<string>): OnnxNode[] {
+  const wanted = new Set(outputs);
+  const needed: OnnxNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    for (const name of node.inputs) wanted.add(name);
+    needed.push(node);
+  }
+  return needed.reverse();
 }
 
 /**

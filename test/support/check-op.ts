@@ -48,6 +48,18 @@ const OPERAND_TOLERANCE = 4 * 2 ** -23;
 const STEP = 2e-3;
 const SLOPE_TOLERANCE = 2e-3;
 
+/** Checks output and gradients of an operator against its reference numbers on one back end. */
+export async function checkOpOn(backend: NodeBackend, name: string, op: OpCase, tolerance = TOLERANCE): Promise<void> {
+  const cotangent = cotangentOf(name, op);
+  const program = await compileVariant(op, { label: backend, fusion: true, symbolic: false, backend });
+  try {
+    const got = await program.run(new Map([...Object.entries(op.inputs), ['cotangent', cotangent]]));
+    checkReference(`${name} on ${backend}`, op, cotangent, got, tolerance);
+  } finally {
+    program.dispose();
+  }
+}
+
 /**
  * Proves an operator or a composed function: output and gradients against reference numbers, gradients against central
  * differences in a random direction, fused and decomposed, on both back ends, with known and symbolic sizes.
@@ -100,7 +112,13 @@ function cotangentOf(name: string, op: OpCase): Tensor {
   return float32(shape, op.expected?.cotangent ?? Array.from({ length: elementCount(shape) }, () => random.normal()));
 }
 
-function checkReference(label: string, op: OpCase, cotangent: Tensor, got: ReadonlyMap<string, Tensor>): void {
+function checkReference(
+  label: string,
+  op: OpCase,
+  cotangent: Tensor,
+  got: ReadonlyMap<string, Tensor>,
+  tolerance = TOLERANCE,
+): void {
   expect(got.get('output')?.shape, `${label}: shape`).toEqual(cotangent.shape);
   for (const name of op.wrt) {
     expect(got.get(`grad.${name}`)?.shape, `${label}: shape of the gradient of ${name}`).toEqual(
@@ -110,7 +128,7 @@ function checkReference(label: string, op: OpCase, cotangent: Tensor, got: Reado
   if (!op.expected) return;
   const expectNear = (text: string, tensor: Tensor | undefined, expected: readonly number[]) =>
     expect(maxAbsolute(numbers(tensor), expected), text).toBeLessThanOrEqual(
-      TOLERANCE * largest(expected) + OPERAND_TOLERANCE * largestOperand(op),
+      tolerance * largest(expected) + OPERAND_TOLERANCE * largestOperand(op),
     );
   expectNear(`${label}: output`, got.get('output'), op.expected.output);
   for (const [name, grad] of Object.entries(op.expected.grads)) {

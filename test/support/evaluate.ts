@@ -29,7 +29,9 @@ export async function compile(
   options: EvaluateOptions = {},
 ): Promise<Program> {
   const engine = await sharedEngine(options.backend);
-  const session = await engine.createSession(encodeModel(lower(graph, outputs, { target: options.target ?? 'cpu' })));
+  const session = await engine.createSession(
+    encodeModel(lower(graph, outputs, { target: options.target ?? engine.target })),
+  );
   const read = new Set(session.inputs.map((port) => port.name));
   return {
     run: (feeds) => session.run(new Map([...feeds].filter(([name]) => read.has(name)))),

@@ -1,17 +1,26 @@
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import koffi from 'koffi';
+import { findChromium } from './chromium.ts';
+import { sharedEngine } from './evaluate.ts';
 
-const folders = ['/usr/lib/chromium', '/usr/lib/chromium-browser', '/opt/google/chrome'];
+/** koffi unloads a library whose handle is collected. */
+let vulkan: unknown;
 
 /**
  * Makes the software Vulkan device that Chromium brings along the GPU of this process. WebGPU asks for Vulkan by the
  * name of its library, and a library that is loaded already answers to it.
  * @returns why there is none, or undefined
  */
-export function useSoftwareGpu(): string | undefined {
-  const folder = folders.find((at) => existsSync(`${at}/vk_swiftshader_icd.json`) && existsSync(`${at}/libvulkan.so.1`));
-  if (!folder) return 'no Chromium with its software Vulkan device is installed (apt-get install chromium)';
-  process.env.VK_ICD_FILENAMES = `${folder}/vk_swiftshader_icd.json`;
-  koffi.load(`${folder}/libvulkan.so.1`);
-  return undefined;
+export async function useSoftwareGpu(): Promise<string | undefined> {
+  const chromium = findChromium();
+  if ('missing' in chromium) return chromium.missing;
+  const folder = dirname(chromium.path);
+  const [device, library] = [join(folder, 'vk_swiftshader_icd.json'), join(folder, 'libvulkan.so.1')];
+  if (!existsSync(device) || !existsSync(library)) return `${folder} holds no software Vulkan device`;
+  // The C API's engine sets koffi up, which it takes only before its first library.
+  await sharedEngine('c-api');
+  process.env.VK_ICD_FILENAMES = device;
+  vulkan = koffi.load(library);
+  return vulkan ? undefined : `${library} cannot be loaded`;
 }
