@@ -7,14 +7,17 @@ export interface PixelLoader {
   load(images: readonly ImageRef[]): Promise<Tensor<'float32'>>;
 }
 
+/** What a loader keeps when nothing else is asked. */
+export const pictureCacheBytes = 512 * 2 ** 20;
+
 export interface PixelLoaderOptions {
-  /** Keep decoded pictures up to this many bytes; the oldest go first. Default 512 MiB. */
+  /** Keep decoded pictures up to this many bytes; the oldest go first. */
   readonly cacheBytes?: number;
 }
 
 /** Reads, prepares and stacks pictures; pictures that come again are kept. */
 export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptions = {}): PixelLoader {
-  const limit = options.cacheBytes ?? 512 * 2 ** 20;
+  const limit = options.cacheBytes ?? pictureCacheBytes;
   const kept = new Map<string, Tensor<'float32'>>();
   let bytes = 0;
   const one = async ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
