@@ -1,0 +1,63 @@
+import { copyFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type * as web from '../../src/apps/web/main.ts';
+import { loadForGeneration, openConversation, type SpeakerParts, scoreAnswer } from '../../src/generate/index.ts';
+import { type Bundle, bundle, runPage } from '../support/browser.ts';
+import { findChromium } from '../support/chromium.ts';
+import { maxAbsolute } from '../support/compare.ts';
+import { sharedEngine } from '../support/evaluate.ts';
+import { fixture } from '../support/fixtures.ts';
+import { temporaryFolder, writeLlava } from './material.ts';
+
+const folder = temporaryFolder();
+const chromium = findChromium();
+const missing = 'missing' in chromium ? chromium.missing : undefined;
+const runtime = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')));
+/** Of a log-probability: the kernels of WebAssembly add in another order. */
+const LOG_PROBABILITY = 1e-4;
+
+type Api = Pick<typeof web, 'openConversation' | 'scoreAnswer'>;
+
+/** Answers to two questions, and the probabilities of an answer; it runs here and, by its text, in the page. */
+async function speak(api: Api, parts: SpeakerParts, picture: string) {
+  const chat = api.openConversation(parts);
+  const first = await chat.say({ text: 'What colour is the picture?', images: [picture] }, { maxTokens: 16 });
+  const second = await chat.say({ text: 'Is it red?', images: [] }, { maxTokens: 16 });
+  await chat.close();
+  const scores = await api.scoreAnswer(parts, { prompt: 'What?', images: [picture], answer: first.text });
+  return { first, second, scores };
+}
+
+describe('the bundle for browsers', () => {
+  let bundled: Bundle;
+  beforeAll(async () => {
+    bundled = await bundle('src/apps/web/main.ts');
+  });
+
+  it('asks for nothing that a browser does not have', () => {
+    expect(bundled.missing).toEqual([]);
+  });
+
+  describe.skipIf(missing)(missing ? `in Chromium: ${missing}` : 'in Chromium', { timeout: 300_000 }, () => {
+    it('speaks as on the processor, by WebAssembly', async () => {
+      writeLlava(folder);
+      copyFileSync(fixture('image/files/rgb.png'), join(folder, 'picture.png'));
+      const parts = await loadForGeneration(folder, await sharedEngine());
+      const expected = await speak({ openConversation, scoreAnswer }, parts, join(folder, 'picture.png'));
+      const got = (await runPage((chromium as { path: string }).path, {
+        script: `
+          const api = await import('/tessera.js');
+          const parts = await api.fetchModel('/model', { assets: '/onnxruntime/' });
+          return (${speak})(api, parts, '/model/picture.png');`,
+        files: { '/tessera.js': bundled.code, '/model': folder, '/onnxruntime': runtime },
+      })) as typeof expected;
+      expect(got.first).toEqual(expected.first);
+      expect(got.second).toEqual(expected.second);
+      expect(got.scores.map(({ id }) => id)).toEqual(expected.scores.map(({ id }) => id));
+      const logProbs = (scores: typeof got.scores) => scores.map(({ logProb }) => logProb);
+      expect(maxAbsolute(logProbs(got.scores), logProbs(expected.scores))).toBeLessThan(LOG_PROBABILITY);
+    });
+  });
+});
