@@ -1,4 +1,3 @@
-import type { Log } from '../base/index.ts';
 import type { Comparison } from '../eval/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
@@ -109,11 +108,4 @@ export async function makeWorld(settings: WorldSettings, hooks: Hooks): Promise<
     hooks.signal.throwIfAborted();
     hooks.progress({ label: 'scenes', done, total, unit: 'scenes', numbers: {} });
   });
-}
-
-/** Opens the engine and tells what it is: `c-api` or `binding`, the version of ONNX Runtime, threads. */
-export async function probeEngine(log: Log): Promise<{ name: string; version: string; threads: number }> {
-  const { openEngine } = await import('../runtime/index.ts');
-  const { name, version, threads } = await openEngine({ log });
-  return { name, version, threads };
 }

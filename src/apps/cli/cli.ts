@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { asTesseraError, TesseraError } from '../../base/index.ts';
 import type { Session } from './session.ts';
@@ -15,6 +14,7 @@ import { resumeVerb } from './verbs/resume.ts';
 import { runsVerb } from './verbs/runs.ts';
 import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
+import { version } from './version.ts';
 
 const verbs = [
   demoVerb,
@@ -56,12 +56,6 @@ function buildProgram(session: Session): Command {
     .version(version(), '--version', 'print the version');
   for (const verb of verbs) program.addCommand(verb(session));
   return settle(program);
-}
-
-/** Of the package, whose root is three folders up in the source tree and in the built package alike. */
-function version(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 /** Gives a command and those under it the options and manners that all verbs share. */

@@ -1,82 +1,63 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { join } from 'node:path';
-import { Command } from 'commander';
-import type { Log } from '../../../base/index.ts';
-import { asTesseraError } from '../../../base/index.ts';
+import { Command, Option } from 'commander';
+import type { Check } from '../doctor/check.ts';
+import { good } from '../doctor/check.ts';
 import { exitCodes, Stopped } from '../session.ts';
-import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
-interface Check {
-  readonly name: string;
-  readonly value: string;
-  /** What is wrong and what to do about it. */
-  readonly fault?: string;
-}
-
-const packages = ['onnxruntime-node', 'koffi', 'sharp', '@huggingface/tokenizers'];
-const oldestNode = [20, 19] as const;
+const signs: Readonly<Record<Check['state'], string>> = { good: '✓', lacking: '–', broken: '✗' };
 
 export const doctorVerb: Verb = (session) =>
   new Command('doctor')
-    .description('check that this machine can run tessera')
-    .addHelpText('after', examples('doctor', 'doctor --json'))
-    .action(async () => {
-      const checks = [
-        nodeCheck(),
-        ...packages.map(packageCheck),
-        ...machineChecks(),
-        ...(await engineChecks(session.log)),
-      ];
-      session.result(checks, () =>
-        table(
-          ['what', 'found', 'remedy'].map((title) => ({ title })),
-          checks.map(({ name, value, fault }) => [name, value, fault ?? '']),
-        ),
-      );
-      if (checks.some(({ fault }) => fault !== undefined)) throw new Stopped(exitCodes.fault);
+    .description('tell what is installed, what works, and how to mend what does not')
+    .addOption(new Option('--provider <name>', 'try one provider alone'))
+    .addHelpText('after', examples('doctor', 'doctor --json', 'doctor --provider webgpu'))
+    .action(async ({ provider }: { provider?: string }) => {
+      if (provider !== undefined) {
+        const { version, threads } = await tryOne(provider);
+        return session.result(
+          { version, threads },
+          () => `${provider} works: ONNX Runtime ${version}, ${threads} threads`,
+        );
+      }
+      const checks = await allChecks();
+      session.result(checks, () => checksText(checks));
+      if (checks.some(({ state }) => state === 'broken')) throw new Stopped(exitCodes.fault);
     });
 
-function nodeCheck(): Check {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const old = major < oldestNode[0] || (major === oldestNode[0] && minor < oldestNode[1]);
-  return {
-    name: 'node',
-    value: process.versions.node,
-    ...(old && { fault: `install Node ${oldestNode.join('.')} or newer` }),
+async function tryOne(name: string) {
+  const { nearest, TesseraError } = await import('../../../base/index.ts');
+  const { providers, tryProvider } = await import('../../../runtime/index.ts');
+  const known = providers.find((provider) => provider.name === name);
+  if (known) return tryProvider(known.name);
+  const names = providers.map((provider) => provider.name);
+  const near = nearest(name, names);
+  const remedy = near && `did you mean ${near}?`;
+  const fault = {
+    code: 'doctor/provider',
+    message: 'no provider has this name',
+    expected: names.join(', '),
+    got: name,
   };
+  throw new TesseraError({ ...fault, ...(remedy && { remedy }) });
 }
 
-function packageCheck(name: string): Check {
-  const folders = createRequire(import.meta.url).resolve.paths(name) ?? [];
-  const file = folders.map((folder) => join(folder, name, 'package.json')).find((path) => existsSync(path));
-  if (!file) return { name, value: 'not installed', fault: 'run npm ci' };
-  return { name, value: (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version };
+async function allChecks(): Promise<Check[]> {
+  const { machineChecks } = await import('../doctor/machine.ts');
+  const { packageChecks } = await import('../doctor/packages.ts');
+  const { providerChecks, tryApart } = await import('../doctor/providers.ts');
+  const { providers } = await import('../../../runtime/index.ts');
+  const { version } = await import('../version.ts');
+  const trials = await Promise.all(providers.map(async (provider) => ({ provider, trial: await tryApart(provider) })));
+  return [good('tessera', version()), ...machineChecks(), ...(await packageChecks()), ...providerChecks(trials)];
 }
 
-function machineChecks(): Check[] {
-  const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  return [
-    { name: 'platform', value: `${process.platform} ${process.arch}` },
-    { name: 'processor', value: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores` },
-    { name: 'memory', value: `${gigabytes(freemem())} free of ${gigabytes(totalmem())}` },
-  ];
-}
-
-async function engineChecks(log: Log): Promise<Check[]> {
-  const { probeEngine } = await import('../../../recipe/index.ts');
-  try {
-    const { name, version, threads } = await probeEngine(log);
-    const way = name === 'c-api' ? 'C API' : 'npm binding, slower';
-    return [
-      { name: 'engine', value: `ONNX Runtime ${version} by its ${way}, ${threads} threads` },
-      { name: 'cuda', value: 'not used: npm ci leaves the CUDA libraries out' },
-    ];
-  } catch (error) {
-    const fault = asTesseraError(error, { code: 'doctor/engine', remedy: 'run npm ci again' });
-    return [{ name: 'engine', value: fault.message, fault: fault.remedy ?? 'see the message' }];
-  }
+function checksText(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ name }) => name.length));
+  const lines = checks.map(({ name, found, state }) => `${signs[state]} ${name.padEnd(width)}  ${found}`).join('\n');
+  const remedies = checks.flatMap(({ name, state, remedy }) => (remedy ? [`${signs[state]} ${name}: ${remedy}`] : []));
+  const verdict = checks.some(({ state }) => state === 'broken')
+    ? 'tessera cannot run yet; mend what has a ✗'
+    : 'tessera can run here';
+  return [lines, ...(remedies.length > 0 ? [remedies.join('\n')] : []), verdict].join('\n\n');
 }

@@ -1,0 +1,56 @@
+import { describe, expect, it } from 'vitest';
+import { providers } from '../../../runtime/index.ts';
+import { machineChecks } from './machine.ts';
+import { packageChecks } from './packages.ts';
+import { providerChecks, type Trial } from './providers.ts';
+
+const works: Trial = { works: true, version: '1.2.3', threads: 4 };
+const fails = (reason: string): Trial => ({ works: false, reason });
+
+/** Checks of the three providers in the order of the list, and of the engine. */
+function checksOf(...trials: Trial[]) {
+  const checks = providerChecks(providers.map((provider, i) => ({ provider, trial: trials[i] ?? works })));
+  return { states: checks.map(({ state }) => state).join(' '), engine: checks.at(-1)?.found ?? '', checks };
+}
+
+describe('the doctor', () => {
+  it('finds a machine that runs these tests fit to run, and tells its limits', () => {
+    const checks = machineChecks();
+    expect(checks.filter(({ state }) => state === 'broken')).toEqual([]);
+    expect(checks.find(({ name }) => name === 'node')?.found).toBe(process.versions.node);
+    expect(checks.find(({ name }) => name === 'memory')?.found).toMatch(/^\d+\.\d GiB free of \d+\.\d GiB$/);
+  });
+
+  it('reads a picture with sharp and finds the packages', async () => {
+    const checks = await packageChecks();
+    expect(checks.map(({ state }) => state)).toEqual(['good', 'good', 'good', 'good']);
+    expect(checks.at(-1)?.found).toMatch(/^\d+\.\d+\.\d+, reads a picture$/);
+  });
+
+  it('takes the C API where it works, and does not miss a GPU', () => {
+    const { states, engine, checks } = checksOf(works, works, fails('no adapter'));
+    expect(states).toBe('good good lacking good');
+    expect(engine).toBe('ONNX Runtime 1.2.3 by c-api, the fastest way on a processor; 4 threads');
+    expect(checks[2]).toMatchObject({ found: 'GPU, by WebGPU: no adapter', remedy: expect.stringContaining('driver') });
+  });
+
+  it('says why it falls back to the binding', () => {
+    const { states, engine } = checksOf(fails('no koffi'), works, works);
+    expect(states).toBe('lacking good good good');
+    expect(engine).toContain('by binding, slower, because the C API does not work: no koffi');
+  });
+
+  it('is alarmed when no processor provider works, GPU or not', () => {
+    const { states, checks } = checksOf(fails('no koffi'), fails('took its process down (SIGSEGV)'), works);
+    expect(states).toBe('lacking lacking good broken');
+    expect(checks.at(-1)?.remedy).toContain('npm ci');
+  });
+
+  it('holds to the engine that the environment names', () => {
+    process.env.TESSERA_ENGINE = 'binding';
+    expect(checksOf(works, works, works).engine).toContain('by binding, because TESSERA_ENGINE names it');
+    process.env.TESSERA_ENGINE = 'cuda';
+    expect(checksOf(works, works, works).states).toBe('good good good broken');
+    delete process.env.TESSERA_ENGINE;
+  });
+});
