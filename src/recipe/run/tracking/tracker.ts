@@ -69,9 +69,14 @@ function headlineScores({ tasks }: Evaluation): Record<string, number> {
     Object.entries(groups).flatMap(([group, results]) =>
       metrics.flatMap(({ name, headline }): [string, number][] => {
         const value = headline ? (results[name]?.sighted.value ?? null) : null;
-        return value === null ? [] : [[['eval', task, ...(group === 'all' ? [] : [group]), name].join('/'), value]];
+        return value === null ? [] : [[scoreTag(task, group, name), value]];
       }),
     ),
   );
   return Object.fromEntries(scores);
+}
+
+/** TensorBoard folds tags at slashes, so a group such as `yes/no` gives up its own. */
+function scoreTag(task: string, group: string, metric: string): string {
+  return ['eval', task, ...(group === 'all' ? [] : [group.replaceAll('/', '-')]), metric].join('/');
 }
