@@ -89,8 +89,8 @@ export function discard(path: string): void {
 export function makeFolder(folder: string): void {
   const first = mkdirSync(folder, { recursive: true });
   if (first === undefined) return;
-  const top = dirname(first);
-  for (let at = dirname(resolve(folder)); at.length >= top.length; at = dirname(at)) {
+  const top = dirname(resolve(first));
+  for (let at = dirname(resolve(folder)); ; at = dirname(at)) {
     syncFolder(at);
     if (at === top) return;
   }
