@@ -87,7 +87,7 @@ export async function sourceRows(
   );
   const read = readRows(join(folder, file), {
     images: join(folder, 'images'),
-    ...(data.task === 'vqa' && { annotations: join(folder, 'vqa_annotations.json') }),
+    ...(data.task === 'vqa' && { annotations: join(folder, 'vqa_annotations.json'), imageName: '{id:12}.png' }),
     ...(data.suffix !== undefined && { promptSuffix: data.suffix }),
   });
   report.merge(read.report);
