@@ -48,6 +48,15 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
+it.each(['decoder/gqa', 'llava/v1.5-multi'])('%s: the lowering for webgpu gives the same tokens', async (name) => {
+  const reference = referenceCase(name);
+  const engine = { ...(await sharedEngine()), target: 'webgpu' as const };
+  const program = new GenerationProgram({ ...reference, engine });
+  const answers = await generate(program, requestsOf(reference));
+  expect(answers.map(({ ids }) => ids)).toEqual(reference.greedy.map(({ tokens }) => tokens));
+  await program.dispose();
+});
+
 it('heads that need no widening: a greedy token is the likeliest of a pass without a cache', async () => {
   const json = { model_type: 'llama', vocab_size: 40, hidden_size: 64, intermediate_size: 48, num_hidden_layers: 2 };
   const heads = { num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 64, initializer_range: 0.3 };

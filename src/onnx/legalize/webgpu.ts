@@ -1,5 +1,6 @@
 import { full, int64 } from '../../base/index.ts';
 import type { Emitter, Spec } from '../../graph/index.ts';
+import { type CachedAttentionAttrs, emitCachedAttention } from './cached-attention.ts';
 import type { Rules } from './table.ts';
 
 interface MatMulAttrs {
@@ -41,6 +42,10 @@ export const webgpu: Rules = {
       const column = e.node('Unsqueeze', [ids as string, axis]);
       return [e.node('Squeeze', [e.node('GatherElements', [all, column], { axis: -1 }), axis]), all];
     },
+  },
+  CachedAttention: {
+    reason: 'GroupQueryAttention gives wrong numbers for rows that are shorter than others of the batch',
+    emit: (e, x, attrs, { inputs }) => emitCachedAttention(e, x, attrs as CachedAttentionAttrs, inputs),
   },
   RmsNorm: {
     reason: 'SimplifiedLayerNormalization leaves its second output, which the derivative reads, unwritten',

@@ -1,0 +1,81 @@
+import { type Dim, dtypeInfo, full, int64, mulDims, type Shape } from '../../base/index.ts';
+import type { Emitter, Spec } from '../../graph/index.ts';
+
+const MICROSOFT = 'com.microsoft';
+
+export interface CachedAttentionAttrs {
+  readonly heads: number;
+  readonly kvHeads: number;
+}
+
+/** Attention over a key-value cache from plain operators; inputs, outputs and meaning are those of `CachedAttention`. */
+export function emitCachedAttention(
+  e: Emitter,
+  inputs: readonly string[],
+  { heads, kvHeads }: CachedAttentionAttrs,
+  specs: readonly Spec[],
+): readonly string[] {
+  const [query, key, value, pastKey, pastValue, lastPosition, total, cos, sin] = inputs as Nine;
+  const [b, s] = (specs[0] as Spec).shape as [Dim, Dim];
+  const [, , capacity, size] = (specs[3] as Spec).shape as [Dim, Dim, Dim, number];
+  const group = heads / kvHeads;
+  const reshape = (x: string, shape: Shape) => e.node('Reshape', [x, e.dims(shape)]);
+  const exchange = (x: string) => e.node('Transpose', [x], { perm: [0, 2, 1, 3] });
+  const positions = positionsOf(e, lastPosition, total, s);
+  const rotate = (x: string) => e.node('RotaryEmbedding', [x, positions, cos, sin], { interleaved: 0 }, MICROSOFT);
+
+  // The rows of all caches in one list, b after b, in which every new row has its place.
+  const starts = e.node('Mul', [range(e, b), e.dims([capacity])]);
+  const places = e.node('Add', [positions, e.node('Unsqueeze', [starts, vector(e, 1)])]);
+  const index = e.node('Reshape', [places, vector(e, -1, 1)]);
+  const extend = (past: string, rows: string) => {
+    const list = e.node('Reshape', [exchange(past), vector(e, -1, kvHeads * size)]);
+    const updates = e.node('Reshape', [rows, vector(e, -1, kvHeads * size)]);
+    return exchange(reshape(e.node('ScatterND', [list, index, updates]), [b, capacity, kvHeads, size]));
+  };
+  const presentKey = extend(pastKey, rotate(key));
+  const presentValue = extend(pastValue, value);
+
+  // Heads that share a key stand under one another, so that no key is repeated.
+  const grouped = reshape(exchange(reshape(rotate(query), [b, s, heads, size])), [b, kvHeads, mulDims(s, group), size]);
+  const product = e.node('MatMul', [grouped, e.node('Transpose', [presentKey], { perm: [0, 1, 3, 2] })]);
+  const scores = reshape(e.node('Mul', [product, scalar(e, 1 / Math.sqrt(size))]), [b, heads, s, capacity]);
+  const seen = e.node('LessOrEqual', [
+    asFloat(e, range(e, capacity)),
+    e.node('Unsqueeze', [asFloat(e, positions), vector(e, 1, 3)]),
+  ]);
+  const weights = e.node('Softmax', [e.node('Where', [seen, scores, scalar(e, -1e9)])], { axis: -1 });
+  const mixed = e.node('MatMul', [reshape(weights, [b, kvHeads, mulDims(s, group), capacity]), presentValue]);
+  const out = reshape(exchange(reshape(mixed, [b, heads, s, size])), [b, s, heads * size]);
+  return [out, presentKey, presentValue];
+}
+
+type Nine = readonly [string, string, string, string, string, string, string, string, string];
+
+/** Positions `[B, S]`: 0 to S - 1 where a prompt is read, padding included, else the S that end at the last one. */
+function positionsOf(e: Emitter, lastPosition: string, total: string, s: Dim): string {
+  const wide = (x: string) => e.node('Cast', [x], { to: dtypeInfo.int64.onnx });
+  const length = e.dims([s]);
+  const isPrompt = e.node('Equal', [wide(total), length]);
+  const before = e.node('Sub', [e.node('Add', [wide(lastPosition), vector(e, 1)]), length]);
+  const start = e.node('Where', [isPrompt, vector(e, 0), before]);
+  return e.node('Add', [e.node('Unsqueeze', [start, vector(e, 1)]), range(e, s)]);
+}
+
+/** int64 `[size]`: 0, 1, 2 .. */
+function range(e: Emitter, size: Dim): string {
+  const end = e.node('Squeeze', [e.dims([size])]);
+  return e.node('Range', [e.constant(int64([], [0])), end, e.constant(int64([], [1]))]);
+}
+
+function asFloat(e: Emitter, x: string): string {
+  return e.node('Cast', [x], { to: dtypeInfo.float32.onnx });
+}
+
+function scalar(e: Emitter, value: number): string {
+  return e.constant(full('float32', [], value));
+}
+
+function vector(e: Emitter, ...values: readonly number[]): string {
+  return e.constant(int64([values.length], values));
+}
