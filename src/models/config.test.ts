@@ -1,9 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fixtureJson } from '../../test/support/fixtures.ts';
 import { formatFault, TesseraError } from '../base/index.ts';
 import { type ConfigJson, ConfigReader } from './config.ts';
 import { fromOriginalLlava } from './fusion/llava-original.ts';
-import { modelFromConfig, parameterSpecs } from './index.ts';
+import { loadModel, modelFromConfig, parameterSpecs } from './index.ts';
+import { clipVisionJson, llamaJson, llavaJson } from './sizes.ts';
+import { writeJsonObject, writeSafetensors } from './weights/index.ts';
 
 function faultOf(build: () => unknown): string {
   try {
@@ -28,7 +33,7 @@ describe('ConfigReader', () => {
     expect(faultOf(() => c.size('rate'))).toMatchInlineSnapshot(`
       "the configuration has a value that cannot be used [config/value]
         path:     a.json: rate
-        expected: a positive integer
+        expected: a whole number from 1 to 16777216
         got:      0.5"
     `);
     expect(faultOf(() => c.size('depth'))).toMatchInlineSnapshot(`
@@ -120,5 +125,47 @@ describe('modelFromConfig', () => {
     expect(model.kind === 'causal' && model.picture).toEqual({ tokenId: 70, height: 28, width: 28, rows: 16 });
     const full = modelFromConfig({ ...llava, vision_feature_select_strategy: 'full' });
     expect(full.kind === 'causal' && full.picture?.rows).toBe(17);
+  });
+});
+
+describe('sizes that nobody has', () => {
+  const llama = { ...llamaJson('tiny', { vocabSize: 300 }) };
+  const llava = llavaJson({ vision: clipVisionJson('tiny'), language: llama, projector: 'mlp', imageTokenId: 7 });
+  const vision = (part: object) => ({ ...llava, vision_config: { ...(llava.vision_config as object), ...part } });
+
+  it.each([
+    ['layers', { ...llama, num_hidden_layers: 1e9 }],
+    ['width', { ...llama, hidden_size: 2 ** 40 }],
+    ['positions', { ...llama, max_position_embeddings: 2 ** 24 }],
+    ['an odd head', { ...llama, head_dim: 33 }],
+    ['a negative epsilon', { ...llama, rms_norm_eps: -1 }],
+    ['a rotary base of zero', { ...llama, rope_theta: 0 }],
+    ['a fraction', { ...llama, vocab_size: 300.5 }],
+    ['no number', { ...llama, intermediate_size: Number.NaN }],
+    ['a picture token outside of the vocabulary', { ...llava, image_token_index: 300 }],
+    ['no picture token', { ...llava, image_token_index: undefined }],
+    ['a layer that the tower lacks', { ...llava, vision_feature_layer: 7 }],
+    ['a layer before the first', { ...llava, vision_feature_layer: -7 }],
+    ['a huge picture', vision({ image_size: 1e6 })],
+    ['patches beyond counting', vision({ image_size: 8192, patch_size: 1 })],
+    ['patches larger than the picture', vision({ patch_size: 65 })],
+  ])('refuses %s before anything is laid out', (_, json) => {
+    expect(() => modelFromConfig(json)).toThrow(expect.objectContaining({ code: 'config/value' }));
+  });
+
+  it('makes room for no parameter that the files do not hold', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tessera-huge-'));
+    try {
+      writeJsonObject(join(folder, 'config.json'), {
+        ...llama,
+        hidden_size: 2 ** 23,
+        num_attention_heads: 2 ** 16,
+        num_key_value_heads: 1,
+      });
+      writeSafetensors(join(folder, 'model.safetensors'), new Map([['a', { shape: [1], data: Float32Array.of(1) }]]));
+      expect(() => loadModel(folder)).toThrow(expect.objectContaining({ code: 'weights/missing' }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

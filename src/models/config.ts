@@ -1,7 +1,13 @@
 import { nearest, TesseraError } from '../base/index.ts';
+import { describeJson } from '../files/index.ts';
 
 /** A `config.json`, or a part of it. */
 export type ConfigJson = Readonly<Record<string, unknown>>;
+
+/** Largest width, vocabulary or number of positions that is believed. */
+const largestSize = 2 ** 24;
+/** Most blocks that a tower or decoder may have. */
+export const mostLayers = 1024;
 
 /** Reads typed fields of a configuration, naming file and key in every complaint. */
 export class ConfigReader {
@@ -20,7 +26,7 @@ export class ConfigReader {
         key in this.json ? 'the configuration has a value that cannot be used' : 'the configuration lacks a value',
       path: `${this.where}: ${key}`,
       expected,
-      got: key in this.json ? JSON.stringify(this.json[key]) : 'nothing',
+      got: key in this.json ? describeJson(this.json[key]) : 'nothing',
     });
   }
 
@@ -30,10 +36,32 @@ export class ConfigReader {
     return value;
   }
 
-  size(key: string, fallback?: number): number {
+  /** As `number`, greater than zero: a scale, or an epsilon that keeps a division possible. */
+  positive(key: string, fallback?: number): number {
     const value = this.number(key, fallback);
-    if (!Number.isInteger(value) || value < 1) throw this.#fail(key, 'a positive integer');
+    if (value <= 0) throw this.#fail(key, 'a positive number');
     return value;
+  }
+
+  /** A whole number from `least` to `most`. */
+  integer(key: string, least: number, most: number, fallback?: number): number {
+    const value = this.number(key, fallback);
+    if (!Number.isInteger(value) || value < least || value > most) {
+      throw this.#fail(key, `a whole number from ${least} to ${most}`);
+    }
+    return value;
+  }
+
+  /** A positive integer; sizes beyond `most` are refused before anything is laid out by them. */
+  size(key: string, fallback?: number, most = largestSize): number {
+    return this.integer(key, 1, most, fallback);
+  }
+
+  /** Half of an even positive integer: rotary embeddings turn numbers in pairs. */
+  half(key: string, fallback?: number): number {
+    const value = this.size(key, fallback);
+    if (value % 2 !== 0) throw this.#fail(key, 'an even number');
+    return value / 2;
   }
 
   /** A positive integer that divides `whole`. */

@@ -16,6 +16,7 @@ import {
   loadWeights,
   matchNames,
   mountLayouts,
+  type NameMatch,
   openCheckpoint,
   readJsonObject,
   renameForFile,
@@ -58,23 +59,35 @@ export function loadModel(folder: string): LoadedModel {
   const config = readJsonObject(join(folder, 'config.json'));
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   const model = modelFromConfig(config, join(folder, 'config.json'));
-  const store = allocateStore(parameterSpecs(model));
-  const match = fill(store, store.specs, openCheckpoint(folder), modelLayouts(model));
-  return { model, store, layout: match };
+  const specs = parameterSpecs(model);
+  const source = sourceOf(specs, openCheckpoint(folder), modelLayouts(model));
+  return { model, store: filled(specs, [source]), layout: source.match.layout };
 }
 
-function fill(
-  store: ParameterStore,
+/** Files that hold some parameters of a model, every name and shape checked. */
+interface Source {
+  readonly checkpoint: Checkpoint;
+  readonly match: NameMatch;
+}
+
+function sourceOf(
   wanted: ReadonlyMap<string, ParameterSpec>,
   checkpoint: Checkpoint,
-  candidates: readonly Layout[],
-): Layout {
-  const match = matchNames(wanted, checkpoint.tensors, candidates, { path: checkpoint.folder, tied: tiedHeads });
-  const targets = new Map(
-    [...wanted.keys()].map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]),
-  );
-  loadWeights(checkpoint, match, targets);
-  return match.layout;
+  layouts: readonly Layout[],
+): Source {
+  const options = { path: checkpoint.folder, tied: tiedHeads };
+  return { checkpoint, match: matchNames(wanted, checkpoint.tensors, layouts, options) };
+}
+
+/** Room is made only for parameters that are known to be in the files, whatever sizes a configuration claims. */
+function filled(specs: ReadonlyMap<string, ParameterSpec>, sources: readonly Source[]): ParameterStore {
+  const store = allocateStore(specs);
+  for (const { checkpoint, match } of sources) {
+    const paths = [...match.names.keys()];
+    const targets = new Map(paths.map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]));
+    loadWeights(checkpoint, match, targets);
+  }
+  return store;
 }
 
 /** Files may hold the head although it equals the embedding. */
@@ -86,17 +99,18 @@ const tiedHeads = new Map([
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const towerFolder = resolve(folder, String(config.mm_vision_tower));
   const model = modelFromConfig(fromOriginalLlava(config, readJsonObject(join(towerFolder, 'config.json'))));
-  const store = allocateStore(parameterSpecs(model));
+  const specs = parameterSpecs(model);
   const checkpoint = openCheckpoint(folder);
   const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
   const inTower = (path: string) => path.startsWith('vision_tower.');
-  const own = new Map([...store.specs].filter(([path]) => stored || !inTower(path)));
-  const layout = fill(store, own, checkpoint, llavaLayouts);
+  const own = new Map([...specs].filter(([path]) => stored || !inTower(path)));
+  const source = sourceOf(own, checkpoint, llavaLayouts);
+  const sources = [source];
   if (!stored) {
-    const tower = new Map([...store.specs].filter(([path]) => inTower(path)));
-    fill(store, tower, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.'));
+    const tower = new Map([...specs].filter(([path]) => inTower(path)));
+    sources.push(sourceOf(tower, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.')));
   }
-  return { model, store, layout };
+  return { model, store: filled(specs, sources), layout: source.match.layout };
 }
 
 /** Writes config and weights into a folder; `dtype` is what the weights are stored as. */

@@ -13,7 +13,7 @@ import {
 } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import type { ConfigJson } from '../config.ts';
-import { ConfigReader } from '../config.ts';
+import { ConfigReader, mostLayers } from '../config.ts';
 import { attendCached, type CacheInputs, type CacheOutputs, type CacheShape, cachedHeadSize } from './cache.ts';
 
 /** Decoders of the LLaMA family: LLaMA 1-3, Vicuna, Mistral without a window, Qwen1.5 and Qwen2. */
@@ -38,6 +38,9 @@ export interface LlamaConfig {
   readonly initStd: number;
 }
 
+/** Largest rotary table, positions times head size; those of a million positions fit. */
+const largestTable = 2 ** 27;
+
 /** Reads a `config.json` of model type llama, mistral or qwen2. */
 export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
   const c = new ConfigReader(json, where);
@@ -50,23 +53,24 @@ export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
   const rope = json.rope_parameters ? c.part('rope_parameters') : undefined;
   rope?.require('rope_type', ['default']);
   const attentionBias = c.flag('attention_bias', false);
+  const headSize = 2 * c.half('head_dim', width / heads);
   return {
     vocabSize: c.size('vocab_size', 32000),
     width,
     innerWidth: c.size('intermediate_size', 11008),
-    layers: c.size('num_hidden_layers', 32),
+    layers: c.size('num_hidden_layers', 32, mostLayers),
     heads,
     kvHeads: c.divisor('num_key_value_heads', heads, heads),
-    headSize: c.size('head_dim', width / heads),
-    maxPositions: c.size('max_position_embeddings', 2048),
-    normEpsilon: c.number('rms_norm_eps', 1e-6),
-    ropeTheta: (rope ?? c).number('rope_theta', 10000),
+    headSize,
+    maxPositions: c.size('max_position_embeddings', 2048, Math.floor(largestTable / headSize)),
+    normEpsilon: c.positive('rms_norm_eps', 1e-6),
+    ropeTheta: (rope ?? c).positive('rope_theta', 10000),
     tied: c.flag('tie_word_embeddings', false),
     qkvBias: kind === 'qwen2' || attentionBias,
     outBias: kind !== 'qwen2' && attentionBias,
     mlpBias: c.flag('mlp_bias', false),
     activation: c.choice('hidden_act', activations, 'silu'),
-    initStd: c.number('initializer_range', 0.02),
+    initStd: c.positive('initializer_range', 0.02),
   };
 }
 

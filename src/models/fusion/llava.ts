@@ -25,16 +25,23 @@ export interface LlavaConfig {
 export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
   const c = new ConfigReader(json, where);
   c.require('model_type', ['llava']);
-  const text = c.part('text_config');
+  const parts = c.part('text_config');
+  const vision = clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`);
+  // The language model inherits tying from the outer configuration.
+  const inherited = { tie_word_embeddings: json.tie_word_embeddings ?? false };
+  const text = llamaConfig({ ...inherited, ...parts.json }, parts.where);
   return {
-    vision: clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`),
-    // The language model inherits tying from the outer configuration.
-    text: llamaConfig({ tie_word_embeddings: json.tie_word_embeddings ?? false, ...text.json }, text.where),
+    vision,
+    text,
     projector: c.choice('projector_type', { linear: 'linear', mlp: 'mlp' } as const, 'mlp'),
     projectorBias: c.flag('multimodal_projector_bias', true),
     projectorActivation: c.choice('projector_hidden_act', activations, 'gelu'),
-    imageTokenId: c.number('image_token_index', json.image_token_id as number | undefined),
-    featureLayer: c.number('vision_feature_layer', -2),
+    imageTokenId: c.integer(
+      json.image_token_index == null ? 'image_token_id' : 'image_token_index',
+      0,
+      text.vocabSize - 1,
+    ),
+    featureLayer: c.integer('vision_feature_layer', -vision.layers - 1, vision.layers, -2),
     keepClass: c.choice('vision_feature_select_strategy', { default: false, full: true }, 'default'),
   };
 }

@@ -22,7 +22,7 @@ import {
   type Scope,
 } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
-import { type ConfigJson, ConfigReader } from '../config.ts';
+import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 
 /** The transformer that CLIP's two towers share (Radford et al. 2021). */
 export interface ClipStackConfig {
@@ -59,23 +59,28 @@ function stackConfig(c: ConfigReader, inner: number, heads: number): ClipStackCo
   return {
     width,
     innerWidth: c.size('intermediate_size', inner),
-    layers: c.size('num_hidden_layers', 12),
+    layers: c.size('num_hidden_layers', 12, mostLayers),
     heads: c.divisor('num_attention_heads', width, heads),
-    normEpsilon: c.number('layer_norm_eps', 1e-5),
+    normEpsilon: c.positive('layer_norm_eps', 1e-5),
     activation: c.choice('hidden_act', activations, 'quick_gelu'),
-    initStd: c.number('initializer_range', 0.02),
+    initStd: c.positive('initializer_range', 0.02),
   };
 }
+
+/** Longest side of a tower's pictures, in pixels and in patches. */
+const largestImage = 2 ** 13;
+const longestSide = 2 ** 8;
 
 /** Reads a CLIP vision configuration, alone or as `vision_config`. */
 export function clipVisionConfig(json: ConfigJson, where?: string): ClipVisionConfig {
   const c = new ConfigReader({ hidden_size: 768, ...json }, where);
   c.require('model_type', ['clip_vision_model']);
+  const imageSize = c.size('image_size', 224, largestImage);
   return {
     ...stackConfig(c, 3072, 12),
-    imageSize: c.size('image_size', 224),
-    patchSize: c.size('patch_size', 32),
-    channels: c.size('num_channels', 3),
+    imageSize,
+    patchSize: c.integer('patch_size', Math.ceil(imageSize / longestSide), imageSize, 32),
+    channels: c.integer('num_channels', 3, 3, 3),
   };
 }
 
