@@ -1,4 +1,4 @@
-export type { Batch, BatchSource } from './batch.ts';
+export type { Batch, BatchSize, BatchSource } from './batch.ts';
 export {
   type LoopHooks,
   runStage,
