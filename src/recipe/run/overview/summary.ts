@@ -113,7 +113,7 @@ function secondsOf(run: RunFolder): number {
 }
 
 /** The first headline score of each task, as the report shows it in large figures. */
-export function headlineScores(evaluation: Evaluation | undefined): Score[] {
+function headlineScores(evaluation: Evaluation | undefined): Score[] {
   return (evaluation?.tasks ?? []).flatMap(({ task, metrics, groups }) => {
     const metric = metrics.find(({ headline }) => headline);
     const [group, results] = Object.entries(groups)[0] ?? [];
