@@ -1,4 +1,3 @@
-export type { PopeItem } from './pope.ts';
 export type { FormatName, ReadOptions } from './read.ts';
 export { formatNames, readRows } from './read.ts';
 export type { ImageRef, Outcome, Part, Row, Turn } from './row.ts';

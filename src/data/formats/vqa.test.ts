@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { dataFolder } from '../../../test/support/data-folder.ts';
 import { formatFault } from '../../base/index.ts';
-import { readPope } from './pope.ts';
+import { DataReport } from '../report.ts';
 import { readRows } from './read.ts';
 import type { VqaFiles } from './vqa.ts';
-import { readVqa, vqaRow } from './vqa.ts';
+import { vqaItems, vqaRow } from './vqa.ts';
 
 const folder = dataFolder();
 const images = folder.path('pictures');
@@ -27,6 +27,11 @@ const annotations = {
 
 function files(asked: unknown = questions, told: unknown = annotations): VqaFiles {
   return { questions: folder.write('q.json', asked), annotations: folder.write('a.json', told), images };
+}
+
+function readVqa(asked: VqaFiles) {
+  const report = new DataReport();
+  return { items: report.collect(asked.questions, 'vqa', vqaItems(asked)), report };
 }
 
 describe('VQA', () => {
@@ -103,44 +108,5 @@ describe('VQA', () => {
     expect(() => readVqa(files(questions, doubled))).toThrow('two annotations answer one question');
     expect(readVqa(files({ questions: questions.questions })).report.reasons[0]?.code).toBe('data/image-name');
     expect(() => readVqa(files([]))).toThrow('holds no questions');
-  });
-});
-
-describe('POPE', () => {
-  const line = (extra: object) =>
-    JSON.stringify({ question_id: 1, image: '42.png', text: 'Is there a dog in the image?', label: 'no', ...extra });
-
-  it('reads questions', () => {
-    const { items } = readPope(folder.write('pope.json', `${line({})}\n${line({ question_id: 2, label: 'yes' })}\n`), {
-      images,
-    });
-    expect(items.map(({ id, label, image }) => [id, label, image.path])).toEqual([
-      ['1', 'no', folder.path('pictures/42.png')],
-      ['2', 'yes', folder.path('pictures/42.png')],
-    ]);
-  });
-
-  it('refuses wrong ones', () => {
-    const text = [line({ label: 'maybe' }), line({ image: '43.png' }), line({ text: '' })].join('\n');
-    const { items, report } = readPope(folder.write('pope.json', text), { images });
-    expect(items).toEqual([]);
-    expect(report.format().replaceAll(folder.path(''), '')).toMatchInlineSnapshot(`
-      "/pope.json (pope): 0 rows kept, 3 refused
-      row/schema: 2 refused
-        label has a wrong value [row/schema]
-          path:     pope.json line 1
-          expected: yes, no
-          got:      "maybe"
-        text has a wrong value [row/schema]
-          path:     pope.json line 3
-          expected: Too small: expected string to have >=1 characters
-          got:      ""
-      row/image-missing: 1 refused
-        there is no such picture [row/image-missing]
-          path:     pope.json line 2
-          expected: a file in /pictures
-          got:      43.png
-          remedy:   check the name, and the folder of pictures"
-    `);
   });
 });

@@ -1,7 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
-import { DataReport } from '../report.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { imageFolder } from './image-folder.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
@@ -50,18 +49,11 @@ const annotation = z.object({
 type Annotation = z.infer<typeof annotation>;
 
 /**
- * Reads VQA questions with their answers, for evaluation. The rows are the questions: an annotation of another question
- * is no row of this set.
+ * VQA questions with their answers, one by one. The rows are the questions: an annotation of another question is no row
+ * of this set.
  *
  * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-answer`, `data/image-name`
  */
-export function readVqa(files: VqaFiles): { items: VqaItem[]; report: DataReport } {
-  const report = new DataReport();
-  const items = report.collect(files.questions, 'vqa', vqaItems(files));
-  return { items, report };
-}
-
-/** The items one by one; see `readVqa`. */
 export function* vqaItems(files: VqaFiles): Generator<Outcome<VqaItem>> {
   const answers = annotationsByQuestion(files.annotations);
   const nameOf = imageNamer(files);
