@@ -1,21 +1,35 @@
 import { openEngine } from '../../runtime/index.ts';
 import { type MemoryPlan, planMemory } from '../../train/index.ts';
 import type { Plan, StagePlan } from '../plan.ts';
+import type { DataRecipe } from '../schema.ts';
 import { buildParts } from './parts.ts';
 import { type PreparedStage, prepareStage } from './prepare.ts';
 import { stageData, stageTexts } from './rows.ts';
 import type { Hooks, StageMemory } from './types.ts';
 
-/** Foretells the memory of every stage of a plan; reads data and weights, and trains nothing. */
+/** How far a source is read for a foretelling: enough to meet rows near the longest, and a matter of seconds. */
+const SAMPLE = { scenes: 500, rows: 2000 } as const;
+
+/**
+ * Foretells the memory of every stage of a plan. Reads weights and the beginning of every source, and trains nothing;
+ * the plan that a stage makes before its first step knows all its rows.
+ */
 export async function foretellMemory(plan: Plan, hooks: Hooks): Promise<readonly StageMemory[]> {
   await openEngine({ log: hooks.log });
-  const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
+  const stages = plan.stages.map((stage) => ({ ...stage, data: stage.data.map(beginning) }));
+  const parts = await buildParts(plan, () => stageTexts(stages, hooks));
   const found: StageMemory[] = [];
-  for (const [index, stage] of plan.stages.entries()) {
+  for (const [index, stage] of stages.entries()) {
     const prepared = prepareStage(stage, index, parts, await stageData(stage, parts, hooks));
     found.push({ stage: stage.name, memory: stageMemory(stage, prepared, false) });
   }
   return found;
+}
+
+function beginning(data: DataRecipe): DataRecipe {
+  return data.source === 'tabletop'
+    ? { ...data, scenes: Math.min(data.scenes, SAMPLE.scenes) }
+    : { ...data, count: Math.min(data.count ?? SAMPLE.rows, SAMPLE.rows) };
 }
 
 /** @param resumed whether the moments are in memory already. */

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import { tinyLlava, tinyModel } from '../../test/support/stages.ts';
+import { selector } from '../base/index.ts';
+import type { Lora } from '../nn/index.ts';
+import type { BatchSize } from './batch.ts';
+import { type PlannedStage, planMemory } from './memory.ts';
+
+const RESIDENT = 1e8;
+const PICTURE = 4 * 3 * 14 * 14;
+
+/** A batch of LLaVA, of text alone when it has no pictures. */
+function sized(rows: number, length: number, pictures = 0): BatchSize {
+  const sizes = { B: rows, T: length, K: rows * (length - 4), N: pictures };
+  const feeds = ['ids', 'targetRows', 'targetIds', ...(pictures > 0 ? ['pixels'] : [])];
+  return { feeds, sizes: new Map(Object.entries(sizes)) };
+}
+
+function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
+  const stage: PlannedStage = {
+    ...tinyModel(tinyLlava, changes.lora),
+    objective: 'lm',
+    trainable: selector(['**']),
+    batches: [sized(4, 12, 4)],
+    pictures: 10,
+    accumulate: 1,
+    evaluates: false,
+    resumed: false,
+    ...changes,
+  };
+  return { ...planMemory(stage, RESIDENT), parameters: stage.store.flat.length };
+}
+
+describe('planMemory', () => {
+  it('adds up what the optimizer keeps, as far as it is trained and not there already', () => {
+    const whole = plan({});
+    expect(whole).toMatchObject({ gradients: 4 * whole.parameters, moments: 8 * whole.parameters, resident: RESIDENT });
+    expect(plan({ accumulate: 2 }).gradients).toBe(2 * whole.gradients);
+    expect(plan({ resumed: true }).moments).toBe(0);
+    const projector = plan({ trainable: selector(['multi_modal_projector.**']) });
+    expect(projector.moments).toBe(2 * 4 * 2 * (16 * 16 + 16));
+    const { resident, gradients, moments, activations, pictures, runtime } = whole;
+    expect(whole.peak).toBe(resident + gradients + moments + activations + pictures + runtime);
+  });
+
+  it('takes the largest batch, and each kind of batch for itself', () => {
+    const long = sized(4, 24, 4);
+    const text = sized(4, 24);
+    const one = plan({ batches: [sized(4, 12, 4), long, sized(2, 16, 2)] });
+    expect(one.largest).toEqual({ B: 4, T: 24, K: 80, N: 4 });
+    expect(one.activations).toBe(plan({ batches: [long] }).activations);
+    expect(plan({ batches: [long, text] }).activations).toBe(one.activations + plan({ batches: [text] }).activations);
+    expect(plan({ batches: [long], evaluates: true }).activations).toBeGreaterThan(one.activations);
+  });
+
+  it('keeps less where less is trained, and still less when layers are computed again', () => {
+    const batches = [sized(16, 24, 16)];
+    const [all, projector] = [plan({ batches }), plan({ batches, trainable: selector(['multi_modal_projector.**']) })];
+    expect(projector.activations).toBeLessThan(all.activations);
+    expect(plan({ batches, recompute: true }).activations).toBeLessThan(0.8 * all.activations);
+  });
+
+  it('counts pictures that are kept ready and those of two steps', () => {
+    expect(plan({}).pictures).toBe(PICTURE * (10 + 2 * 4));
+    expect(plan({ batches: [sized(4, 12)], pictures: 0 }).pictures).toBe(0);
+    // Kept pictures are bounded.
+    expect(plan({ pictures: 1e9 }).pictures).toBe(512 * 2 ** 20 + 2 * 4 * PICTURE);
+  });
+});
