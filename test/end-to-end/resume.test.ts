@@ -57,7 +57,7 @@ function leftBy(name: string): Map<string, string> {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const paths = files
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !/position|result|tensorboard/.test(path));
+    .filter((path) => !/position|manifest|result|tensorboard/.test(path));
   return new Map(
     paths.sort().map((path) => [path.slice(folder.length), readFileSync(path, 'latin1').replaceAll(folder, 'FOLDER')]),
   );
