@@ -32,6 +32,13 @@ test.skipIf(process.platform === 'win32')('names paths as the disk does', () => 
   }
 });
 
+test('forgets a folder', () => {
+  web.keepFile('/gone/a', bytes);
+  web.dropFolder('/gone/');
+  expect(web.namesIn('/gone')).toEqual([]);
+  expect(web.pathExists('http://host/models/tiny/config.json')).toBe(true);
+});
+
 test('has all that the disk has', () => {
   expect(Object.keys(web)).toEqual(expect.arrayContaining(Object.keys(disk)));
 });

@@ -10,6 +10,12 @@ export function keepFile(path: string, bytes: Uint8Array): void {
   files.set(resolve(path), bytes);
 }
 
+/** Forgets what is in a folder. */
+export function dropFolder(folder: string): void {
+  const prefix = `${resolve(folder)}/`;
+  for (const path of files.keys()) if (path.startsWith(prefix)) files.delete(path);
+}
+
 export const lookUp: typeof disk.lookUp = (path): Entry | undefined => {
   const bytes = files.get(resolve(path));
   if (bytes) return { kind: 'file', bytes: bytes.length };

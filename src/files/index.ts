@@ -9,7 +9,7 @@ export {
   resolve,
   withFile,
 } from './disk.ts';
-export { keepFile } from './disk.web.ts';
+export { dropFolder, keepFile } from './disk.web.ts';
 export {
   isTemporary,
   makeFolder,

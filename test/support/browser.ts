@@ -47,6 +47,8 @@ function externals({ outputs }: Metafile): string[] {
   return Object.values(outputs).flatMap(({ imports }) => imports.filter((i) => i.external).map(({ path }) => path));
 }
 
+const softwareGpu = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--ignore-gpu-blocklist'];
+
 export interface Page {
   /** The page's module; it posts what it finds as JSON to `/result`. */
   readonly script: string;
@@ -67,7 +69,7 @@ export async function runPage(chromium: string, { script, files }: Page): Promis
   const server = await serve(served, (result) => page.emit('result', result));
   const profile = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  const flags = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'];
+  const flags = ['--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', ...softwareGpu];
   const browser = spawn(chromium, [...flags, `--user-data-dir=${profile}`, url], { stdio: 'ignore' });
   browser.on('error', (error) => page.emit('error', error));
   browser.on('exit', (code) => page.emit('error', new Error(`Chromium ended with ${code}`)));

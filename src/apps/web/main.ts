@@ -1,4 +1,5 @@
 // The entry of the bundle for browsers: models of folders that a server offers, in the page.
+import { dropFolder } from '../../files/index.ts';
 import { loadForGeneration, type SpeakerParts } from '../../generate/index.ts';
 import { fetchFolder } from '../../models/index.ts';
 import { openWebEngine, type WebEngineOptions } from '../../runtime/index.ts';
@@ -12,5 +13,10 @@ export { openConversation, scoreAnswer } from '../../generate/index.ts';
  */
 export async function fetchModel(url: string, options: WebEngineOptions): Promise<SpeakerParts> {
   const [engine] = await Promise.all([openWebEngine(options), fetchFolder(url)]);
-  return loadForGeneration(url, engine);
+  try {
+    return await loadForGeneration(url, engine);
+  } finally {
+    // The weights are in the parameters by now.
+    dropFolder(url);
+  }
 }
