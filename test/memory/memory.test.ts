@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { MemoryCase } from '../../bench/peers/memory.ts';
+
+const script = fileURLToPath(new URL('../../bench/peers/memory.ts', import.meta.url));
+const MB = 1e6;
+
+/** Measures in a process of its own, as the bench does. */
+function measure<T>(one: MemoryCase): T {
+  const args = ['--expose-gc', '--import', 'tsx', script, JSON.stringify(one)];
+  return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
+}
+
+const decoder = (layers: number) => ({
+  model_type: 'llama',
+  vocab_size: 256,
+  hidden_size: 64,
+  intermediate_size: 176,
+  num_hidden_layers: layers,
+  num_attention_heads: 2,
+  max_position_embeddings: 256,
+});
+
+describe('memory of the process', { timeout: 600_000 }, () => {
+  it('peaks lower with recomputation, whose order of execution is up to ONNX Runtime', () => {
+    const base = { task: 'gradients', config: decoder(12), rows: 8, length: 128, times: 0 } as const;
+    const grown = [false, true].map((recompute) => {
+      const { peak, resident, hash } = measure<{ peak: number; resident: number; hash: string }>({
+        ...base,
+        recompute,
+      });
+      return { bytes: peak - resident, hash };
+    });
+    const [plain, again] = grown as [(typeof grown)[0], (typeof grown)[0]];
+    expect(plain.bytes).toBeGreaterThan(100 * MB);
+    expect(again.bytes).toBeLessThan(0.6 * plain.bytes);
+    expect(again.hash).toBe(plain.hash);
+  });
+
+  it.each([
+    ['steps', 100],
+    ['generations', 100],
+    ['sessions', 40],
+  ] as const)('stays flat over %s', (task, times) => {
+    const one = { task, times, config: decoder(2), rows: 4, length: 32 };
+    const { resident, handles } = measure<{ resident: number[]; handles: number }>(one);
+    const half = resident.length / 2;
+    // The first half warms up.
+    expect(Math.max(...resident.slice(half)) - Math.max(...resident.slice(0, half))).toBeLessThan(12 * MB);
+    expect(handles).toBe(0);
+  });
+});
