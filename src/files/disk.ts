@@ -11,13 +11,25 @@ export interface Entry {
 
 /** What has this path, links followed. */
 export function lookUp(path: string): Entry | undefined {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = unlessAbsent(() => statSync(path));
   return found && { kind: found.isFile() ? 'file' : found.isDirectory() ? 'folder' : 'device', bytes: found.size };
 }
 
 /** True when something, even a broken link, has this path. */
 export function pathExists(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return unlessAbsent(() => lstatSync(path)) !== undefined;
+}
+
+/** Ways of the system to say that nothing can have this path. */
+const absent = new Set(['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'ELOOP', 'ERR_INVALID_ARG_VALUE']);
+
+function unlessAbsent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (absent.has(String((error as NodeJS.ErrnoException).code))) return undefined;
+    throw error;
+  }
 }
 
 export function namesIn(folder: string): string[] {
@@ -37,8 +49,10 @@ export interface OpenFile {
   read(target: Uint8Array, position: number): number;
 }
 
-/** Opens a file for the time that `use` takes. */
+/** Opens a file for the time that `use` takes. To open a pipe would be to wait for whoever fills it. */
 export function withFile<T>(path: string, use: (file: OpenFile) => T): T {
+  const kind = lookUp(path)?.kind ?? 'file';
+  if (kind !== 'file') throw new Error(`${path} is a ${kind}`);
   const fd = openSync(path, 'r');
   try {
     const { size, mtimeNs, ino } = fstatSync(fd, { bigint: true });

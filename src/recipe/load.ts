@@ -1,9 +1,9 @@
-import { readFileSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Document, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
 import type { Fault } from '../base/index.ts';
-import { raise, TesseraError } from '../base/index.ts';
+import { asTesseraError, raise, TesseraError } from '../base/index.ts';
+import { readText } from '../files/index.ts';
 import { aliases } from './aliases.ts';
 import { checkModel } from './checks.ts';
 import type { KeyPath, Where } from './faults.ts';
@@ -27,17 +27,7 @@ const largestAliasCount = 100;
  */
 export function loadPlan(nameOrPath: string, overrides: readonly string[] = []): Plan {
   const file = findRecipe(nameOrPath);
-  const size = statSync(file).size;
-  if (size > largestRecipe) {
-    throw new TesseraError({
-      code: 'recipe/too-large',
-      message: 'this file is too large for a recipe',
-      path: file,
-      expected: `at most ${largestRecipe} bytes`,
-      got: `${size} bytes`,
-    });
-  }
-  return parsePlan(readFileSync(file, 'utf8'), file, overrides);
+  return parsePlan(readText(file, { code: 'recipe/file', largest: largestRecipe }), file, overrides);
 }
 
 /** As `loadPlan`, from text; `file` names the run folder and stands in the errors. */
@@ -77,7 +67,7 @@ export function formatRecipe(recipe: Recipe): string {
 
 function parseRecipe(text: string, file: string, overrides: readonly string[]): { recipe: Recipe; where: Where } {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parsed(text, file, lines);
   raise(
     [...document.errors, ...document.warnings].map((error) => {
       const { line, col } = lines.linePos(error.pos[0]);
@@ -103,6 +93,15 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
     : [...faultsOf(result.error.issues, recipeSchema, data, where), ...checkModel(data, where)];
   raise([...named.faults, ...faults, ...found]);
   return { recipe: result.data as Recipe, where };
+}
+
+/** The library recurses, so a deeply nested file ends its stack. */
+function parsed(text: string, file: string, lineCounter: LineCounter): Document {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false });
+  } catch (error) {
+    throw asTesseraError(error, { code: 'recipe/yaml', path: file, expected: 'a recipe of a few levels' });
+  }
 }
 
 /** Whether a place is another one or lies below it. */

@@ -298,7 +298,7 @@ describe('loadTemplate', () => {
     );
     for (const text of ['{', config(3), config([{ name: 'tool', template: 'x' }])]) {
       await expect(loadTemplate(await folderWith({ 'tokenizer_config.json': text }))).rejects.toThrow(
-        expect.objectContaining({ code: 'chat/template-file' }),
+        expect.objectContaining({ code: expect.stringMatching(/^chat\/(json|template-file)$/) }),
       );
     }
   });

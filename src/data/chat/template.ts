@@ -1,5 +1,5 @@
 import { nearest, TesseraError } from '../../base/index.ts';
-import { join, pathExists, readText } from '../../files/index.ts';
+import { isJsonObject, type JsonValue, join, parseJson, pathExists, readText } from '../../files/index.ts';
 import type { Turn } from '../formats/row.ts';
 import { builtinSource } from './builtin-source.ts';
 import { compileJinja, hasGenerationBlocks, type JinjaContext } from './jinja.ts';
@@ -80,16 +80,12 @@ export async function loadTemplate(folder: string): Promise<ChatTemplate> {
 
 /** `chat_template` of a JSON file: a text, or a list of named texts of which `default` counts. */
 function templateEntry(text: string, path: string): string | undefined {
-  let entry: unknown;
-  try {
-    entry = (JSON.parse(text) as { chat_template?: unknown }).chat_template;
-  } catch (error) {
-    throw new TesseraError({ code: 'chat/template-file', message: 'the file is no JSON', path }, { cause: error });
-  }
+  const file = parseJson(text, { file: path, area: 'chat' });
+  const entry = isJsonObject(file) ? file.chat_template : null;
   if (entry === undefined || entry === null) return undefined;
   if (typeof entry === 'string') return entry;
-  const named = Array.isArray(entry) ? (entry as { name?: unknown; template?: unknown }[]) : [];
-  const chosen = named.find((candidate) => candidate.name === 'default')?.template;
+  const named: JsonValue[] = Array.isArray(entry) ? entry : [];
+  const chosen = named.filter(isJsonObject).find((candidate) => candidate.name === 'default')?.template;
   if (typeof chosen === 'string') return chosen;
   throw new TesseraError({
     code: 'chat/template-file',

@@ -1,7 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { TesseraError } from '../../base/index.ts';
+import { lookUp } from '../../files/index.ts';
 
 const CHUNK = 1 << 20;
+/** Largest piece taken out of a file, in bytes; a record with a picture in it is some megabytes. */
+const LARGEST_PIECE = 64 << 20;
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
@@ -24,11 +27,14 @@ export class ByteReader {
   /** Bytes of the piece being taken, out of buffers read before. */
   #pieces: Buffer[] | undefined;
   #pieceStart = 0;
+  #pieceBytes = 0;
 
   /** @throws TesseraError `data/file` */
   constructor(path: string) {
     this.path = path;
     try {
+      const kind = lookUp(path)?.kind ?? 'file';
+      if (kind !== 'file') throw new Error(`a ${kind}`);
       this.#file = openSync(path, 'r');
       this.#fill();
     } catch (cause) {
@@ -79,18 +85,27 @@ export class ByteReader {
   mark(): void {
     this.#pieces = [];
     this.#pieceStart = this.#at;
+    this.#pieceBytes = 0;
   }
 
-  /** The bytes skipped since `mark`. */
-  taken(): Buffer {
+  /** The bytes skipped since `mark`; undefined when they are too many to be one record. */
+  taken(): Buffer | undefined {
+    if (this.#pieceBytes > LARGEST_PIECE) return undefined;
     const last = this.#buffer.subarray(this.#pieceStart, this.#at);
     const bytes = Buffer.concat([...(this.#pieces ?? []), last]);
     this.#pieces = undefined;
     return bytes;
   }
 
+  #keep(): void {
+    if (!this.#pieces) return;
+    this.#pieceBytes += this.#end - this.#pieceStart;
+    if (this.#pieceBytes > LARGEST_PIECE) this.#pieces = [];
+    else this.#pieces.push(Buffer.from(this.#buffer.subarray(this.#pieceStart, this.#end)));
+  }
+
   #fill(): void {
-    this.#pieces?.push(Buffer.from(this.#buffer.subarray(this.#pieceStart, this.#end)));
+    this.#keep();
     this.#pieceStart = 0;
     this.#at = 0;
     this.#end = readSync(this.#file, this.#buffer, 0, CHUNK, null);

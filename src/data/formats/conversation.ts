@@ -5,7 +5,7 @@ import type { Part, Turn } from './row.ts';
 const MARKER = '<image>';
 
 /** Things people write instead of the marker. */
-const LOOKALIKE = /<\s*\/?\s*(?:im|img|image|images|picture|pic)(?:[_-]?\d+)?\s*\/?\s*>/i;
+const LOOKALIKE = /<[\s/]{0,4}(?:im|img|image|images|picture|pic)(?:[_-]?\d{1,4})?[\s/]{0,4}>/i;
 
 /** A turn whose text may hold markers. */
 export interface MarkedTurn {
@@ -30,10 +30,17 @@ function partsOf(text: string, nextImage: () => number): Part[] {
   const pieces = text.split(MARKER);
   return pieces.flatMap((piece, i): Part[] => {
     const afterMarker = i > 0 ? piece.replace(/^(?:\r?\n)+/, '') : piece;
-    const between = i < pieces.length - 1 ? afterMarker.replace(/(?:\r?\n)+$/, '') : afterMarker;
+    const between = i < pieces.length - 1 ? withoutLastBreaks(afterMarker) : afterMarker;
     const image: Part[] = i > 0 ? [{ type: 'image', image: nextImage() }] : [];
     return between === '' ? image : [...image, { type: 'text', text: between }];
   });
+}
+
+/** By hand, since a pattern would begin anew at each of many line breaks. */
+function withoutLastBreaks(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '\n') end -= text[end - 2] === '\r' ? 2 : 1;
+  return text.slice(0, end);
 }
 
 const count = (n: number, thing: string) => `${n} ${thing}${n === 1 ? '' : 's'}`;

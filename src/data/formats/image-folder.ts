@@ -1,7 +1,7 @@
-import { statSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
+import { lookUp } from '../../files/index.ts';
 import type { ImageRef } from './row.ts';
 
 /** Finds the pictures that rows name. */
@@ -20,7 +20,7 @@ export function imageFolder(folder: string, allowOutside = false): ImageFolder {
   const root = resolve(folder);
   const known = new Map<string, boolean>();
   const isFile = (path: string) => {
-    const exists = known.get(path) ?? statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+    const exists = known.get(path) ?? lookUp(path)?.kind === 'file';
     known.set(path, exists);
     return exists;
   };
@@ -37,7 +37,7 @@ export function imageFolder(folder: string, allowOutside = false): ImageFolder {
 }
 
 function localName(name: string, where: string): string {
-  if (/^file:\/\/\//i.test(name)) return fileURLToPath(name);
+  if (/^file:\/\/\//i.test(name)) return localName(filePath(name, where), where);
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
     throw new TesseraError({
       code: 'row/image-remote',
@@ -48,14 +48,22 @@ function localName(name: string, where: string): string {
     });
   }
   if (name.trim() === '' || name.includes('\0')) {
-    throw new TesseraError({
-      code: 'row/image-path',
-      message: 'the name of the picture is no path',
-      path: where,
-      got: JSON.stringify(name),
-    });
+    throw noPath(name, where);
   }
   return name;
+}
+
+function filePath(url: string, where: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch {
+    throw noPath(url, where);
+  }
+}
+
+function noPath(name: string, path: string): TesseraError {
+  const message = 'the name of the picture is no path';
+  return new TesseraError({ code: 'row/image-path', message, path, got: JSON.stringify(name.slice(0, 120)) });
 }
 
 function refuseOutside(root: string, path: string, name: string, where: string): void {

@@ -1,4 +1,6 @@
 import type { Fault } from '../../base/index.ts';
+import { TesseraError } from '../../base/index.ts';
+import { parseJson } from '../../files/index.ts';
 import { ByteReader, byteSet, utf8 } from './byte-reader.ts';
 import type { Outcome } from './row.ts';
 
@@ -20,8 +22,9 @@ export function* jsonLines(path: string, name: string): Generator<Outcome<Locate
     while (reader.peek() !== -1) {
       const where = `${name} line ${reader.line}`;
       const bytes = takeLine(reader);
-      const text = utf8(bytes);
-      if (text === undefined) yield refused(where, 'row/encoding', 'the line is no UTF-8 text');
+      const text = bytes && utf8(bytes);
+      if (bytes === undefined) yield refused(where, 'row/too-large', 'the line is too long for a record');
+      else if (text === undefined) yield refused(where, 'row/encoding', 'the line is no UTF-8 text');
       else if (text.trim() !== '') yield parseLine(text, where);
     }
   } finally {
@@ -29,7 +32,7 @@ export function* jsonLines(path: string, name: string): Generator<Outcome<Locate
   }
 }
 
-function takeLine(reader: ByteReader): Buffer {
+function takeLine(reader: ByteReader): Buffer | undefined {
   reader.mark();
   reader.skipTo(LINE_END);
   const bytes = reader.taken();
@@ -39,12 +42,13 @@ function takeLine(reader: ByteReader): Buffer {
 
 function parseLine(text: string, where: string): Outcome<Located> {
   try {
-    return { kept: { where, value: JSON.parse(text) } };
-  } catch {
-    return refused(where, 'row/json', 'the line is no valid JSON', JSON.stringify(text.slice(0, 60)));
+    return { kept: { where, value: parseJson(text, { file: where, area: 'row' }) } };
+  } catch (error) {
+    if (error instanceof TesseraError) return { refused: { ...error.toJSON(), path: where } };
+    throw error;
   }
 }
 
-function refused(path: string, code: string, message: string, got?: string): { refused: Fault } {
-  return { refused: { code, message, path, ...(got !== undefined && { got }) } };
+function refused(path: string, code: string, message: string): { refused: Fault } {
+  return { refused: { code, message, path } };
 }

@@ -134,3 +134,23 @@ describe('jsonLines', () => {
     `);
   });
 });
+
+describe('hostile records', () => {
+  it('deep nesting, keys given twice and numbers beyond float64 are refused, file or line', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    for (const record of [deep, '{"a": 1, "a": 2}', '{"a": 1e999}', '{"a": "\\ud800"}']) {
+      expect(fault(`[${record}]`).code).toBe('data/syntax');
+      const [line] = [...jsonLines(folder.write('h.jsonl', `${record}\n`), 'h.jsonl')];
+      expect(line).toMatchObject({ refused: { path: 'h.jsonl line 1' } });
+    }
+    expect(fault('{"a": [1], "b": [], "a": [2]}')).toMatchObject({ code: 'data/syntax', got: '"a"' });
+  });
+
+  it('a line too long for a record is passed over, and not kept', () => {
+    const path = folder.write('long.jsonl', Buffer.concat([Buffer.alloc(66 << 20, 'x'), Buffer.from('\n{"a": 1}\n')]));
+    const before = process.memoryUsage().rss;
+    const outcomes = [...jsonLines(path, 'long.jsonl')];
+    expect(process.memoryUsage().rss - before).toBeLessThan(200 << 20);
+    expect(outcomes).toMatchObject([{ refused: { code: 'row/too-large' } }, { kept: { value: { a: 1 } } }]);
+  });
+});

@@ -1,4 +1,5 @@
 import { TesseraError } from '../../base/index.ts';
+import { parseJson } from '../../files/index.ts';
 import { ByteReader, byteSet, utf8 } from './byte-reader.ts';
 
 /** A value of a JSON document, without its siblings. */
@@ -74,9 +75,12 @@ function* elements(reader: ByteReader, section: string | undefined, keep: boolea
 function* members(reader: ByteReader, wanted: (section: string) => boolean): Generator<JsonItem> {
   reader.skip();
   if (nextByte(reader) === code('}')) return reader.skip();
+  const seen = new Set<string>();
   for (;;) {
     if (nextByte(reader) !== code('"')) fail(reader, 'a key in double quotes');
     const section = readValue(reader, true) as string;
+    if (seen.has(section)) fail(reader, 'each key once', { got: JSON.stringify(section) });
+    seen.add(section);
     if (nextByte(reader) !== code(':')) fail(reader, 'a colon');
     reader.skip();
     if (nextByte(reader) === code('[')) yield* elements(reader, section, wanted(section));
@@ -103,9 +107,11 @@ function readValue(reader: ByteReader, keep: boolean): unknown {
   if (keep) reader.mark();
   passValue(reader);
   if (!keep) return undefined;
-  const text = utf8(reader.taken());
+  const bytes = reader.taken();
+  if (!bytes) fail(reader, 'a record of at most 64 MiB', { line, got: 'a longer one' });
+  const text = utf8(bytes);
   try {
-    if (text !== undefined) return JSON.parse(text);
+    if (text !== undefined) return parseJson(text, { file: reader.path, area: 'data' });
   } catch (cause) {
     return fail(reader, 'a JSON value', { line, cause });
   }

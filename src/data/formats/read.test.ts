@@ -295,9 +295,10 @@ describe('plain text', () => {
         path:     t.jsonl line 3
         expected: string
         got:      5
-      the line is no valid JSON [row/json]
+      the JSON object is malformed [row/json]
         path:     t.jsonl line 4
-        got:      "{\\"text\\"""
+        expected: a colon after the key
+        got:      the end of the text"
     `);
   });
 });

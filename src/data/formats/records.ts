@@ -35,7 +35,7 @@ function isWholeLine(reader: ByteReader): boolean {
     reader.skip();
   }
   try {
-    const value = JSON.parse(utf8(reader.taken()) ?? '') as Record<string, unknown>;
+    const value = JSON.parse(utf8(reader.taken() ?? new Uint8Array()) ?? '') as Record<string, unknown>;
     return !Array.isArray(value.annotations) && !Array.isArray(value.questions);
   } catch {
     return false;

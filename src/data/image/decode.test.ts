@@ -95,7 +95,11 @@ describe('decodeImage refuses', () => {
 
   it('a picture over the limit, before decoding it', async () => {
     const error = await fault(decodeImage(fixtureFile('rgb.png'), { maxPixels: 19 * 13 - 1 }));
-    expect(error).toMatchObject({ code: 'image/too-large', expected: 'at most 246 pixels', got: '19x13 = 247' });
+    expect(error).toMatchObject({
+      code: 'image/too-large',
+      expected: 'at most 246 pixels, 65535 in a row',
+      got: '19x13 = 247',
+    });
     await decodeImage(fixtureFile('rgb.png'), { maxPixels: 19 * 13 });
   });
 
@@ -106,4 +110,36 @@ describe('decodeImage refuses', () => {
     expect((await fault(decodeImage(png.subarray(0, 60)))).code).toBe('image/corrupt');
     expect((await fault(decodeImage(png.subarray(0, 20)))).code).toBe('image/corrupt');
   });
+
+  it('an animated PNG, which the decoder library takes for its first frame', async () => {
+    const png = readFileSync(fixtureFile('rgb.png'));
+    const chunk = Buffer.from([0, 0, 0, 8, ...Buffer.from('acTL'), 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
+    const moving = Buffer.concat([png.subarray(0, 33), chunk, png.subarray(33)]);
+    expect(await fault(decodeImage(moving))).toMatchObject({ code: 'image/animated' });
+  });
+
+  it('a picture that is one long line, before decoding it', async () => {
+    const line = await sharp({ create: { width: 70_000, height: 1, channels: 3, background: 'red' } })
+      .png()
+      .toBuffer();
+    expect(await fault(decodeImage(line))).toMatchObject({ code: 'image/too-large', got: '70000x1 = 70000' });
+  });
+
+  it('a header that promises more pixels than any memory holds', async () => {
+    const png = Buffer.from(readFileSync(fixtureFile('rgb.png')));
+    png.writeUInt32BE(60_000, 16);
+    png.writeUInt32BE(60_000, 20);
+    png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
+    expect(await fault(decodeImage(png))).toMatchObject({ code: 'image/too-large' });
+  });
 });
+
+/** The check sum of PNG chunks. */
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}

@@ -19,6 +19,8 @@ export interface DecodeOptions {
 }
 
 const DEFAULT_MAX_PIXELS = 40_000_000;
+/** Longest side; JPEG and GIF have none longer, and resizing keeps some numbers for each pixel of a side. */
+const MAX_SIDE = 65_535;
 
 type Format = 'jpeg' | 'png' | 'webp' | 'gif';
 
@@ -55,6 +57,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
     throw corrupt(path, format, cause);
   });
   checkHeader(header, path, options);
+  if (format === 'png' && options.firstFrame !== true && isAnimatedPng(bytes)) throw animated(path, 'several frames');
   try {
     return await pixels(decoder.autoOrient(), header, options.alpha ?? 'drop');
   } catch (cause) {
@@ -81,26 +84,41 @@ function checkFormat(bytes: Uint8Array, path: string): Format {
 function checkHeader(header: Metadata, path: string, options: DecodeOptions): void {
   const { width, height } = header;
   const limit = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  if (width * height > limit) {
+  if (!(width * height <= limit && width <= MAX_SIDE && height <= MAX_SIDE)) {
     throw new TesseraError({
       code: 'image/too-large',
       message: 'the picture has too many pixels',
       path,
-      expected: `at most ${limit} pixels`,
+      expected: `at most ${limit} pixels, ${MAX_SIDE} in a row`,
       got: `${width}x${height} = ${width * height}`,
       remedy: 'shrink the picture, or raise the limit',
     });
   }
   if ((header.pages ?? 1) > 1 && options.firstFrame !== true) {
-    throw new TesseraError({
-      code: 'image/animated',
-      message: 'the picture is an animation',
-      path,
-      expected: 'one frame',
-      got: `${header.pages} frames`,
-      remedy: 'save one frame as PNG, or ask for the first frame',
-    });
+    throw animated(path, `${header.pages} frames`);
   }
+}
+
+function animated(path: string, got: string): TesseraError {
+  return new TesseraError({
+    code: 'image/animated',
+    message: 'the picture is an animation',
+    path,
+    expected: 'one frame',
+    got,
+    remedy: 'save one frame as PNG, or ask for the first frame',
+  });
+}
+
+/** Whether a PNG has an animation chunk before its pixels; the library would show the first frame without a word. */
+function isAnimatedPng(bytes: Uint8Array): boolean {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  for (let at = 8; at + 8 <= view.length; at += 12 + view.readUInt32BE(at)) {
+    const kind = view.toString('latin1', at + 4, at + 8);
+    if (kind === 'acTL') return true;
+    if (kind === 'IDAT') return false;
+  }
+  return false;
 }
 
 function corrupt(path: string, format: Format, cause: unknown): TesseraError {

@@ -42,7 +42,7 @@ const INERT = new Set([
   'use_square_size',
 ]);
 
-const side = z.int().positive();
+const side = z.int().positive().max(8192);
 const square = z.strictObject({ height: side, width: side });
 const flag = z.boolean().nullish();
 const triple = z.union([z.tuple([z.number(), z.number(), z.number()]), z.number()]).nullish();

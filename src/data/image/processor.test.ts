@@ -63,3 +63,23 @@ describe('processImage', () => {
     expect(() => processImage(picture(5, 4), clipCrop(3), plan)).toThrow('another size');
   });
 });
+
+describe('pictures of extreme shapes', () => {
+  it('are cut without laying out what is cut away', () => {
+    for (const size of [
+      { width: 1, height: 5000 },
+      { width: 5000, height: 1 },
+    ]) {
+      const image = rgbImage(size.width, size.height, new Uint8Array(15_000));
+      expect(processImage(image, clipCrop(32)).shape).toEqual([3, 32, 32]);
+    }
+  });
+
+  it('are refused where a step would lay out too much', () => {
+    const long = { width: 1, height: 60_000 };
+    expect(() => planImage(long, clipPad(32))).toThrow(expect.objectContaining({ code: 'image/shape' }));
+    const uncut = { ...clipCrop(336), crop: undefined };
+    expect(() => planImage(long, uncut)).toThrow(expect.objectContaining({ code: 'image/shape' }));
+    expect(planImage(long, clipCrop(336)).output).toEqual({ width: 336, height: 336 });
+  });
+});

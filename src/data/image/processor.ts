@@ -91,7 +91,23 @@ export function planImage(source: Size, processor: ImageProcessor): ImagePlan {
     steps.push({ op: 'crop', window: centreWindow(size, processor.crop) });
     size = processor.crop;
   }
+  const laidOut = steps.filter((step, i) => step.op !== 'resize' || steps[i + 1]?.op !== 'crop');
+  for (const step of laidOut) checkArea(step.op === 'crop' ? step.window : step.size, source);
   return { source, steps, output: { width: size.width, height: size.height } };
+}
+
+/** Largest picture that a step may lay out, in pixels. */
+const largestArea = 100_000_000;
+
+function checkArea({ width, height }: Size, source: Size): void {
+  if (width * height <= largestArea) return;
+  throw new TesseraError({
+    code: 'image/shape',
+    message: 'the picture is too long and thin to be prepared',
+    expected: `at most ${largestArea} pixels after padding and resizing`,
+    got: `${source.width}x${source.height} would become ${width}x${height}`,
+    remedy: 'cut the picture to a more usual shape',
+  });
 }
 
 function squarePad({ width, height }: Size, { normalize }: ImageProcessor): ImageStep & { op: 'pad' } {

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
+import { lookUp, readBytes } from '../../files/index.ts';
 
 /** Where a picture comes from: a path, a `file:` URL, a `data:` URI, or its encoded bytes. */
 export type ImageSource = string | URL | Uint8Array;
@@ -43,22 +43,14 @@ function filePath(url: string): string {
   }
 }
 
-async function readPicture(path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new TesseraError(
-      {
-        code: missing ? 'image/missing' : 'image/unreadable',
-        message: missing ? 'there is no such picture' : 'the picture cannot be read',
-        path,
-        ...(!missing && { got: (cause as Error).message }),
-        ...(missing && { remedy: 'check the path, and the folder it is relative to' }),
-      },
-      { cause },
-    );
-  }
+function readPicture(path: string): Uint8Array {
+  if (lookUp(path)) return readBytes(path, { code: 'image/unreadable' });
+  throw new TesseraError({
+    code: 'image/missing',
+    message: 'there is no such picture',
+    path,
+    remedy: 'check the path, and the folder it is relative to',
+  });
 }
 
 /** Decodes `data:[type][;parameter]*;base64,<body>`; other encodings carry no pictures. */

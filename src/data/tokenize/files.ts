@@ -1,5 +1,5 @@
-import { asTesseraError, TesseraError } from '../../base/index.ts';
-import { join, pathExists, readText } from '../../files/index.ts';
+import { TesseraError } from '../../base/index.ts';
+import { isJsonObject, join, parseJson, pathExists, readText } from '../../files/index.ts';
 
 /** The files that make a tokenizer, name to text; a checkpoint carries them on unchanged. */
 export type TokenizerFiles = ReadonlyMap<string, string>;
@@ -29,14 +29,7 @@ function absent(name: string, path: string): TesseraError {
 
 /** One of the files as a JSON object. */
 export function parseTokenizerFile(files: TokenizerFiles, name: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(files.get(name) ?? '');
-  } catch (error) {
-    throw asTesseraError(error, { code: 'tokenize/json', path: name, expected: 'a JSON object' });
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TesseraError({ code: 'tokenize/json', message: 'the file holds no object', path: name });
-  }
-  return value as Record<string, unknown>;
+  const value = parseJson(files.get(name) ?? '', { file: name, area: 'tokenize' });
+  if (isJsonObject(value)) return value;
+  throw new TesseraError({ code: 'tokenize/json', message: 'the file holds no object', path: name });
 }

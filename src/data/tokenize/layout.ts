@@ -1,11 +1,13 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
 import { parseTokenizerFile, type TokenizerFiles } from './files.ts';
+import { foreignPatterns } from './patterns.ts';
 import type { Spelling } from './surface.ts';
+import { checkRules, checkVocabulary } from './vocabulary.ts';
 
 const addedToken = z.looseObject({
   id: z.int().nonnegative(),
-  content: z.string().min(1),
+  content: z.string().min(1).max(1024),
   special: z.boolean().default(false),
   lstrip: z.boolean().default(false),
   rstrip: z.boolean().default(false),
@@ -16,7 +18,12 @@ const tokenizerSchema = z.looseObject({
   normalizer: z.unknown(),
   pre_tokenizer: z.unknown(),
   decoder: z.unknown(),
-  model: z.looseObject({ type: z.string().optional(), end_of_word_suffix: z.string().nullish() }),
+  model: z.looseObject({
+    type: z.enum(['BPE', 'Unigram']).optional(),
+    end_of_word_suffix: z.string().nullish(),
+    vocab: z.union([z.record(z.string(), z.int().nonnegative()), z.array(z.tuple([z.string(), z.number()]))]),
+    merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
+  }),
 });
 
 export type AddedToken = z.infer<typeof addedToken>;
@@ -31,6 +38,8 @@ export interface Layout {
   readonly spelling: Spelling;
   /** Decoding drops the one space in front that encoding put there. */
   readonly stripsSpace: boolean;
+  /** Whether it has patterns whose time is not known, so that encoding needs a limit. */
+  readonly untimed: boolean;
 }
 
 /** Checks and summarises `tokenizer.json` and `tokenizer_config.json`. */
@@ -46,12 +55,15 @@ export function readLayout(files: TokenizerFiles): Layout {
       path: `tokenizer.json ${issue?.path.join('.') ?? ''}`,
     });
   }
+  checkVocabulary(parsed.data.model, parsed.data.added_tokens);
+  checkRules([parsed.data.normalizer, parsed.data.pre_tokenizer]);
   const { added_tokens: added, decoder, pre_tokenizer, normalizer, model } = parsed.data;
   const spelling = spellingOf(JSON.stringify([pre_tokenizer, normalizer, decoder]), model.end_of_word_suffix);
   const special = new Set(added.filter((token) => token.special).map((token) => token.content));
   for (const content of declaredSpecials(config)) special.add(content);
   const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
-  return { tokenizer, config, added, special, spelling, stripsSpace };
+  const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
+  return { tokenizer, config, added, special, spelling, stripsSpace, untimed };
 }
 
 function spellingOf(parts: string, wordSuffix: string | null | undefined): Spelling {

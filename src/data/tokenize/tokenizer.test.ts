@@ -176,8 +176,45 @@ describe('refusals', () => {
       }),
     ).toThrow(expect.objectContaining({ code: 'tokenize/unsupported' }));
     expect(() => createTokenizer(new Map([['tokenizer.json', '{']]))).toThrow(
-      expect.objectContaining({ code: 'tokenize/json', path: 'tokenizer.json' }),
+      expect.objectContaining({ code: 'tokenize/json', path: 'tokenizer.json:1:2' }),
     );
     await expect(loadTokenizer('/nowhere')).rejects.toThrow(expect.objectContaining({ code: 'tokenize/file' }));
+  });
+});
+
+describe('hostile vocabularies', () => {
+  const source = (name: string) => readFileSync(`${fixtures}tiny/${name}`, 'utf8');
+  const tiny = JSON.parse(source('tokenizer.json'));
+  const config = source('tokenizer_config.json');
+  const open = (edit: object) =>
+    createTokenizer(
+      new Map([
+        ['tokenizer.json', JSON.stringify({ ...tiny, ...edit })],
+        ['tokenizer_config.json', config],
+      ]),
+    );
+  const model = (edit: object) => ({ model: { ...tiny.model, ...edit } });
+  const nested = (depth: number): object => (depth > 0 ? { type: 'Sequence', normalizers: [nested(depth - 1)] } : {});
+  const growing = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' };
+
+  test.each([
+    ['an id that asks for a huge table', model({ vocab: { ...tiny.model.vocab, zz: 4e9 } }), 'tokenize/vocabulary'],
+    ['two pieces with one id', model({ vocab: { ...tiny.model.vocab, zz: 5 } }), 'tokenize/vocabulary'],
+    ['a negative id', model({ vocab: { a: -1 } }), 'tokenize/layout'],
+    ['merges of nothing', model({ merges: [['not', 'there']] }), 'tokenize/vocabulary'],
+    ['merges of numbers', model({ merges: [1] }), 'tokenize/layout'],
+    ['an unknown model', model({ type: 'Trie' }), 'tokenize/layout'],
+    ['no model', { model: [] }, 'tokenize/layout'],
+    ['endless nesting', { normalizer: nested(200) }, 'tokenize/json'],
+    ['doubling', { normalizer: { type: 'Sequence', normalizers: Array(30).fill(growing) } }, 'tokenize/unsupported'],
+  ])('%s', (_, edit, code) => {
+    expect(() => open(edit)).toThrow(expect.objectContaining({ code }));
+  });
+
+  test('a pattern that never ends is stopped', () => {
+    const pattern = { Regex: '(▁|a|aa)+$' };
+    const rule = { type: 'Split', pattern, behavior: 'Isolated', invert: false };
+    const tokenizer = open({ pre_tokenizer: rule });
+    expect(() => tokenizer.encode(`${'a'.repeat(60)}!`)).toThrow(expect.objectContaining({ code: 'tokenize/time' }));
   });
 });

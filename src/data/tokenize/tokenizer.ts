@@ -5,6 +5,7 @@ import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
 import { type Piece, splitAt, trimAround } from './split.ts';
 import { alignTokens, type Surface, surfaces } from './surface.ts';
+import { withinTime } from './within-time.ts';
 
 /** Ids with the half-open range of UTF-16 offsets each token takes in the text. */
 export interface Encoding {
@@ -151,7 +152,7 @@ function encodeRun(
   const out: Encoding = { ids: [], spans: [] };
   let offset = 0;
   for (const part of splitAt(text, ordinary)) {
-    const tokens = part.special ? [part.text] : modelTokens(library, part.text, first && offset === 0);
+    const tokens = part.special ? [part.text] : modelTokens(library, layout, part.text, first && offset === 0);
     const spans = part.special
       ? [[0, part.text.length] as const]
       : alignTokens(tokens, part.text, layout.spelling, surface);
@@ -167,7 +168,10 @@ function encodeRun(
   return out;
 }
 
-function modelTokens(library: LibraryTokenizer, text: string, first: boolean): string[] {
+/** Longest time that a text may take under patterns whose time is not known, in milliseconds. */
+const longestEncoding = 5000;
+
+function modelTokens(library: LibraryTokenizer, layout: Layout, text: string, first: boolean): string[] {
   if (/\p{Surrogate}/u.test(text)) {
     throw new TesseraError({
       code: 'tokenize/surrogate',
@@ -175,11 +179,22 @@ function modelTokens(library: LibraryTokenizer, text: string, first: boolean): s
       got: JSON.stringify(text.slice(0, 80)),
     });
   }
-  const normalized = library.normalizer ? library.normalizer.normalize(text) : text;
-  const words = library.pre_tokenizer
-    ? library.pre_tokenizer.pre_tokenize(normalized, { section_index: first ? 0 : 1 })
-    : [normalized];
-  return library.model?.encode(words) ?? [];
+  const encode = () => {
+    const normalized = library.normalizer ? library.normalizer.normalize(text) : text;
+    const words = library.pre_tokenizer
+      ? library.pre_tokenizer.pre_tokenize(normalized, { section_index: first ? 0 : 1 })
+      : [normalized];
+    return library.model?.encode(words) ?? [];
+  };
+  try {
+    return layout.untimed ? withinTime(longestEncoding, encode) : encode();
+  } catch (error) {
+    throw asTesseraError(error, {
+      code: 'tokenize/failed',
+      path: 'tokenizer.json',
+      got: JSON.stringify(text.slice(0, 80)),
+    });
+  }
 }
 
 /** What goes before every sequence: `add_bos_token` when the configuration has it, otherwise the post-processor's word. */
@@ -187,10 +202,18 @@ function openingIds(library: LibraryTokenizer, layout: Layout, bos: number | und
   const declared = layout.config.add_bos_token;
   if (typeof declared === 'boolean') return declared && bos !== undefined ? [bos] : [];
   const probe = '\u0000';
-  const { tokens } = library.post_processor?.post_process([probe], null, true) ?? { tokens: [probe] };
+  const tokens = openingTokens(library, probe);
   return tokens
     .slice(0, tokens.indexOf(probe))
     .map((token: string) => library.token_to_id(token) ?? unknownToken(token));
+}
+
+function openingTokens(library: LibraryTokenizer, probe: string): string[] {
+  try {
+    return library.post_processor?.post_process([probe], null, true).tokens ?? [probe];
+  } catch (error) {
+    throw asTesseraError(error, { code: 'tokenize/layout', path: 'tokenizer.json post_processor' });
+  }
 }
 
 function specialInText(token: string, text: string): never {

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Fault } from '../../base/index.ts';
 import { asTesseraError, raise } from '../../base/index.ts';
+import { type JsonValue, parseJson, readText } from '../../files/index.ts';
 
 /** A row with the place it came from, for messages. */
 interface Row<T> {
@@ -14,7 +14,9 @@ interface Row<T> {
  * @throws TesseraError with one fault for each bad line.
  */
 export async function readJsonLines<T>(path: string, schema: z.ZodType<T>): Promise<readonly Row<T>[]> {
-  const lines = (await readText(path)).split('\n').map((text, i) => ({ text, where: `${path} line ${i + 1}` }));
+  const lines = readText(path, { code: 'eval/unreadable' })
+    .split('\n')
+    .map((text, i) => ({ text, where: `${path} line ${i + 1}` }));
   return collect(
     lines.filter(({ text }) => text.trim() !== '').map(({ text, where }) => parseRow(text, where, schema)),
   );
@@ -22,7 +24,7 @@ export async function readJsonLines<T>(path: string, schema: z.ZodType<T>): Prom
 
 /** Reads a JSON file. @throws TesseraError with every fault the schema finds. */
 export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const [row] = collect([parseRow(await readText(path), path, schema)]);
+  const [row] = collect([parseRow(readText(path, { code: 'eval/unreadable' }), path, schema)]);
   return (row as Row<T>).value;
 }
 
@@ -35,21 +37,12 @@ export function collect<T>(checks: readonly Checked<T>[]): readonly T[] {
   return checks.flatMap((check) => ('ok' in check ? [check.ok] : []));
 }
 
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw asTesseraError(error, { code: 'eval/unreadable', path, remedy: 'check the path of the evaluation file' });
-  }
-}
-
 function parseRow<T>(text: string, where: string, schema: z.ZodType<T>): Checked<Row<T>> {
-  let json: unknown;
+  let json: JsonValue;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text, { file: where, area: 'eval' });
   } catch (error) {
-    const got = (error as Error).message;
-    return { faults: [{ code: 'eval/json', message: 'the text is not JSON', path: where, got }] };
+    return { faults: [asTesseraError(error, { code: 'eval/json', path: where }).toJSON()] };
   }
   const result = schema.safeParse(json);
   if (result.success) return { ok: { value: result.data, where } };

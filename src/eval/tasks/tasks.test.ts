@@ -48,7 +48,7 @@ describe('the POPE task', () => {
     await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject({
       code: 'eval/row',
       path: `${random} line 1 label`,
-      others: [{ code: 'eval/json', path: `${random} line 2` }],
+      others: [{ code: 'eval/json', path: `${random} line 2:1:2` }],
     });
   });
 
