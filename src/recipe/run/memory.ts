@@ -56,7 +56,7 @@ const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)}`;
 /** A plan as a small table, in millions of bytes. */
 export function formatMemory(memory: MemoryPlan): string {
   const { resident, weights, gradients, moments, activations, pictures, runtime, peak, largest } = memory;
-  const sizes = Object.entries(largest).map(([name, size]) => `${name}=${size}`);
+  const sizes = Object.entries(largest).flatMap(([name, size]) => (size > 0 ? [`${name}=${size}`] : []));
   const rows: readonly (readonly [string, number, string])[] = [
     ['in use now', resident, `weights ${megabytes(weights)}`],
     ['gradients', gradients, ''],
