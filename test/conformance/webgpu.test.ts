@@ -21,7 +21,8 @@ const LOSS = 1e-4;
 
 describe.skipIf(missing)(missing ? `webgpu: ${missing}` : 'webgpu', { timeout: 300_000 }, () => {
   describe('every operator against PyTorch', () => {
-    it.each(referenceCases)('$name', (c) => checkOpOn('webgpu', c.name, opCase(c), tolerances[c.op]));
+    // Without a device, one line that says so is enough.
+    it.each(missing ? [] : referenceCases)('$name', (c) => checkOpOn('webgpu', c.name, opCase(c), tolerances[c.op]));
   });
 
   it('trains the tiny LLaVA to the losses of the processor', async () => {
