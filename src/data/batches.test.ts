@@ -33,6 +33,21 @@ describe('planBatches', () => {
     for (const step of [39, 0, 17, 6]) expect(planBatches(options).at(step)).toEqual(steps[step]);
   });
 
+  test('begins anywhere at once: who would walk there would never arrive', () => {
+    const lengths = all(23).map((i) => 1 + (i % 5));
+    const plans = [
+      () => planBatches({ count: 23, batch: 4, seed: 11 }),
+      () => planBatches({ count: 23, batch: 4, seed: 11, lengths }),
+      () => planTokenBatches({ lengths, tokens: 20, seed: 11 }),
+    ];
+    for (const plan of plans) {
+      const { stepsPerEpoch } = plan();
+      const far = 1e11 * stepsPerEpoch;
+      const epoch = Array.from({ length: stepsPerEpoch }, (_, i) => plan().at(far + i));
+      expect(sorted(epoch.flat())).toEqual(all(23));
+    }
+  });
+
   test('orders epochs and seeds differently', () => {
     const plan = planBatches({ count: 50, batch: 50, seed: 1 });
     expect(plan.at(0)).not.toEqual(plan.at(1));
