@@ -33,12 +33,12 @@ const clipLarge = {
 /** The sizes that recipes name: two for the tabletop world, two of the papers (LLaMA, Touvron et al. 2023, table 2). */
 const sizes: Readonly<Record<SizeName, SizeTable>> = {
   tiny: {
-    language: { ...widths(192, 512, 4, 6), max_position_embeddings: 1024 },
+    language: { ...widths(192, 512, 4, 3), max_position_embeddings: 1024 },
     vision: { ...widths(128, 512, 5, 4), image_size: 64, patch_size: 8 },
     text: { ...widths(128, 512, 3, 4), projection_dim: 128 },
   },
   small: {
-    language: { ...widths(320, 864, 6, 10), max_position_embeddings: 2048 },
+    language: { ...widths(320, 864, 6, 5), max_position_embeddings: 2048 },
     vision: { ...widths(192, 768, 6, 6), image_size: 96, patch_size: 8 },
     text: { ...widths(192, 768, 4, 6), projection_dim: 192 },
   },
@@ -70,7 +70,7 @@ export function llamaJson(size: SizeName, vocabulary: VocabularyFacts): ConfigJs
     num_key_value_heads: sizes[size].language.num_attention_heads,
     hidden_act: 'silu',
     rms_norm_eps: 1e-5,
-    rope_theta: 10000,
+    rope_theta: 500000, // LLaMA 3; more of a narrow head is left to compare words wherever they stand
     attention_bias: false,
     mlp_bias: false,
     initializer_range: 0.02,

@@ -4,6 +4,7 @@ import {
   attention,
   causalBias,
   embedding,
+  type Init,
   linear,
   normal,
   rmsNormAt,
@@ -35,11 +36,23 @@ export interface LlamaConfig {
   readonly outBias: boolean;
   readonly mlpBias: boolean;
   readonly activation: (x: Value) => Value;
+  /** Standard deviation of the first weights of the head. */
   readonly initStd: number;
 }
 
 /** Largest rotary table, positions times head size; those of a million positions fit. */
 const largestTable = 2 ** 27;
+
+/**
+ * First weights of a decoder that is trained from nothing. Matrices keep the variance of what they read, and the
+ * embedding and the 2L layer outputs share the residual stream in equal parts, so that a narrow model tells tokens apart
+ * from the first step; one deviation of 0.02 for all, made for widths in the thousands, leaves its attention flat.
+ */
+const starts = {
+  embedding: (c: LlamaConfig): Init => normal(1 / Math.sqrt(2 * c.layers)),
+  inward: (c: LlamaConfig): Init => normal(1 / Math.sqrt(c.width)),
+  outward: (c: LlamaConfig, fanIn: number): Init => normal(1 / Math.sqrt(2 * c.layers * fanIn)),
+};
 
 /** Reads a `config.json` of model type llama, mistral or qwen2. */
 export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
@@ -81,7 +94,7 @@ export function llamaCache(c: LlamaConfig): CacheShape {
 
 /** Token embeddings `[B, T, D]`; `p` is the place of `model`. */
 export function llamaEmbed(p: Scope, c: LlamaConfig, ids: Value): Value {
-  return embedding(p.at('embed_tokens'), ids, c.vocabSize, c.width, normal(c.initStd));
+  return embedding(p.at('embed_tokens'), ids, c.vocabSize, c.width, starts.embedding(c));
 }
 
 /** Hidden states `[B, T, D]` after the final norm, from embeddings of the same shape; `p` is the place of `model`. */
@@ -121,21 +134,23 @@ export function llamaDecode(
 }
 
 function block(p: Scope, c: LlamaConfig, x: Value, attend: (q: Value, k: Value, v: Value) => Value): Value {
-  const init = normal(c.initStd);
-  const project = (q: Scope, input: Value, width: number, bias: boolean) => linear(q, input, width, { bias, init });
+  const inward = (q: Scope, input: Value, width: number, bias: boolean) =>
+    linear(q, input, width, { bias, init: starts.inward(c) });
+  const outward = (q: Scope, input: Value, fanIn: number, bias: boolean) =>
+    linear(q, input, c.width, { bias, init: starts.outward(c, fanIn) });
   const self = p.at('self_attn');
   const normed = rmsNormAt(p.at('input_layernorm'), x, c.normEpsilon);
-  const q = project(self.at('q_proj'), normed, c.heads * c.headSize, c.qkvBias);
-  const k = project(self.at('k_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
-  const v = project(self.at('v_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
+  const q = inward(self.at('q_proj'), normed, c.heads * c.headSize, c.qkvBias);
+  const k = inward(self.at('k_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
+  const v = inward(self.at('v_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
   const mixed = self.build(() => attend(q, k, v));
-  const attended = p.build(() => add(x, project(self.at('o_proj'), mixed, c.width, c.outBias)));
+  const attended = p.build(() => add(x, outward(self.at('o_proj'), mixed, c.heads * c.headSize, c.outBias)));
   const mlp = p.at('mlp');
   const inner = rmsNormAt(p.at('post_attention_layernorm'), attended, c.normEpsilon);
-  const gate = project(mlp.at('gate_proj'), inner, c.innerWidth, c.mlpBias);
-  const up = project(mlp.at('up_proj'), inner, c.innerWidth, c.mlpBias);
+  const gate = inward(mlp.at('gate_proj'), inner, c.innerWidth, c.mlpBias);
+  const up = inward(mlp.at('up_proj'), inner, c.innerWidth, c.mlpBias);
   const gated = mlp.build(() => mul(c.activation(gate), up));
-  return p.build(() => add(attended, project(mlp.at('down_proj'), gated, c.width, c.mlpBias)));
+  return p.build(() => add(attended, outward(mlp.at('down_proj'), gated, c.innerWidth, c.mlpBias)));
 }
 
 /** Logits `[.., V]` of hidden states; `p` holds `model` and `lm_head`. */
@@ -145,6 +160,6 @@ export function llamaHead(p: Scope, c: LlamaConfig, hidden: Value): Value {
 }
 
 function tiedLogits(p: Scope, c: LlamaConfig, hidden: Value): Value {
-  const table = p.at('model.embed_tokens').param('weight', [c.vocabSize, c.width], normal(c.initStd));
+  const table = p.at('model.embed_tokens').param('weight', [c.vocabSize, c.width], starts.embedding(c));
   return matmul(hidden, table, { transB: true });
 }
