@@ -70,6 +70,7 @@ const dataSection = z.discriminatedUnion('source', [
       }),
       'for instructions: how many of each kind',
     ),
+    turns: optional(z.tuple([count, count]), 'fewest and most questions of a conversation'),
     suffix,
   }),
   section({

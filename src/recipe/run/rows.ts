@@ -82,6 +82,7 @@ export async function sourceRows(
       count: data.scenes,
       tasks: [task],
       ...(data.kinds && { instructions: definedKinds(data.kinds) }),
+      ...(data.turns && { conversation: { turns: data.turns } }),
     },
     hooks,
   );
