@@ -65,8 +65,19 @@ const scatterRowsOp: Op<ScatterAttrs> = {
     const base = reduction === 'add' ? () => dy : () => scatterRows(dy as Value, index as Value, empty());
     return [wanted[0] ? base() : undefined, undefined, wanted[2] ? gather(dy as Value, index as Value) : undefined];
   },
-  emit: (e, [x, index, rows], { reduction }, { inputs }) =>
-    e.node('ScatterND', [x as string, column(e, index as string, inputs[1] as Spec), rows as string], { reduction }),
+  emit: (e, [x, index, rows], { reduction }, { inputs }) => {
+    const tuples = column(e, index as string, inputs[1] as Spec);
+    if (reduction === 'none') return e.node('ScatterND', [x as string, tuples, rows as string]);
+    // ScatterND adds rows on several threads, which lose one another's sums where an index repeats.
+    const { shape } = inputs[2] as Spec;
+    const axes = shape.slice(2).map((_, i) => i + 2);
+    const wide = axes.length > 0 ? e.node('Unsqueeze', [tuples, e.constant(int64Vector(axes))]) : tuples;
+    const whole =
+      shape.length > 1
+        ? e.node('Expand', [wide, e.dims(shape)])
+        : e.node('Squeeze', [tuples, e.constant(int64Vector([1]))]);
+    return e.node('ScatterElements', [x as string, whole, rows as string], { axis: 0, reduction: 'add' });
+  },
 };
 
 /** ScatterND takes int64 index tuples: `[M]` becomes `[M, 1]`. */
