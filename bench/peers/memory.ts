@@ -139,7 +139,7 @@ async function stage() {
       batches: [sizeOf(fed)],
       pictures: 0,
       accumulate: one.accumulate ?? 1,
-      evaluates: false,
+      evaluation: [],
       resumed: false,
     },
     status('VmRSS'),

@@ -23,7 +23,7 @@ function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
     batches: [sized(4, 12, 4)],
     pictures: 10,
     accumulate: 1,
-    evaluates: false,
+    evaluation: [],
     resumed: false,
     ...changes,
   };
@@ -49,7 +49,7 @@ describe('planMemory', () => {
     expect(one.largest).toEqual({ B: 4, T: 24, K: 80, N: 4 });
     expect(one.activations).toBe(plan({ batches: [long] }).activations);
     expect(plan({ batches: [long, text] }).activations).toBe(one.activations + plan({ batches: [text] }).activations);
-    expect(plan({ batches: [long], evaluates: true }).activations).toBeGreaterThan(one.activations);
+    expect(plan({ batches: [long], evaluation: [long, text] }).activations).toBeGreaterThan(one.activations);
   });
 
   it('keeps less where less is trained, and still less when layers are computed again', () => {

@@ -32,8 +32,8 @@ export interface PlannedStage
   /** Different pictures among the batches. */
   readonly pictures: number;
   readonly accumulate: number;
-  /** True when losses of held-out rows are computed between steps. */
-  readonly evaluates: boolean;
+  /** Batches of held-out rows whose loss is computed between steps. */
+  readonly evaluation: readonly BatchSize[];
   /** True when the moments are there already, as after a resume. */
   readonly resumed: boolean;
 }
@@ -49,8 +49,8 @@ const NODE_BYTES = 12 * 2 ** 10;
 export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
   const paths = [...stage.store.tensors.keys()].filter(stage.trainable);
   const trainable = 4 * paths.reduce((n, path) => n + (stage.store.tensors.get(path)?.data.length ?? 0), 0);
-  const training = largestRuns(stage, { ...stage, trained: paths });
-  const runs = stage.evaluates ? [...training, ...largestRuns(stage, stage)] : training;
+  const training = largestRuns(stage.batches, { ...stage, trained: paths });
+  const runs = [...training, ...largestRuns(stage.evaluation, stage)];
   const largest = training.reduce((a, b) => (a.activations < b.activations ? b : a)).batch;
   const parts = {
     gradients: trainable * (stage.accumulate > 1 ? 2 : 1),
@@ -73,7 +73,7 @@ interface LargestRun extends RunMemory {
 }
 
 /** For every graph that the batches need, the batch that takes most. */
-function largestRuns({ batches }: PlannedStage, options: TraceOptions): LargestRun[] {
+function largestRuns(batches: readonly BatchSize[], options: TraceOptions): LargestRun[] {
   const kinds = new Map<string, BatchSize[]>();
   for (const batch of batches) {
     const key = batch.feeds.join(' ');

@@ -22,9 +22,28 @@ const decoder = (layers: number) => ({
   max_position_embeddings: 256,
 });
 
+const llava = {
+  model_type: 'llava',
+  image_token_index: 96,
+  text_config: decoder(6),
+  vision_config: {
+    model_type: 'clip_vision_model',
+    hidden_size: 64,
+    intermediate_size: 256,
+    num_hidden_layers: 6,
+    num_attention_heads: 2,
+    image_size: 112,
+    patch_size: 8,
+  },
+};
+
 describe('memory of the process', { timeout: 600_000 }, () => {
-  it('peaks lower with recomputation, whose order of execution is up to ONNX Runtime', () => {
-    const base = { task: 'gradients', config: decoder(12), rows: 8, length: 128, times: 0 } as const;
+  // The order of execution, on which it hangs, is up to ONNX Runtime.
+  it.each([
+    ['a decoder', { config: decoder(12), rows: 8, length: 128 }],
+    ['LLaVA with pictures', { config: llava, rows: 8, length: 220, pictures: 1 }],
+  ] as const)('peaks lower with recomputation: %s', (_, size) => {
+    const base = { ...size, task: 'gradients', times: 0 } as const;
     const grown = [false, true].map((recompute) => {
       const { peak, resident, hash } = measure<{ peak: number; resident: number; hash: string }>({
         ...base,
@@ -33,7 +52,7 @@ describe('memory of the process', { timeout: 600_000 }, () => {
       return { bytes: peak - resident, hash };
     });
     const [plain, again] = grown as [(typeof grown)[0], (typeof grown)[0]];
-    expect(plain.bytes).toBeGreaterThan(100 * MB);
+    expect(plain.bytes).toBeGreaterThan(80 * MB);
     expect(again.bytes).toBeLessThan(0.6 * plain.bytes);
     expect(again.hash).toBe(plain.hash);
   });

@@ -44,7 +44,6 @@ export function stageMemory(stage: StagePlan, prepared: PreparedStage, resumed: 
       objective: stage.objective,
       recompute: stage.train.recompute,
       accumulate: stage.train.accumulate,
-      evaluates: stage.data.some((data) => data.source === 'tabletop'),
       resumed,
     },
     process.memoryUsage.rss(),

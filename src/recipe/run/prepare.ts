@@ -3,6 +3,7 @@ import { pixelLoader, planBatches } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import {
+  type BatchSize,
   type BatchSource,
   exampleSizes,
   exampleSource,
@@ -22,7 +23,7 @@ export interface PreparedStage {
   readonly trainable: (path: string) => boolean;
   readonly source: BatchSource;
   /** What the steps are going to read. */
-  readonly sizes: () => ReturnType<typeof exampleSizes>;
+  readonly sizes: () => ReturnType<typeof exampleSizes> & { readonly evaluation: readonly BatchSize[] };
   readonly settings: StageSettings;
 }
 
@@ -38,7 +39,7 @@ export function prepareStage(stage: StagePlan, index: number, parts: Parts, data
     ...(lora && { lora }),
     trainable: (path) => isFactor(path) || chosen(path),
     source,
-    sizes: () => exampleSizes(options, settings.steps),
+    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, options) }),
     settings,
   };
 }
@@ -54,6 +55,13 @@ function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts):
     objective: stage.objective,
     ...(processor && { pixels: pixelLoader(processor) }),
   };
+}
+
+/** Held-out rows are like those of the stage, in batches of any lengths; only the tabletop world has some. */
+function evaluationSizes(stage: StagePlan, options: SourceOptions): readonly BatchSize[] {
+  if (!stage.data.some((data) => data.source === 'tabletop')) return [];
+  const plan = planBatches({ count: options.examples.length, batch: stage.train.batch, seed: 0 });
+  return exampleSizes({ ...options, plan, accumulate: 1 }, plan.stepsPerEpoch).batches;
 }
 
 function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
