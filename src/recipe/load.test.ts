@@ -110,3 +110,23 @@ describe('options', () => {
     expect(rows.map(({ path }) => path)).toContain('stages.<stage>.data.<n>.images');
   });
 });
+
+describe('hostile recipes', () => {
+  const tower = Array.from({ length: 12 }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i}, `.repeat(9)}x]`);
+  it.each([
+    ['a tower of aliases', ['a0: &a0 [x]', ...tower].join('\n')],
+    ['an alias of itself', 'system: &a [*a]'],
+    ['brackets without end', `system: ${'['.repeat(100_000)}`],
+    ['mappings without end', `system: ${'{a: '.repeat(50_000)}`],
+    ['lists without end', `${'- '.repeat(50_000)}x`],
+    ['a key twice', 'system: a\nsystem: b'],
+    ['a prototype', '__proto__: { polluted: 1 }'],
+    ['a constructor', 'constructor: { prototype: { polluted: 1 } }'],
+    ['a number beyond float64', 'train: { steps: 1e999 }'],
+    ['a list as key', '? [a, b]\n: c'],
+    ['nothing', ''],
+  ])('%s', (_, text) => {
+    expect(() => parsePlan(text, 'x.yaml')).toThrow(TesseraError);
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+});

@@ -19,6 +19,7 @@ import { recipeSchema } from './schema.ts';
 const largestRecipe = 1 << 20;
 /** How often anchors may be expanded before a file counts as hostile. */
 const largestAliasCount = 100;
+const deepestRecipe = 32;
 
 /**
  * Reads a recipe, applies overrides, and fills in every default.
@@ -98,7 +99,7 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
 /** The library recurses, so a deeply nested file ends its stack. */
 function parsed(text: string, file: string, lineCounter: LineCounter): Document {
   try {
-    return parseDocument(text, { lineCounter, prettyErrors: false });
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   } catch (error) {
     throw asTesseraError(error, { code: 'recipe/yaml', path: file, expected: 'a recipe of a few levels' });
   }
@@ -117,13 +118,21 @@ function sentence(message: string): string {
 
 function plainData(document: Document, file: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: largestAliasCount });
+    const data: unknown = document.toJS({ maxAliasCount: largestAliasCount });
+    if (depthOf(data) > deepestRecipe) throw new Error(`nested more than ${deepestRecipe} levels, or without end`);
+    return data;
   } catch (error) {
     throw new TesseraError(
       { code: 'recipe/yaml', message: 'the anchors of this file cannot be expanded', path: file, got: String(error) },
       { cause: error },
     );
   }
+}
+
+/** Levels of a value, as far as the first that is too many: an alias may stand inside of what it names. */
+function depthOf(value: unknown, level = 0): number {
+  if (typeof value !== 'object' || value === null || level > deepestRecipe) return level;
+  return Object.values(value).reduce<number>((most, inner) => Math.max(most, depthOf(inner, level + 1)), level);
 }
 
 /** Moves top-level keys that carry another tool's name to where they belong. */

@@ -67,6 +67,9 @@ function guard<T>(action: () => T, code: string, where: string): T {
   try {
     return action();
   } catch (error) {
-    throw asTesseraError(error, { code, path: where });
+    // The library ends loops by errors without words, which come here when there is no loop around them.
+    const silent = error instanceof Error && error.message === '';
+    const shown = silent ? new Error('break or continue stands outside of a loop') : error;
+    throw asTesseraError(shown, { code, path: where, expected: 'a template that renders' });
   }
 }

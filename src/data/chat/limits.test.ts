@@ -74,6 +74,7 @@ describe('a template that would take the process down is stopped', () => {
     ['dates', '{{ strftime_now(messages | string ~ range(999)) }}'],
     ['sorting', `${doubled(14)}${pages}{{ range(8000) | sort }}{% endfor %}`],
     ['macros defined in a loop', `${pages}{% macro f() %}${'{{ a }}'.repeat(500)}{% endmacro %}{% endfor %}`],
+    ['a loop ended outside of one', '{% break %}'],
     ['slices', `${pages}{% set y = messages[0].content[::1] %}{% set z = range(8000)[::-1] %}{% endfor %}`],
   ])('%s', (_, source) => {
     expect(['chat/template-limit', 'chat/template-failed']).toContain(codeOf(() => compileJinja(source, 'x')(context)));

@@ -1,0 +1,177 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Random, TesseraError } from '../../src/base/index.ts';
+import {
+  clipCrop,
+  clipPad,
+  decodeImage,
+  formatNames,
+  processImage,
+  readImageProcessor,
+  readRows,
+} from '../../src/data/index.ts';
+import { fixture } from '../support/fixtures.ts';
+import { spoilBytes } from './bytes.ts';
+import { spoilJson } from './models.ts';
+import { type Target, textBytes } from './target.ts';
+
+const pictures = readdirSync(fixture('image/files')).map(
+  (name) => new Uint8Array(readFileSync(fixture(`image/files/${name}`))),
+);
+const isPng = (bytes: Uint8Array) => bytes[0] === 0x89 && bytes[1] === 0x50;
+
+/** A picture with spoilt bytes; in a PNG sometimes with the sizes changed and the check sum mended. */
+function makePicture(random: Random): Uint8Array {
+  const bytes = random.pick(pictures);
+  if (!isPng(bytes) || random.chance(0.5)) return spoilBytes(bytes, random);
+  const png = Buffer.from(bytes);
+  const sides = [0, 1, 7, 65_535, 65_536, 1_000_000, 2 ** 31 - 1, 2 ** 32 - 1];
+  if (random.chance(0.8)) png.writeUInt32BE(random.pick(sides), random.pick([16, 20]));
+  else png[random.int(24, 29)] = random.int(0, 20);
+  png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
+  return new Uint8Array(png);
+}
+
+function crc32(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** Pictures, decoded and prepared both ways. */
+const image: Target = {
+  name: 'image',
+  onDisk: false,
+  make: (random) => new Map([['picture', makePicture(random)]]),
+  async read(files) {
+    const picture = await decodeImage(files.get('picture') as Uint8Array);
+    for (const processor of [clipCrop(32), clipPad(32)]) {
+      if (processImage(picture, processor).shape.join() !== '3,32,32') return false;
+    }
+    return picture.data.length === picture.width * picture.height * 3;
+  },
+  verdict: (_, read) => (read === undefined ? undefined : read === true),
+};
+
+const processorConfig = {
+  image_processor_type: 'CLIPImageProcessor',
+  size: { shortest_edge: 32 },
+  crop_size: { height: 32, width: 32 },
+  resample: 3,
+  do_resize: true,
+  do_center_crop: true,
+  do_rescale: true,
+  rescale_factor: 1 / 255,
+  do_normalize: true,
+  image_mean: [0.5, 0.4, 0.3],
+  image_std: [0.2, 0.2, 0.2],
+};
+
+/** Descriptions of image processors, used on a picture. */
+const processor: Target = {
+  name: 'processor',
+  onDisk: false,
+  make: (random) => new Map([['preprocessor_config.json', spoilJson(processorConfig, random)]]),
+  read(files) {
+    const json = parse(files.get('preprocessor_config.json') as Uint8Array);
+    const made = readImageProcessor(json, 'preprocessor_config.json');
+    return processImage({ width: 5, height: 3, data: new Uint8Array(45) }, made).data.every(Number.isFinite);
+  },
+  verdict: (_, read) => (read === undefined ? undefined : read === true),
+};
+
+/** The file is read by `readJsonObject` elsewhere; here any JSON will do. */
+function parse(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new TesseraError({ code: 'fuzz/json', message: 'no JSON', path: 'preprocessor_config.json' });
+  }
+}
+
+const talk = [
+  { from: 'human', value: '<image>\nWhat is it?' },
+  { from: 'gpt', value: 'A cube.' },
+];
+const samples: Readonly<Record<string, unknown>> = {
+  llava: [
+    { id: 1, image: 'a.png', conversations: talk },
+    {
+      id: 'b',
+      conversations: [
+        { from: 'human', value: 'Hi' },
+        { from: 'gpt', value: 'Hello' },
+      ],
+    },
+  ],
+  messages: [
+    {
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'image', image: 'a.png' },
+            { type: 'text', text: 'What?' },
+          ],
+        },
+        { role: 'assistant', content: 'A cube.' },
+      ],
+    },
+  ],
+  text: [{ text: 'one' }, { id: 2, text: 'two' }],
+  'coco-captions': {
+    images: [{ id: 1, file_name: 'a.png' }],
+    annotations: [{ id: 3, image_id: 1, caption: 'A cube.' }],
+  },
+  vqa: {
+    data_subtype: 'val2014',
+    questions: [{ question_id: 1, image_id: 1, question: 'What?', image: 'a.png' }],
+    annotations: [{ question_id: 1, image_id: 1, answers: [{ answer: 'cube' }], multiple_choice_answer: 'cube' }],
+  },
+};
+const odd: readonly string[] = [
+  '\ufeff',
+  '\n\n',
+  `${'['.repeat(20_000)}\n`,
+  '{"a":',
+  '\u0000',
+  'nonsense\n',
+  `"${'x'.repeat(100_000)}"\n`,
+];
+
+/** Rows of every format, from an array, from lines, or from one document. */
+const rows: Target = {
+  name: 'rows',
+  onDisk: true,
+  make(random) {
+    const format = random.pick(formatNames);
+    const sample = samples[format];
+    const asLines = Array.isArray(sample) && random.chance(0.5);
+    const parts = asLines
+      ? (sample as unknown[]).map((row) =>
+          random.chance(0.7) ? spoilJson(row, random) : textBytes(JSON.stringify(row)),
+        )
+      : [spoilJson(sample, random)];
+    const strange = () => textBytes(random.chance(0.2) ? random.pick(odd) : '');
+    const joined = parts.flatMap((part) => [strange(), part, textBytes('\n')]);
+    const file = new Uint8Array(Buffer.concat([...joined, strange()]));
+    return new Map([
+      ['a.png', pictures[0] as Uint8Array],
+      [`${format}.json`, random.chance(0.2) ? spoilBytes(file, random) : file],
+    ]);
+  },
+  read(files, place) {
+    const name = [...files.keys()].find((file) => file.endsWith('.json')) as string;
+    const path = join(place, name);
+    const format = formatNames.find((known) => name === `${known}.json`);
+    const { rows, report } = readRows(path, { ...(format && { format }), annotations: path });
+    const refusal = report.reasons[0]?.examples[0];
+    if (rows.length === 0 && refusal) throw new TesseraError(refusal);
+    return rows;
+  },
+};
+
+export const dataTargets: readonly Target[] = [image, processor, rows];
