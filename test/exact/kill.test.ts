@@ -1,0 +1,32 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { kinds, writeKind } from './kinds.ts';
+import { differences, killedRun, leftBy, randomMoments, straightRun } from './run.ts';
+
+const root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'tessera-kill-'));
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** A sample of what `scripts/kill-and-resume.ts` does at length. */
+it.each(kinds)(
+  'a training of kind %s that is killed again and again ends with the same bytes',
+  async (kind) => {
+    const cache = join(root, 'cache');
+    const recipe = await writeKind(root, kind, { steps: 8, threads: 1 });
+    const [straight, killed] = [join(root, `${kind}-straight`), join(root, `${kind}-killed`)];
+    const events = await straightRun(recipe, straight, cache);
+    const some = randomMoments(kinds.indexOf(kind), events, 10);
+    const moments = Array.from({ length: 4 }, () => some.next().value);
+    expect(await killedRun(recipe, killed, cache, moments)).toEqual(moments);
+    expect(differences(straight, killed)).toEqual([]);
+    expect([...leftBy(straight).keys()]).toEqual(
+      expect.arrayContaining([
+        '/metrics.jsonl',
+        '/model/model.safetensors',
+        '/checkpoints/0-0000008/optimizer.safetensors',
+      ]),
+    );
+  },
+  240_000,
+);

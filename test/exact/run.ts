@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Random } from '../../src/base/index.ts';
+import type { Event, Moment } from './preload.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const preload = new URL('preload.ts', import.meta.url).href;
+const command = join(root, 'src/apps/cli/main.ts');
+
+/** Starts the command in a process of its own and waits for its end; undefined when it was killed. */
+function tessera(
+  args: readonly string[],
+  settings: { readonly cache: string; readonly kill?: Moment; readonly count?: string },
+): Promise<number | undefined> {
+  const env = {
+    ...process.env,
+    TESSERA_CACHE: settings.cache,
+    ...(settings.kill && { TESSERA_KILL: JSON.stringify(settings.kill) }),
+    ...(settings.count && { TESSERA_COUNT: settings.count }),
+  };
+  const argv = ['--import', 'tsx', '--import', preload, command, ...args];
+  const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (text) => {
+    said += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      if (signal === 'SIGKILL') resolve(undefined);
+      else if (code === 0) resolve(0);
+      else reject(new Error(`tessera ${args.join(' ')} ended with ${code ?? signal}:\n${said}`));
+    });
+  });
+}
+
+/** Events of a run that was left alone. */
+export async function straightRun(recipe: string, folder: string, cache: string): Promise<Record<Event, number>> {
+  const count = `${folder}.counts.json`;
+  await tessera(['train', recipe, `output.folder=${folder}`, '--quiet'], { cache, count });
+  return JSON.parse(readFileSync(count, 'utf8'));
+}
+
+/** Trains, is killed at each moment in turn and goes on, until the run is over; the moments that came. */
+export async function killedRun(
+  recipe: string,
+  folder: string,
+  cache: string,
+  moments: Iterable<Moment>,
+): Promise<Moment[]> {
+  const start = ['train', recipe, `output.folder=${folder}`, '--quiet'];
+  const next = () => (existsSync(join(folder, 'recipe.yaml')) ? ['resume', folder, '--quiet'] : start);
+  const died: Moment[] = [];
+  for (const kill of moments) {
+    if ((await tessera(next(), { cache, kill })) === 0) return died;
+    died.push(kill);
+  }
+  await tessera(next(), { cache });
+  return died;
+}
+
+/**
+ * Moments drawn at random, each kind of event equally often; none is so late in its process that nothing is gained.
+ * @param processes that share the events of the run
+ */
+export function* randomMoments(seed: number, events: Record<Event, number>, processes: number): Generator<Moment> {
+  const random = new Random(seed, 'moments');
+  const kinds = (Object.keys(events) as Event[]).filter((event) => events[event] > 0);
+  while (true) {
+    for (const event of random.shuffle(kinds)) {
+      const latest = Math.max(1, Math.ceil((2 * events[event]) / processes));
+      yield { event, at: random.int(1, latest + 1), after: random.int(0, 12) };
+    }
+  }
+}
+
+/**
+ * Every file that a run leaves for its user and its future, with the name of its folder taken out; not what tells of
+ * hours and seconds.
+ */
+export function leftBy(folder: string): Map<string, string> {
+  const timed = /position|manifest|result|tensorboard/;
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => !timed.test(path));
+  return new Map(
+    paths.sort().map((path) => [path.slice(folder.length), readFileSync(path, 'latin1').replaceAll(folder, 'FOLDER')]),
+  );
+}
+
+/** Names of the files in which two runs differ. */
+export function differences(a: string, b: string): string[] {
+  const [left, right] = [leftBy(a), leftBy(b)];
+  return [...new Set([...left.keys(), ...right.keys()])].filter((path) => left.get(path) !== right.get(path));
+}
