@@ -116,6 +116,7 @@ describe('hostile recipes', () => {
   it.each([
     ['a tower of aliases', ['a0: &a0 [x]', ...tower].join('\n')],
     ['an alias of itself', 'system: &a [*a]'],
+    ['an alias of itself, many times', `system: &a [${'*a, '.repeat(50)}*a]`],
     ['brackets without end', `system: ${'['.repeat(100_000)}`],
     ['mappings without end', `system: ${'{a: '.repeat(50_000)}`],
     ['lists without end', `${'- '.repeat(50_000)}x`],

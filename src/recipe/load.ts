@@ -119,7 +119,7 @@ function sentence(message: string): string {
 function plainData(document: Document, file: string): unknown {
   try {
     const data: unknown = document.toJS({ maxAliasCount: largestAliasCount });
-    if (depthOf(data) > deepestRecipe) throw new Error(`nested more than ${deepestRecipe} levels, or without end`);
+    if (isTooDeep(data)) throw new Error(`nested more than ${deepestRecipe} levels, or without end`);
     return data;
   } catch (error) {
     throw new TesseraError(
@@ -129,10 +129,10 @@ function plainData(document: Document, file: string): unknown {
   }
 }
 
-/** Levels of a value, as far as the first that is too many: an alias may stand inside of what it names. */
-function depthOf(value: unknown, level = 0): number {
-  if (typeof value !== 'object' || value === null || level > deepestRecipe) return level;
-  return Object.values(value).reduce<number>((most, inner) => Math.max(most, depthOf(inner, level + 1)), level);
+/** An alias may stand inside of what it names, so that a value has no end. */
+function isTooDeep(value: unknown, level = 0): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return level > deepestRecipe || Object.values(value).some((inner) => isTooDeep(inner, level + 1));
 }
 
 /** Moves top-level keys that carry another tool's name to where they belong. */
