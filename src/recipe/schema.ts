@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { topics } from '../world/index.ts';
 import { option, optional, section, words, wordsOf } from './option.ts';
 
 const count = z.int().positive().max(1_000_000_000);
@@ -71,6 +72,7 @@ const dataSection = z.discriminatedUnion('source', [
       'for instructions: how many of each kind',
     ),
     turns: optional(z.tuple([count, count]), 'fewest and most questions of a conversation'),
+    topics: optional(z.array(z.enum(topics)).min(1), 'what conversations ask about; everything when absent'),
     suffix,
   }),
   section({

@@ -3,6 +3,7 @@ export type { Claim } from './language/claim.ts';
 export type { ParsedText } from './language/parse-claims.ts';
 export { parseClaims } from './language/parse-claims.ts';
 export { shortAnswerPrompt } from './language/question.ts';
+export { topics } from './language/questions.ts';
 export type { Description, Truth } from './predicates.ts';
 export type { Picture } from './render.ts';
 export type { Scene, SceneObject, SceneOptions, Split } from './scene.ts';

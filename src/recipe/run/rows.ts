@@ -82,7 +82,9 @@ export async function sourceRows(
       count: data.scenes,
       tasks: [task],
       ...(data.kinds && { instructions: definedKinds(data.kinds) }),
-      ...(data.turns && { conversation: { turns: data.turns } }),
+      ...((data.turns || data.topics) && {
+        conversation: { ...(data.turns && { turns: data.turns }), ...(data.topics && { topics: data.topics }) },
+      }),
     },
     hooks,
   );

@@ -4,7 +4,8 @@ import { caption } from './captions.ts';
 import { detail } from './details.ts';
 import type { Question } from './question.ts';
 import { shortAnswer, shortAnswerPrompt } from './question.ts';
-import { askQuestions, conversationWeights } from './questions.ts';
+import type { Topic } from './questions.ts';
+import { askQuestions, conversationWeights, only } from './questions.ts';
 import type { Exchange } from './reasoning.ts';
 import { reason } from './reasoning.ts';
 
@@ -28,6 +29,8 @@ export interface ConversationOptions {
   readonly turns: readonly [number, number];
   /** Probability that a question asks for a single word, as in LLaVA-1.5. */
   readonly shortAnswers: number;
+  /** What is asked about; everything when absent. */
+  readonly topics?: readonly Topic[];
 }
 
 export const defaultConversationOptions: ConversationOptions = { turns: [4, 8], shortAnswers: 0.4 };
@@ -41,9 +44,9 @@ export function answered(question: Question, short: boolean, random: Random): Ex
 /** Several turns about one picture, dense in what can be seen; one in four begins with a short caption. */
 export function converse(scene: Scene, options: ConversationOptions, random: Random): Exchange[] {
   const [least, most] = options.turns;
-  const questions = askQuestions(scene, random.int(least, most + 1), random, conversationWeights);
+  const questions = askQuestions(scene, random.int(least, most + 1), random, only(options.topics, conversationWeights));
   const turns = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
-  if (!random.chance(0.25)) return turns;
+  if (options.topics || !random.chance(0.25)) return turns;
   return [{ question: random.pick(captionPrompts), answer: caption(scene, random) }, ...turns.slice(1)];
 }
 

@@ -152,10 +152,18 @@ const askers = {
   table: askTable,
 } as const satisfies Record<string, Asker>;
 
-type Topic = keyof typeof askers;
+export type Topic = keyof typeof askers;
+
+export const topics = Object.keys(askers) as readonly Topic[];
 
 /** How often each kind of question is asked. */
 export type TopicWeights = { readonly [T in Topic]?: number };
+
+/** The weights of some topics alone; all of them when none are named. */
+export function only(topicsAsked: readonly Topic[] | undefined, weights: TopicWeights): TopicWeights {
+  if (!topicsAsked) return weights;
+  return Object.fromEntries(Object.entries(weights).filter(([topic]) => topicsAsked.includes(topic as Topic)));
+}
 
 /** Conversations are dense in what hallucination tests ask. */
 export const conversationWeights: TopicWeights = {
@@ -179,11 +187,11 @@ export const vqaWeights: TopicWeights = { ...conversationWeights, exists: 5, 'ex
  * more. Every yes/no answer is a fair coin of its own, so that neither the rate nor the answers before give it away.
  */
 export function askQuestions(scene: Scene, number: number, random: Random, topicWeights: TopicWeights): Question[] {
-  const topics = (Object.keys(askers) as Topic[]).filter((topic) => topicWeights[topic] !== undefined);
-  const weights = topics.map((topic) => topicWeights[topic] ?? 0);
+  const weighted = topics.filter((topic) => topicWeights[topic] !== undefined);
+  const weights = weighted.map((topic) => topicWeights[topic] ?? 0);
   const asked: Question[] = [];
   for (let attempt = 0; attempt < number * 10 && asked.length < number; attempt++) {
-    const topic = topics[random.weighted(weights)] as Topic;
+    const topic = weighted[random.weighted(weights)] as Topic;
     const yes = random.chance(0.5);
     const question = askAnew(scene, topic, yes, asked, random);
     if (question) asked.push(question);

@@ -40,8 +40,9 @@ export function llavaRows(
   return rows;
 }
 
-/** A row without a picture: a description in its stead, and questions that it answers. */
-export function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow {
+/** A row without a picture: a description in its stead, and questions that it answers; none when it answers none. */
+export function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow[] {
   const { description, exchanges } = textDialogue(scene, options, random);
-  return { id: `${imageName(scene).slice(0, -4)}-text`, conversations: turns(exchanges, description) };
+  if (exchanges.length === 0) return [];
+  return [{ id: `${imageName(scene).slice(0, -4)}-text`, conversations: turns(exchanges, description) }];
 }

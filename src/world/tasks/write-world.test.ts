@@ -156,6 +156,21 @@ describe('writeWorld', () => {
     }
   });
 
+  it('keeps conversations to the topics and the number of turns it is told', async () => {
+    const short = join(root, 'short');
+    const conversation = { turns: [1, 2], topics: ['color'] } as const;
+    const kinds = { conversation: 1, detail: 0, reasoning: 0 };
+    const tasks = ['instructions', 'text-instructions'] as const;
+    await writeWorld(short, { seed: 0, split: 'train', count: 40, tasks, conversation, instructions: kinds });
+    for (const name of ['llava.json', 'llava_text.json']) {
+      const rows: LlavaRow[] = JSON.parse(await readFile(join(short, name), 'utf8'));
+      const asked = rows.map(({ conversations }) => conversations.filter(({ from }) => from === 'human'));
+      expect(asked.every((turns) => turns.length >= 1 && turns.length <= 2)).toBe(true);
+      expect(asked.flat().length).toBeGreaterThan(20);
+      for (const { value } of asked.flat()) expect(value).toMatch(/What (color is|is the color of) the /);
+    }
+  });
+
   it('notices files that have gone', async () => {
     const gone = join(root, 'gone');
     const small = { seed: 0, split: 'val', count: 3, tasks: ['corpus'] } as const;

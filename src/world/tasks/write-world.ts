@@ -187,7 +187,7 @@ const writers: { readonly [T in WorldTask]: Writer } = {
     return { 'llava.json': jsonList(rows) };
   },
   'text-instructions': (scenes, options) => {
-    const rows = scenes.map((s) => llavaTextRow(s, options.conversation, stream(options, 'text-instructions', s)));
+    const rows = scenes.flatMap((s) => llavaTextRow(s, options.conversation, stream(options, 'text-instructions', s)));
     return { 'llava_text.json': jsonList(rows) };
   },
   vqa: (scenes, options) => {
