@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
 import type { Metric, Span } from './tasks/task.ts';
 
@@ -66,10 +67,9 @@ export function openPredictions(folder: string): Predictions {
   return {
     add: (record) => appendFileSync(part, `${JSON.stringify(record)}\n`),
     commit: (evaluation) => {
-      const json = join(folder, 'eval.json.part');
-      writeFileSync(json, `${JSON.stringify(evaluation, null, 2)}\n`);
+      syncFile(part);
       renameSync(part, join(folder, 'predictions.jsonl'));
-      renameSync(json, join(folder, 'eval.json'));
+      writeTextAtomically(join(folder, 'eval.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
     },
   };
 }
