@@ -58,7 +58,7 @@ describe('a training', () => {
       // Both quote the number of threads.
       expect(differences(one, two)).toEqual(['/model/README.md', '/recipe.yaml']);
     },
-    240_000,
+    600_000,
   );
 });
 
