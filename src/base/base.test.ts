@@ -29,6 +29,11 @@ describe('selector', () => {
 });
 
 describe('faults', () => {
+  it('spell out what would steer a terminal', () => {
+    const fault = { code: 'a/b', message: 'a\u001b[2Jb', got: 'c\u202ed\r\n\te \u{1f468}\u200d\u{1f469}' };
+    expect(formatFault(fault)).toBe('a\\u{1b}[2Jb [a/b]\n  got:      c\\u{202e}d\\u{d}\n\te \u{1f468}\u200d\u{1f469}');
+  });
+
   it('come all at once', () => {
     const faults = [
       { code: 'a/b', message: 'first', path: 'train.steps', expected: '1', got: '0', remedy: 'raise it' },

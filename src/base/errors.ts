@@ -69,7 +69,15 @@ export function formatFault(fault: Fault): string {
     const value = fault[key];
     if (value !== undefined) lines.push(`  ${`${key}:`.padEnd(10)}${value}`);
   }
-  return lines.join('\n');
+  return lines.map(printable).join('\n');
+}
+
+/** Faults quote names and texts out of files; what would steer a terminal, or turn the text around, is spelled out. */
+function printable(text: string): string {
+  return text.replace(
+    /(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu,
+    (c) => `\\u{${(c.codePointAt(0) as number).toString(16)}}`,
+  );
 }
 
 /** Wraps whatever was thrown so that callers deal with one type. */
