@@ -95,6 +95,15 @@ describe('an index that does not fit its shards', () => {
     expect(codes(folder)).toEqual(['checkpoint/unlisted-tensor', 'checkpoint/absent-tensor']);
   });
 
+  test('a shard that it never names', () => {
+    const folder = sharded();
+    editIndex(folder, (index) => {
+      index.metadata = {};
+      for (const name of ['c', 'd']) delete index.weight_map[name];
+    });
+    expect(codes(folder)).toEqual(['checkpoint/unlisted-shard']);
+  });
+
   test('a tensor in two shards', () => {
     const folder = sharded();
     rmSync(join(folder, shard(2)));

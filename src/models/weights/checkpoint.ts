@@ -22,7 +22,7 @@ export interface Checkpoint {
 
 /**
  * Opens `<stem>.safetensors`, or the shards that `<stem>.safetensors.index.json` names; checks every header, that each
- * tensor of the index is in its shard and in no other, that no shard holds more, and the total size.
+ * tensor of the index is in its shard and in no other, that no shard holds more, none is left out, and the total size.
  * @throws TesseraError `checkpoint/…`, all faults of an index at once.
  * @example const weights = openCheckpoint('runs/llava').read('language_model.model.norm.weight');
  */
@@ -41,7 +41,7 @@ export function openCheckpoint(folder: string, stem = 'model'): Checkpoint {
     });
   }
   if (names.includes(single)) return assemble(folder, [openSafetensors(join(folder, single))]);
-  if (names.includes(index)) return assemble(folder, openShards(folder, index));
+  if (names.includes(index)) return assemble(folder, openShards(folder, index, names));
   throw missing(folder, single, names);
 }
 
@@ -66,12 +66,24 @@ function countTypes(tensors: Iterable<StoredTensor>): Checkpoint['types'] {
   return types;
 }
 
-function openShards(folder: string, index: string): SafetensorsFile[] {
+function openShards(folder: string, index: string, names: readonly string[]): SafetensorsFile[] {
   const path = join(folder, index);
   const { weightMap, totalSize } = readIndex(path);
   const shards = new Map<string, SafetensorsFile>();
   for (const name of new Set(weightMap.values())) shards.set(name, openSafetensors(join(folder, bareName(name, path))));
+  const left = names.filter((name) => isNumbered(name, index) && !shards.has(name));
   const faults = [...unlisted(weightMap, shards, path), ...absent(weightMap, shards, path)];
+  if (left.length > 0) {
+    const [message, remedy] = ['the index names none of the tensors of a shard', 'copy the folder again'];
+    faults.push({
+      code: 'checkpoint/unlisted-shard',
+      message,
+      path,
+      expected: 'every shard',
+      got: left.join(', '),
+      remedy,
+    });
+  }
   const stored = [...shards.values()].flatMap((file) => [...file.tensors.values()]);
   const bytes = stored.reduce((sum, { begin, end }) => sum + end - begin, 0);
   if (faults.length === 0 && totalSize !== undefined && totalSize !== bytes) {
@@ -82,6 +94,12 @@ function openShards(folder: string, index: string): SafetensorsFile[] {
   }
   raise(faults);
   return [...shards.values()];
+}
+
+/** Whether a file is a shard by its name, such as `model-00002-of-00007.safetensors` beside the index of `model`. */
+function isNumbered(name: string, index: string): boolean {
+  const stem = index.replace('.safetensors.index.json', '');
+  return name.startsWith(`${stem}-`) && /^-\d{5}-of-\d{5}\.safetensors$/.test(name.slice(stem.length));
 }
 
 function* unlisted(
