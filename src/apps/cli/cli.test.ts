@@ -73,12 +73,17 @@ describe('tessera', () => {
     expect(readFileSync(file, 'utf8')).toBe(text);
   });
 
-  it('shows the plan of a recipe without training', async () => {
-    const { code, out } = await tessera('train', 'tabletop-lm', 'train.steps=7', '--dry-run', '--json');
+  it('shows the plan of a recipe and its memory without training', async () => {
+    const file = join(folder, 'few.yaml');
+    const stage =
+      '{ name: text, objective: lm, trainable: "**", data: [{ source: tabletop, task: corpus, scenes: 4 }] }';
+    const model = '{ architecture: llama, size: tiny, vocab_size: 400 }';
+    writeFileSync(file, `system: tabletop-lm\nmodel: ${model}\nstages: [${stage}]\ntrain: { batch: 2, lr: 1.0e-3 }\n`);
+    const { code, out } = await tessera('train', file, 'train.steps=7', '--dry-run', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
-      recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 32 } }] },
-      memory: [{ stage: 'text', memory: { peak: expect.any(Number) } }],
+      recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 2 } }] },
+      memory: [{ stage: 'text', memory: { largest: { B: 2 }, peak: expect.any(Number) } }],
     });
   });
 

@@ -8,7 +8,7 @@ import { stageData, stageTexts } from './rows.ts';
 import type { Hooks, StageMemory } from './types.ts';
 
 /** How far a source is read for a foretelling: enough to meet rows near the longest, and a matter of seconds. */
-const SAMPLE = { scenes: 500, rows: 2000 } as const;
+const SAMPLE = { scenes: 200, rows: 1000 } as const;
 
 /**
  * Foretells the memory of every stage of a plan. Reads weights and the beginning of every source, and trains nothing;
