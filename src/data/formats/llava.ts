@@ -43,7 +43,7 @@ export function llavaRow(value: unknown, where: string, folder: ImageFolder): Ro
 }
 
 function roleOf(from: string, where: string): Turn['role'] {
-  const role = ROLES[from];
+  const role = Object.hasOwn(ROLES, from) ? ROLES[from] : undefined;
   if (role) return role;
   const near = nearest(from, Object.keys(ROLES));
   throw new TesseraError({

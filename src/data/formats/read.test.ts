@@ -36,6 +36,26 @@ function thrown(run: () => unknown): TesseraError {
 }
 
 describe('LLaVA conversations', () => {
+  it('knows no speakers but its own, not even those every object has', () => {
+    const said = (from: string) => ({
+      conversations: [
+        { from, value: 'Hi' },
+        { from: 'gpt', value: 'Hello' },
+      ],
+    });
+    const codes = refusals('train.json', ['constructor', '__proto__'].map(said)).map(({ code }) => code);
+    expect(codes).toEqual(['row/role', 'row/role']);
+  });
+
+  it('looks for stray markers and line breaks in time that grows with the text alone', () => {
+    const text = `<${' '.repeat(300_000)}${'\n'.repeat(300_000)}x`;
+    const [fault] = refusals('train.json', [{ image: 'a.jpg', conversations: talk(text, 'A cat.') }]);
+    expect(fault).toMatchObject({ code: 'row/markers' });
+    const value = `a${'\n'.repeat(300_000)}b<image>\n${'\n'.repeat(300_000)}`;
+    const { rows } = read('train.json', [{ image: 'a.jpg', conversations: talk(value, 'A cat.') }]);
+    expect(rows[0]?.turns[0]?.parts).toHaveLength(2);
+  });
+
   it('binds markers to pictures in order, and drops the line breaks beside them', () => {
     const { rows, format } = read('train.json', [
       { id: 7, image: 'a.jpg', conversations: talk('<image>\nWhat is it?', 'A cat.', 'Sure?', 'Yes.') },

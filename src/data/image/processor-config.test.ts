@@ -116,6 +116,12 @@ describe('readImageProcessor refuses', () => {
     expect(fault({ ...llava, do_pad: false, image_aspect_ratio: 'pad' }).message).toContain('contradict');
     expect(fault({ ...oldStyle, do_pad: true }).remedy).toContain('LlavaImageProcessor');
     expect(fault({ ...llava, do_pad: true, do_normalize: false }).message).toContain('needs normalisation');
+    for (const type of ['__proto__', 'constructor']) {
+      expect(fault({ ...oldStyle, image_processor_type: type }).code).toBe('image-processor/type');
+    }
+    for (const edit of [{ image_mean: 1e308 }, { image_std: 1e-300 }, { rescale_factor: 1e300 }, { size: 1e9 }]) {
+      expect(fault({ ...oldStyle, ...edit }).code).toBe('image-processor/value');
+    }
     expect(fault({ ...oldStyle, image_std: 0 }).message).toContain('divide by zero');
     expect(fault({ image_processor_type: 'SiglipImageProcessor', do_center_crop: true }).path).toContain('crop_size');
   });

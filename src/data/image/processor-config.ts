@@ -45,7 +45,8 @@ const INERT = new Set([
 const side = z.int().positive().max(8192);
 const square = z.strictObject({ height: side, width: side });
 const flag = z.boolean().nullish();
-const triple = z.union([z.tuple([z.number(), z.number(), z.number()]), z.number()]).nullish();
+const level = z.number().min(-1e6).max(1e6);
+const triple = z.union([z.tuple([level, level, level]), level]).nullish();
 
 const schema = z.object({
   image_processor_type: z.string().nullish(),
@@ -60,7 +61,7 @@ const schema = z.object({
   do_center_crop: flag,
   crop_size: z.union([side, square]).nullish(),
   do_rescale: flag,
-  rescale_factor: z.number().positive().nullish(),
+  rescale_factor: z.number().positive().max(1e6).nullish(),
   do_normalize: flag,
   image_mean: triple,
   image_std: triple,
@@ -114,7 +115,8 @@ function asObject(json: unknown, where: string): Record<string, unknown> {
 
 function familyOf(file: Record<string, unknown>, where: string): Family {
   const named = file.image_processor_type ?? file.feature_extractor_type;
-  const family = typeof named === 'string' ? TYPES[named.replace(/(Fast|Pil)$/, '')] : undefined;
+  const plain = typeof named === 'string' ? named.replace(/(Fast|Pil)$/, '') : '';
+  const family = Object.hasOwn(TYPES, plain) ? TYPES[plain] : undefined;
   if (family) return family;
   throw new TesseraError({
     code: 'image-processor/type',
@@ -223,7 +225,7 @@ function padsToSquare(config: Config, family: Family, where: string): boolean {
 function statistics(config: Config, base: ImageProcessor, where: string): NonNullable<ImageProcessor['normalize']> {
   const mean = threefold(config.image_mean) ?? base.normalize?.mean;
   const std = threefold(config.image_std) ?? base.normalize?.std;
-  if (mean && std && !std.includes(0)) return { mean, std };
+  if (mean && std?.every((value) => Math.abs(value) >= 1e-6)) return { mean, std };
   throw new TesseraError({
     code: 'image-processor/value',
     message: 'the image processor would divide by zero',
