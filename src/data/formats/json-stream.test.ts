@@ -112,8 +112,9 @@ describe('jsonLines', () => {
         {
           "refused": {
             "code": "row/json",
-            "got": ""{\\"a\\": "",
-            "message": "the line is no valid JSON",
+            "expected": "a value",
+            "got": "the end of the text",
+            "message": "the JSON is malformed",
             "path": "rows.jsonl line 4",
           },
         },
