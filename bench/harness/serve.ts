@@ -23,6 +23,12 @@ export async function servePeer(about: Answer, tasks: PeerTasks): Promise<void> 
   }
 }
 
+/** Says why this peer cannot take part, and ends. */
+export function refusePeer(reason: string): never {
+  say({ missing: reason });
+  process.exit(0);
+}
+
 function say(answer: Answer): void {
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
