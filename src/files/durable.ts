@@ -24,17 +24,17 @@ export function sweepTemporaries(folder: string): void {
   if (!pathExists(folder)) return;
   for (const name of readdirSync(folder)) {
     const writer = Number(temporaryName.exec(name)?.[1] ?? Number.NaN);
-    if (writer === process.pid || isDead(writer)) rmSync(join(folder, name), { recursive: true, force: true });
+    if (writer === process.pid || (!Number.isNaN(writer) && !isAlive(writer))) rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
-function isDead(pid: number): boolean {
-  if (Number.isNaN(pid)) return false;
+/** Whether this machine runs a process of this number, be it somebody else's. */
+export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return false;
+    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

@@ -11,6 +11,7 @@ export {
 } from './disk.ts';
 export { dropFolder, keepFile } from './disk.web.ts';
 export {
+  isAlive,
   isTemporary,
   makeFolder,
   removeFolder,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { TesseraError } from '../../base/index.ts';
+import { isAlive } from '../../files/index.ts';
 import type { RunFolder } from './folder.ts';
 
 /** Milliseconds between signs of life, which other machines of a shared disk go by. */
@@ -58,11 +59,5 @@ function readClaim(run: RunFolder): Claim | undefined {
 function lives({ process: id, host }: Claim, run: RunFolder): boolean {
   if (host !== hostname()) return Date.now() - statSync(run.claim).mtimeMs < 6 * BEAT;
   // A new process of a restarted container often has the number of the one that died.
-  if (id === process.pid) return false;
-  try {
-    process.kill(id, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return id !== process.pid && isAlive(id);
 }
