@@ -1,10 +1,11 @@
-import { DataReport, type Example, pixelLoader, planBatches } from '../../data/index.ts';
+import { DataReport, type Example } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import type { Engine } from '../../runtime/index.ts';
-import { exampleSource, LossProgram } from '../../train/index.ts';
+import { type BatchSource, exampleSource, LossProgram } from '../../train/index.ts';
 import type { StagePlan } from '../plan.ts';
-import { type Parts, stageProcessor } from './parts.ts';
+import type { Parts } from './parts.ts';
+import { evaluationOptions } from './prepare.ts';
 import { encodeStageRow, sourceRows, stageTemplate } from './rows.ts';
 import { type Answered, openSampler, type Sampler } from './samples.ts';
 import type { Hooks } from './types.ts';
@@ -36,6 +37,7 @@ export interface Watch {
 
 export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
   let reading: Promise<readonly Example[]> | undefined;
+  let source: BatchSource | undefined;
   let program: LossProgram | undefined;
   let sampler: Sampler | undefined;
   const heldOut = () => {
@@ -53,7 +55,8 @@ export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
         objective: job.stage.objective,
         ...(job.lora && { lora: job.lora }),
       });
-      return meanLoss(program, examples, job);
+      source ??= exampleSource(evaluationOptions(job.stage, examples, job.parts));
+      return meanLoss(program, source);
     },
     async answers() {
       const examples = await heldOut();
@@ -67,20 +70,7 @@ export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
   };
 }
 
-async function meanLoss(
-  program: LossProgram,
-  examples: readonly Example[],
-  { stage, parts }: StageUnderWay,
-): Promise<number> {
-  const processor = stageProcessor(parts, stage.pictures);
-  const source = exampleSource({
-    examples,
-    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
-    accumulate: 1,
-    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
-    objective: stage.objective,
-    ...(processor && { pixels: pixelLoader(processor) }),
-  });
+async function meanLoss(program: LossProgram, source: BatchSource): Promise<number> {
   let sum = 0;
   let targets = 0;
   for (let step = 0; step < source.stepsPerEpoch; step++) {

@@ -1,5 +1,5 @@
 import { selector } from '../../base/index.ts';
-import { pixelLoader, planBatches } from '../../data/index.ts';
+import { type Example, pixelLoader, planBatches } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
 import {
@@ -39,29 +39,38 @@ export function prepareStage(stage: StagePlan, index: number, parts: Parts, data
     ...(lora && { lora }),
     trainable: (path) => isFactor(path) || chosen(path),
     source,
-    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, options) }),
+    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, data, parts) }),
     settings,
   };
 }
 
 function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {
-  const processor = stageProcessor(parts, stage.pictures);
   const lengths = examples.map((example) => example.ids.length);
   return {
-    examples,
+    ...evaluationOptions(stage, examples, parts),
     plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
     accumulate: stage.train.accumulate,
+  };
+}
+
+/** How rows are read to be looked at once, in batches of the stage's size and of any lengths. */
+export function evaluationOptions(stage: StagePlan, examples: readonly Example[], parts: Parts): SourceOptions {
+  const processor = stageProcessor(parts, stage.pictures);
+  return {
+    examples,
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
+    accumulate: 1,
     padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
     objective: stage.objective,
     ...(processor && { pixels: pixelLoader(processor) }),
   };
 }
 
-/** Held-out rows are like those of the stage, in batches of any lengths; only the tabletop world has some. */
-function evaluationSizes(stage: StagePlan, options: SourceOptions): readonly BatchSize[] {
+/** Held-out rows are like those of the stage; only the tabletop world has some. */
+function evaluationSizes(stage: StagePlan, { examples }: StageData, parts: Parts): readonly BatchSize[] {
   if (!stage.data.some((data) => data.source === 'tabletop')) return [];
-  const plan = planBatches({ count: options.examples.length, batch: stage.train.batch, seed: 0 });
-  return exampleSizes({ ...options, plan, accumulate: 1 }, plan.stepsPerEpoch).batches;
+  const options = evaluationOptions(stage, examples, parts);
+  return exampleSizes(options, options.plan.stepsPerEpoch).batches;
 }
 
 function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
