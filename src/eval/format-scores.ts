@@ -1,5 +1,6 @@
+import { headlines, scoresOf } from './headlines.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
-import type { Evaluation, MetricResult, TaskResult } from './results.ts';
+import type { Evaluation } from './results.ts';
 import type { Metric } from './tasks/task.ts';
 
 /**
@@ -7,10 +8,10 @@ import type { Metric } from './tasks/task.ts';
  * Without a blind run its columns are left out.
  */
 export function formatScores(evaluation: Evaluation, { all = false }: { readonly all?: boolean } = {}): string {
-  const lines = evaluation.tasks.flatMap((task) => taskLines(task, all));
-  const blind = lines.some(({ result }) => result.blind);
+  const scores = all ? evaluation.tasks.flatMap(scoresOf) : headlines(evaluation);
+  const blind = scores.some(({ result }) => result.blind);
   const head = ['task', 'group', 'metric', 'score', '95% interval', ...(blind ? ['blind', 'difference'] : [])];
-  const rows = lines.map(({ task, group, metric, result }) => [
+  const rows = scores.map(({ task, group, metric, result }) => [
     task,
     group,
     `${metric.label}${arrow(metric)}`,
@@ -21,25 +22,8 @@ export function formatScores(evaluation: Evaluation, { all = false }: { readonly
   return layOut([head, ...rows]);
 }
 
-interface Line {
-  readonly task: string;
-  readonly group: string;
-  readonly metric: Metric;
-  readonly result: MetricResult;
-}
-
-function taskLines({ task, metrics, groups }: TaskResult, all: boolean): Line[] {
-  const shown = metrics.filter((metric) => all || metric.headline);
-  return Object.entries(groups).flatMap(([group, results]) =>
-    shown.flatMap((metric) => {
-      const result = results[metric.name];
-      return result ? [{ task, group, metric, result }] : [];
-    }),
-  );
-}
-
 /** Which way is better. */
-export function arrow({ better }: Metric): string {
+export function arrow({ better }: Pick<Metric, 'better'>): string {
   return { high: ' ↑', low: ' ↓', neither: '' }[better];
 }
 

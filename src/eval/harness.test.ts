@@ -6,8 +6,9 @@ import { oracle, writeTestSet } from './fixture.ts';
 import { formatScores } from './format-scores.ts';
 import type { Progress, Request, Responder } from './harness.ts';
 import { evaluate } from './harness.ts';
+import { summarise } from './headlines.ts';
 import type { Evaluation, ItemRecord } from './results.ts';
-import { openPredictions, summarise } from './results.ts';
+import { openPredictions } from './results.ts';
 import { openTasks } from './tasks/catalog.ts';
 
 const version = '0.0.0';

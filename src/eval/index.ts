@@ -1,6 +1,8 @@
 export { formatEstimate, formatScores } from './format-scores.ts';
 export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';
 export { evaluate } from './harness.ts';
+export type { Score } from './headlines.ts';
+export { headlines, keyScores, summarise } from './headlines.ts';
 export type { Estimate } from './metrics/bootstrap.ts';
 export type { ComparedRun, Comparison, StageCurves } from './report/comparison.ts';
 export { writeComparison } from './report/comparison.ts';
@@ -8,7 +10,7 @@ export type { LossRow } from './report/curves.ts';
 export type { DataSummary, ReportExtras } from './report/report.ts';
 export { writeReport } from './report/report.ts';
 export type { Evaluation, ItemRecord, MetricResult, Predictions, TaskResult } from './results.ts';
-export { openPredictions, summarise } from './results.ts';
+export { openPredictions } from './results.ts';
 export type { TaskOptions } from './tasks/catalog.ts';
 export { openTasks, taskNames } from './tasks/catalog.ts';
 export type { ChairOptions, ChairSource, TextReader } from './tasks/chair.ts';

@@ -73,29 +73,3 @@ export function openPredictions(folder: string): Predictions {
     },
   };
 }
-
-/**
- * The headline numbers as nested plain data: `{pope: {random: {accuracy, f1, blind}}, chair: {s, i, ...}, vqa: {...}}`,
- * where `blind` is the first headline metric of the blind run. The group `all` stands at its task's own level.
- */
-export function summarise(evaluation: Evaluation): Record<string, Record<string, unknown>> {
-  return Object.fromEntries(
-    evaluation.tasks.map(({ task, metrics, groups }) => {
-      const headline = metrics.filter((metric) => metric.headline).map((metric) => metric.name);
-      const entries = Object.entries(groups).flatMap(([group, results]): [string, unknown][] => {
-        const values = headlineValues(results, headline);
-        return group === 'all' ? Object.entries(values) : [[group, values]];
-      });
-      return [task, Object.fromEntries(entries)];
-    }),
-  );
-}
-
-function headlineValues(
-  results: TaskResult['groups'][string],
-  headline: readonly string[],
-): Record<string, number | null> {
-  const values = Object.fromEntries(headline.map((name) => [name, results[name]?.sighted.value ?? null]));
-  const blind = results[headline[0] ?? '']?.blind;
-  return blind ? { ...values, blind: blind.value } : values;
-}

@@ -1,21 +1,16 @@
 import { arrow, formatDifference, formatInterval, formatValue } from '../format-scores.ts';
+import type { Score } from '../headlines.ts';
+import { keyScores, scoresOf } from '../headlines.ts';
 import type { Evaluation, MetricResult, TaskResult } from '../results.ts';
-import type { Metric } from '../tasks/task.ts';
 import type { Html } from './html.ts';
 import { html, nothing } from './html.ts';
 
-/** The first headline number of each task in large figures, beside its blind run. */
-export function keyFigures({ tasks }: Evaluation): Html {
-  const figures = tasks.flatMap((task) => {
-    const metric = task.metrics.find(({ headline }) => headline);
-    const [group, results] = Object.entries(task.groups)[0] ?? [];
-    const result = metric && results?.[metric.name];
-    return metric && group && result ? [figure(task.task, group, metric, result)] : [];
-  });
-  return html`<div class="figures">${figures}</div>`;
+/** The number of each task in large figures, beside its blind run. */
+export function keyFigures(evaluation: Evaluation): Html {
+  return html`<div class="figures">${keyScores(evaluation).map(figure)}</div>`;
 }
 
-function figure(task: string, group: string, metric: Metric, { sighted, blind }: MetricResult): Html {
+function figure({ task, group, metric, result: { sighted, blind } }: Score): Html {
   const name = task.toUpperCase();
   const words = [metric.label.startsWith(name) ? '' : name, group === 'all' ? '' : group, metric.label];
   const label = words.filter(Boolean).join(' ');
@@ -33,29 +28,25 @@ ${tasks.map(taskTable)}</section>`;
 }
 
 function taskTable(result: TaskResult): Html {
-  const { describe, prompt, decoding, pictures, questions, metrics, groups } = result;
+  const { describe, prompt, decoding, pictures, questions } = result;
+  const all = scoresOf(result);
+  const headlines = all.filter(({ metric }) => metric.headline);
   return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
-${table(
-  groups,
-  metrics.filter(({ headline }) => headline),
-)}
-${metrics.every(({ headline }) => headline) ? nothing : html`<details><summary>every metric</summary>${table(groups, metrics)}</details>`}
+${table(headlines)}
+${headlines.length === all.length ? nothing : html`<details><summary>every metric</summary>${table(all)}</details>`}
 <p class="note">${pictures} pictures, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
 </article>`;
 }
 
-function table(groups: TaskResult['groups'], metrics: readonly Metric[]): Html {
+function table(scores: readonly Score[]): Html {
+  const groups = [...new Set(scores.map(({ group }) => group))];
   return html`<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
-${Object.entries(groups).map(([group, results]) => html`<tbody>${groupRows(group, metrics, results)}</tbody>`)}</table></div>`;
+${groups.map((group) => html`<tbody>${groupRows(scores.filter((score) => score.group === group))}</tbody>`)}</table></div>`;
 }
 
-function groupRows(group: string, metrics: readonly Metric[], results: TaskResult['groups'][string]): Html[] {
-  const shown = metrics.flatMap((metric) => {
-    const result = results[metric.name];
-    return result ? [{ metric, result }] : [];
-  });
-  return shown.map(
-    ({ metric, result }, i) => html`<tr>
+function groupRows(scores: readonly Score[]): Html[] {
+  return scores.map(
+    ({ group, metric, result }, i) => html`<tr>
 <th scope="row">${i === 0 ? group : ''}</th><td title="${metric.describe}">${metric.label}<span class="arrow">${arrow(metric)}</span></td>
 <td class="n score">${formatValue(result.sighted.value, metric)}</td><td class="n">${formatInterval(result.sighted, metric)}</td>
 <td class="plot">${metric.unit === 'share' ? intervalPlot(result) : nothing}</td>

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { TesseraError } from '../../../base/index.ts';
-import type { ComparedRun, Comparison, StageCurves } from '../../../eval/index.ts';
-import { type RunFiles, readRun, summarizeRun } from './summary.ts';
+import { type ComparedRun, type Comparison, headlines, type StageCurves } from '../../../eval/index.ts';
+import { type RunFiles, readRun, summaryOf } from './summary.ts';
 
 /**
  * Runs side by side: where their recipes differ, what they reached, and how their losses fell.
@@ -18,17 +18,17 @@ export function compareRuns(folders: readonly string[]): Comparison {
   }
   const files = folders.map(readRun);
   return {
-    runs: folders.map(comparedRun),
+    runs: files.map(comparedRun),
     settings: differences(files.map(({ plan }) => flatten(plan.resolved))),
     scores: scoreRows(files),
     curves: stageCurves(files),
   };
 }
 
-function comparedRun(folder: string, _: number, all: readonly string[]): ComparedRun {
-  const { name, system = '', status, seconds, bytes } = summarizeRun(folder);
+function comparedRun(files: RunFiles, _: number, all: readonly RunFiles[]): ComparedRun {
+  const { name, folder, system = '', status, seconds, bytes } = summaryOf(files);
   // Two runs of one name are told apart by their folders.
-  const shared = all.filter((other) => basename(other) === name).length > 1;
+  const shared = all.filter(({ run }) => basename(run.path) === name).length > 1;
   return { name: shared ? folder : name, folder, system, status, seconds, bytes };
 }
 
@@ -55,25 +55,14 @@ function differences(settings: readonly ReadonlyMap<string, string>[]): Comparis
 
 /** Headline scores, in the order in which the runs first name them. */
 function scoreRows(files: readonly RunFiles[]): Comparison['scores'] {
-  const rows = new Map<string, Comparison['scores'][number]>();
-  for (const { evaluation } of files) {
-    for (const { task, metrics, groups } of evaluation?.tasks ?? []) {
-      for (const group of Object.keys(groups)) {
-        for (const metric of metrics.filter(({ headline }) => headline)) {
-          const key = `${task} ${group} ${metric.name}`;
-          if (!rows.has(key))
-            rows.set(key, { task, group, metric, estimates: estimates(files, task, group, metric.name) });
-        }
-      }
-    }
-  }
-  return [...rows.values()];
-}
-
-function estimates(files: readonly RunFiles[], task: string, group: string, metric: string) {
-  return files.map(({ evaluation }) => {
-    const found = evaluation?.tasks.find((result) => result.task === task);
-    return found?.groups[group]?.[metric]?.sighted ?? null;
+  const found = files.map(({ evaluation }) => {
+    const scores = evaluation ? headlines(evaluation) : [];
+    return new Map(scores.map((score) => [`${score.task} ${score.group} ${score.metric.name}`, score]));
+  });
+  const rows = new Map(found.flatMap((scores) => [...scores]));
+  return [...rows].map(([key, { task, group, metric }]) => {
+    const estimates = found.map((scores) => scores.get(key)?.result.sighted ?? null);
+    return { task, group, metric, estimates };
   });
 }
 

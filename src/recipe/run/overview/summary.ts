@@ -1,11 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { asTesseraError } from '../../../base/index.ts';
-import type { Evaluation } from '../../../eval/index.ts';
+import { type Evaluation, keyScores, type Score as TaskScore } from '../../../eval/index.ts';
 import type { Plan, StagePlan } from '../../plan.ts';
 import { newestPosition } from '../checkpoints.ts';
 import { isRunning } from '../claim.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder } from '../folder.ts';
+import type { TrainResult } from '../types.ts';
 import { type MetricsRow, readMetrics } from './metrics.ts';
 
 /** A run at a glance. */
@@ -48,13 +49,22 @@ export interface RunFiles {
   readonly plan: Plan;
   readonly metrics: readonly MetricsRow[];
   readonly evaluation?: Evaluation;
+  /** Absent while training is not over. */
+  readonly result?: TrainResult;
 }
 
 /** @throws TesseraError `run/no-run`, and what is wrong with any of the files. */
 export function readRun(folder: string): RunFiles {
   const run = runFolder(folder);
   const plan = planOfRun(folder);
-  return { run, plan, metrics: readMetrics(run.metrics), ...readEvaluation(join(folder, 'eval.json')) };
+  const result = resultOf(run);
+  return {
+    run,
+    plan,
+    metrics: readMetrics(run.metrics),
+    ...readEvaluation(join(folder, 'eval.json')),
+    ...(result && { result }),
+  };
 }
 
 function readEvaluation(path: string): { evaluation?: Evaluation } {
@@ -66,24 +76,26 @@ function readEvaluation(path: string): { evaluation?: Evaluation } {
   }
 }
 
+/** One line about a run. */
+export function summaryOf(files: RunFiles): RunSummary {
+  const { run, plan, evaluation, result } = files;
+  return {
+    ...diskUse(run.path),
+    status: result ? 'done' : isRunning(run) ? 'running' : 'interrupted',
+    system: plan.system,
+    ...progressOf(files),
+    scores: evaluation ? keyScores(evaluation).map(plainScore) : [],
+    seconds: secondsOf(files),
+  };
+}
+
 /** One line about a run. A run that cannot be read is told as such, for one broken run must not hide the others. */
 export function summarizeRun(folder: string): RunSummary {
-  const run = runFolder(folder);
-  const disk = { updated: new Date(newestChange(folder)).toISOString(), bytes: sizeOf(folder) };
-  const head = { folder, name: basename(folder), ...disk };
   try {
-    const files = readRun(folder);
-    return {
-      ...head,
-      status: resultOf(run) ? 'done' : isRunning(run) ? 'running' : 'interrupted',
-      system: files.plan.system,
-      ...progressOf(files),
-      scores: headlineScores(files.evaluation),
-      seconds: secondsOf(run),
-    };
+    return summaryOf(readRun(folder));
   } catch (error) {
     const { message } = asTesseraError(error, { code: 'run/unreadable' });
-    return { ...head, status: 'unreadable', fault: message, scores: [], seconds: 0 };
+    return { ...diskUse(folder), status: 'unreadable', fault: message, scores: [], seconds: 0 };
   }
 }
 
@@ -105,37 +117,27 @@ function stepsOf(stage: StagePlan | undefined): number | undefined {
   return stage && 'steps' in stage.train.length ? stage.train.length.steps : undefined;
 }
 
-function secondsOf(run: RunFolder): number {
-  const result = resultOf(run);
+function secondsOf({ run, result }: RunFiles): number {
   const position = result ? undefined : newestPosition(run.checkpoints);
   const stages = result?.stages ?? position?.finished ?? [];
   return stages.reduce((n, { seconds }) => n + seconds, position?.seconds ?? 0);
 }
 
-/** The first headline score of each task, as the report shows it in large figures. */
-function headlineScores(evaluation: Evaluation | undefined): Score[] {
-  return (evaluation?.tasks ?? []).flatMap(({ task, metrics, groups }) => {
-    const metric = metrics.find(({ headline }) => headline);
-    const [group, results] = Object.entries(groups)[0] ?? [];
-    const sighted = metric && results?.[metric.name]?.sighted;
-    if (!metric || group === undefined || !sighted) return [];
-    const { value, low, high } = sighted;
-    return [{ task, group, metric: metric.label, better: metric.better, value, low, high }];
-  });
+function plainScore({ task, group, metric, result }: TaskScore): Score {
+  const { value, low, high } = result.sighted;
+  return { task, group, metric: metric.label, better: metric.better, value, low, high };
 }
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
+/** Name, size and last change of a folder. A file that goes while it is looked at, as old checkpoints do, counts nothing. */
+function diskUse(folder: string) {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-}
-
-/** Bytes of all files. A file that goes while it is looked at, as old checkpoints do, counts nothing. */
-function sizeOf(folder: string): number {
-  return filesBelow(folder).reduce((n, file) => n + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-}
-
-function newestChange(folder: string): number {
-  const times = filesBelow(folder).map((file) => statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
-  return Math.max(statSync(folder).mtimeMs, ...times);
+    .flatMap((entry) => statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }) ?? []);
+  const changes = [statSync(folder), ...files].map(({ mtimeMs }) => mtimeMs);
+  return {
+    folder,
+    name: basename(folder),
+    updated: new Date(Math.max(...changes)).toISOString(),
+    bytes: files.reduce((n, { size }) => n + size, 0),
+  };
 }

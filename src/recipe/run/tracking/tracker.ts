@@ -1,4 +1,4 @@
-import type { Evaluation } from '../../../eval/index.ts';
+import { type Evaluation, headlines } from '../../../eval/index.ts';
 import type { Answered } from '../samples.ts';
 import { type EventFile, openEventFile } from './event-file.ts';
 
@@ -33,7 +33,7 @@ export function openTracker(folder: string, recipe: string, past?: number): Trac
       open().add(step, { kind: 'text', tag: `${stage}/samples`, markdown });
     },
     evaluation(step, evaluation) {
-      open().add(step, { kind: 'scalars', values: headlineScores(evaluation) });
+      open().add(step, { kind: 'scalars', values: headlineScalars(evaluation) });
     },
   };
 }
@@ -64,16 +64,13 @@ function indented(text: string): string {
     .join('\n');
 }
 
-function headlineScores({ tasks }: Evaluation): Record<string, number> {
-  const scores = tasks.flatMap(({ task, metrics, groups }) =>
-    Object.entries(groups).flatMap(([group, results]) =>
-      metrics.flatMap(({ name, headline }): [string, number][] => {
-        const value = headline ? (results[name]?.sighted.value ?? null) : null;
-        return value === null ? [] : [[scoreTag(task, group, name), value]];
-      }),
-    ),
-  );
-  return Object.fromEntries(scores);
+/** A score that is undefined is not shown. */
+function headlineScalars(evaluation: Evaluation): Record<string, number> {
+  const defined = headlines(evaluation).flatMap(({ task, group, metric, result }): [string, number][] => {
+    const { value } = result.sighted;
+    return value === null ? [] : [[scoreTag(task, group, metric.name), value]];
+  });
+  return Object.fromEntries(defined);
 }
 
 /** TensorBoard folds tags at slashes, so a group such as `yes/no` gives up its own. */
