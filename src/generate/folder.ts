@@ -7,21 +7,23 @@ import {
   readImageProcessor,
 } from '../data/index.ts';
 import { join, resolve } from '../files/index.ts';
-import { type JsonObject, loadModel, readOptionalJsonObject } from '../models/index.ts';
+import { type JsonObject, loadModel, modelFolder, readOptionalJsonObject } from '../models/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import type { SpeakerParts } from './speaker.ts';
 
 /**
- * Loads what it takes to speak with the model of a Hugging Face folder: weights, tokenizer, chat template, image
- * processor and the tokens that end an answer.
+ * Loads what it takes to speak with a model: weights, tokenizer, chat template, image processor and the tokens that end
+ * an answer.
+ * @param where a Hugging Face folder, or a run folder with such a one
  * @param options.template in the place of the folder's own
  * @throws TesseraError for whatever is missing or does not fit, naming the file
  */
 export async function loadForGeneration(
-  folder: string,
+  where: string,
   engine: Engine,
   options: { readonly template?: ChatTemplate } = {},
 ): Promise<SpeakerParts> {
+  const folder = modelFolder(where);
   const { model, store } = loadModel(folder);
   if (model.kind !== 'causal') throw noLanguageModel(folder, model.architecture);
   const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};

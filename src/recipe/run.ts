@@ -3,7 +3,6 @@ import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
 import type { RunSummary } from './run/overview/summary.ts';
 import type {
-  Chat,
   DataCounts,
   DemoResult,
   EvalOptions,
@@ -11,7 +10,6 @@ import type {
   ExportOptions,
   Hooks,
   StageMemory,
-  TokenScore,
   TrainResult,
 } from './run/types.ts';
 
@@ -46,20 +44,6 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
 /** Evaluates a run folder or a Hugging Face folder. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
   return (await import('./run/evaluate.ts')).evaluateModel(folder, options, hooks);
-}
-
-/** Loads a run folder or a Hugging Face folder to talk to. */
-export async function openChat(folder: string, hooks: Hooks): Promise<Chat> {
-  return (await import('./run/speak.ts')).openChat(folder, hooks);
-}
-
-/** Per-token log-probabilities of an answer to a prompt about pictures. */
-export async function scoreAnswer(
-  folder: string,
-  row: { readonly prompt: string; readonly answer: string; readonly images: readonly string[] },
-  hooks: Hooks,
-): Promise<readonly TokenScore[]> {
-  return (await import('./run/speak.ts')).scoreAnswer(folder, row, hooks);
 }
 
 /** Writes a model for other tools; the files written. */

@@ -4,9 +4,11 @@ import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fromBfloat16Bits, int32, type Tensor, toBfloat16Bits } from '../../src/base/index.ts';
 import { decodeImage, processImage, readImageProcessor } from '../../src/data/index.ts';
+import { loadForGeneration, openConversation, scoreAnswer } from '../../src/generate/index.ts';
 import { loadAdapter, loadModel, mergeAdapter, openSafetensors, readJsonObject } from '../../src/models/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
-import { exportModel, loadPlan, openChat, resumeRun, scoreAnswer, trainPlan } from '../../src/recipe/index.ts';
+import { exportModel, loadPlan, resumeRun, trainPlan } from '../../src/recipe/index.ts';
+import { openEngine } from '../../src/runtime/index.ts';
 import { runCausal } from '../support/causal.ts';
 import { maxAbsolute } from '../support/compare.ts';
 import { answerTo, hooks, llavaRows, question, temporaryFolder, writeLlava, writeRows } from './material.ts';
@@ -115,10 +117,10 @@ describe('LoRA on pictures and rows of a user', () => {
 });
 
 describe('the trained model', () => {
-  const greedy = { temperature: 0, maxTokens: 12, seed: 0, stop: [], onText: () => {}, signal: hooks().signal };
+  const greedy = { maxTokens: 12 };
 
   it('says what is on pictures of every kind', async () => {
-    const chat = await openChat(run, hooks());
+    const chat = openConversation(await loadForGeneration(run, await openEngine()));
     try {
       const names = readdirSync(join(root, 'shots'));
       const right: string[] = [];
@@ -141,7 +143,10 @@ describe('the trained model', () => {
   it('gives the right answer a better score than the model it came from', async () => {
     const row = { prompt: question, answer: answerTo('wide.png'), images: [shot('wide.png')] };
     const sum = async (folder: string) =>
-      (await scoreAnswer(folder, row, hooks())).reduce((total, { logProb }) => total + logProb, 0);
+      (await scoreAnswer(await loadForGeneration(folder, await openEngine()), row)).reduce(
+        (total, { logProb }) => total + logProb,
+        0,
+      );
     expect(await sum(run)).toBeGreaterThan((await sum(base)) + 5);
   });
 });

@@ -1,4 +1,4 @@
-import type { Answer, Chat, SampleOptions } from '../../recipe/index.ts';
+import type { Conversation, Said, SayOptions, SpeakerParts } from '../../generate/index.ts';
 import type { Session } from './session.ts';
 import { exitCodes, Stopped } from './session.ts';
 
@@ -9,7 +9,7 @@ export interface Question {
 }
 
 /** Loads a model, answers one question while it is being written, and lets the model go. */
-export async function answerOnce(session: Session, folder: string, question: Question, options: SampleOptions) {
+export async function answerOnce(session: Session, folder: string, question: Question, options: SayOptions) {
   await withChat(session, folder, async (chat) => {
     const answer = await say(session, chat, question, options, session.signal);
     if (session.json) session.result(answer, () => answer.text);
@@ -20,11 +20,11 @@ export async function answerOnce(session: Session, folder: string, question: Que
 /** Asks within a conversation; the words appear as they come, but for `--json`. */
 export async function say(
   session: Session,
-  chat: Chat,
+  chat: Conversation,
   question: Question,
-  options: SampleOptions,
+  options: SayOptions,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Said> {
   const onText = (text: string) => void (session.json || process.stdout.write(text));
   const answer = await chat.say(question, { ...options, signal, onText });
   if (!session.json) process.stdout.write('\n');
@@ -32,12 +32,23 @@ export async function say(
 }
 
 /** A loaded model for as long as `use` takes. */
-export async function withChat<T>(session: Session, folder: string, use: (chat: Chat) => Promise<T>): Promise<T> {
-  const { openChat } = await import('../../recipe/index.ts');
-  const chat = await session.watch((hooks) => openChat(folder, hooks));
+export async function withChat<T>(
+  session: Session,
+  folder: string,
+  use: (chat: Conversation) => Promise<T>,
+): Promise<T> {
+  const { openConversation } = await import('../../generate/index.ts');
+  const chat = openConversation(await loadParts(session, folder));
   try {
     return await use(chat);
   } finally {
     await chat.close();
   }
+}
+
+/** What it takes to speak with the model of a folder. */
+export async function loadParts(session: Session, folder: string): Promise<SpeakerParts> {
+  const { loadForGeneration } = await import('../../generate/index.ts');
+  const { openEngine } = await import('../../runtime/index.ts');
+  return session.watch(async ({ log }) => loadForGeneration(folder, await openEngine({ log })));
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { SampleOptions } from '../../recipe/index.ts';
+import type { SayOptions } from '../../generate/index.ts';
 import { gather, numberIn, wholeIn } from './verb.ts';
 
 /** What the sampling options of a command line hold. */
@@ -23,7 +23,7 @@ export function withSampling(command: Command): Command {
     .option('--stop <text>', 'end the answer before this text; may be given several times', gather);
 }
 
-export function sampleOptions(flags: SampleFlags): SampleOptions {
+export function sampleOptions(flags: SampleFlags): SayOptions {
   return {
     temperature: flags.temperature,
     ...(flags.topK !== undefined && { topK: flags.topK }),

@@ -1,5 +1,4 @@
 import type { Metadata, Sharp } from 'sharp';
-import sharp from 'sharp';
 import { TesseraError } from '../../base/index.ts';
 import type { RgbImage } from './rgb.ts';
 import { rgbImage } from './rgb.ts';
@@ -46,6 +45,8 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
   const bytes = await sourceBytes(source);
   const path = sourceName(source);
   const format = checkFormat(bytes, path);
+  // Its load takes as long as that of a small model; who shows no picture does without.
+  const { default: sharp } = await import('sharp');
   const decoder = sharp(bytes, {
     failOn: 'error',
     limitInputPixels: false,

@@ -1,11 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadForGeneration, openConversation } from '../../generate/index.ts';
+import { openEngine } from '../../runtime/index.ts';
 import { imageName, readScenes, shapesOf } from '../../world/index.ts';
 import { loadPlan } from '../load.ts';
 import type { Plan } from '../plan.ts';
 import { evaluationScenes } from './evaluate.ts';
 import { isRunOf, resultOf, runFolder } from './folder.ts';
-import { openChat } from './speak.ts';
 import { trainPlan } from './train.ts';
 import type { DemoResult, Hooks } from './types.ts';
 
@@ -26,13 +27,13 @@ export async function runDemo(hooks: Hooks): Promise<DemoResult> {
   const training = await trainPlan(plan, { resume }, hooks);
   if (training.status === 'interrupted') return { training, answers: [], seconds: since(began) };
   const picture = await pictureToAsk(plan, hooks);
-  const chat = await openChat(FOLDER, hooks);
+  const chat = openConversation(await loadForGeneration(FOLDER, await openEngine({ log: hooks.log })));
   const answers = [];
   try {
     for (const question of QUESTIONS) {
       const { text } = await chat.say(
         { text: question, images: [picture.path] },
-        { temperature: 0, maxTokens: 96, seed: 0, stop: [], signal: hooks.signal, onText: () => {} },
+        { maxTokens: 96, signal: hooks.signal },
       );
       answers.push({ question, answer: text });
       chat.forget();

@@ -7,7 +7,7 @@ import { shortAnswerPrompt } from '../../world/index.ts';
 import { formatRecipe } from '../load.ts';
 import { locate } from '../place.ts';
 import type { Plan } from '../plan.ts';
-import { modelFolder, planOfRun, type RunFolder, runFolder } from './folder.ts';
+import { planOfRun, type RunFolder, runFolder } from './folder.ts';
 import { cachedWorld } from './rows.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
 import { version } from './version.ts';
@@ -29,7 +29,7 @@ export async function evaluateModel(folder: string, options: EvalOptions, hooks:
 }
 
 async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const parts = await loadForGeneration(modelFolder(folder), engine);
+  const parts = await loadForGeneration(folder, engine);
   const questions = options.data ? locate(options.data) : await evaluationScenes(options.limit, hooks);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, options.tasks, { pope: { suffix: shortAnswerPrompt } });

@@ -6,6 +6,7 @@ import {
   copySideFiles,
   loadModel,
   type Model,
+  modelFolder,
   openSafetensors,
   renameForFile,
   saveModel,
@@ -13,7 +14,7 @@ import {
 } from '../../models/index.ts';
 import { ParameterTrace } from '../../nn/index.ts';
 import { encodeModel, lower, type OnnxInitializer } from '../../onnx/index.ts';
-import { modelFolder, runFolder } from './folder.ts';
+import { runFolder } from './folder.ts';
 import type { ExportOptions } from './types.ts';
 
 /**

@@ -2,6 +2,7 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, trunca
 import { basename, join } from 'node:path';
 import { asTesseraError, type Log, TesseraError } from '../../base/index.ts';
 import { isTemporary, makeFolder, syncFile, writeTextAtomically } from '../../files/index.ts';
+import { trainedModel } from '../../models/index.ts';
 import { formatRecipe, parsePlan } from '../load.ts';
 import type { Plan } from '../plan.ts';
 import type { TrainResult } from './types.ts';
@@ -36,7 +37,7 @@ export function runFolder(path: string): RunFolder {
     samples: join(path, 'samples.jsonl'),
     tensorboard: join(path, 'tensorboard'),
     dataReport: join(path, 'data-report.json'),
-    model: join(path, 'model'),
+    model: join(path, trainedModel),
     adapter: join(path, 'adapter'),
     report: join(path, 'report.html'),
     result: join(path, 'result.json'),
@@ -114,21 +115,6 @@ export function resultOf(run: RunFolder): TrainResult | undefined {
 /** Marks a run as finished. */
 export function saveResult(run: RunFolder, result: TrainResult): void {
   writeTextAtomically(run.result, `${JSON.stringify(result, null, 2)}\n`);
-}
-
-/** The Hugging Face folder to load for a run folder or such a folder itself. */
-export function modelFolder(folder: string): string {
-  const { model } = runFolder(folder);
-  if (existsSync(join(model, 'config.json'))) return model;
-  if (existsSync(join(folder, 'config.json'))) return folder;
-  throw new TesseraError({
-    code: 'run/no-model',
-    message: 'the folder holds no model',
-    path: folder,
-    expected: 'a run folder whose training is over, or a Hugging Face folder with config.json',
-    ...(!existsSync(folder) && { got: 'no such folder' }),
-    ...(existsSync(join(folder, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${folder}\`` }),
-  });
 }
 
 /** A log of a run: one JSON object a line, with the system as it is written. */

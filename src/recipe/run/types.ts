@@ -66,40 +66,6 @@ export interface EvalResult {
   readonly report: string;
 }
 
-export interface SampleOptions {
-  /** 0 is greedy. */
-  readonly temperature: number;
-  readonly topK?: number;
-  readonly topP?: number;
-  readonly maxTokens: number;
-  readonly seed: number;
-  readonly stop: readonly string[];
-}
-
-export interface Answer {
-  readonly text: string;
-  readonly promptTokens: number;
-  readonly tokens: number;
-  readonly finish: 'stop' | 'length' | 'cancelled';
-}
-
-export interface TokenScore {
-  readonly id: number;
-  readonly text: string;
-  /** Natural logarithm of its probability given everything before it. */
-  readonly logProb: number;
-}
-
-/** A loaded model that answers. `say` keeps the conversation; `forget` begins a new one. */
-export interface Chat {
-  say(
-    turn: { readonly text: string; readonly images: readonly string[] },
-    options: SampleOptions & { readonly signal: AbortSignal; onText(text: string): void },
-  ): Promise<Answer>;
-  forget(): void;
-  close(): Promise<void>;
-}
-
 export interface ExportOptions {
   readonly to: 'hf' | 'onnx';
   readonly out: string;

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { TesseraError } from '../../../base/index.ts';
-import type { Chat, SampleOptions } from '../../../recipe/index.ts';
+import type { Conversation, SayOptions } from '../../../generate/index.ts';
 import { answerOnce, say, withChat } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
@@ -43,7 +43,12 @@ export const chatVerb: Verb = (session) =>
 const help = '/image <file> shows a picture · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';
 
 /** Reads turns from the terminal until the user leaves. Ctrl-C stops an answer, and at the prompt it leaves. */
-async function converse(session: Session, chat: Chat, first: readonly string[], options: SampleOptions): Promise<void> {
+async function converse(
+  session: Session,
+  chat: Conversation,
+  first: readonly string[],
+  options: SayOptions,
+): Promise<void> {
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
   let images = [...first];
   let answering: AbortController | undefined;
@@ -73,9 +78,9 @@ async function converse(session: Session, chat: Chat, first: readonly string[], 
 /** One turn. What is wrong with a turn, such as a picture that cannot be read, is told and does not end the conversation. */
 async function turn(
   session: Session,
-  chat: Chat,
+  chat: Conversation,
   question: { text: string; images: string[] },
-  options: SampleOptions,
+  options: SayOptions,
   signal: AbortSignal,
 ): Promise<void> {
   try {

@@ -1,9 +1,5 @@
 import { Command } from 'commander';
 import type { Comparison } from '../../../eval/index.ts';
-import type { RunSummary } from '../../../recipe/index.ts';
-import { duration, figure } from '../terminal/progress.ts';
-import { sparkline } from '../terminal/sparkline.ts';
-import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
@@ -15,6 +11,7 @@ export const runsVerb: Verb = (session) => {
     .action(async (folders: string[]) => {
       const { listRuns } = await import('../../../recipe/index.ts');
       const found = await listRuns(folders.length > 0 ? folders : ['runs']);
+      const { listText } = await import('../runs-text.ts');
       session.result(found, () => listText(found, Date.now()));
     });
   runs
@@ -29,9 +26,9 @@ export const runsVerb: Verb = (session) => {
       const { compareRuns } = await import('../../../recipe/index.ts');
       const comparison = await compareRuns(folders);
       const page = html === undefined ? undefined : await writePage(html, comparison);
-      const text = await comparisonText(comparison);
+      const { comparisonText } = await import('../runs-text.ts');
       session.result({ ...comparison, ...(page !== undefined && { page }) }, () =>
-        page === undefined ? text : `${text}\n\nwrote ${page}`,
+        [comparisonText(comparison), ...(page === undefined ? [] : [`wrote ${page}`])].join('\n\n'),
       );
     });
   return runs;
@@ -40,116 +37,4 @@ export const runsVerb: Verb = (session) => {
 async function writePage(file: string, comparison: Comparison): Promise<string> {
   const { writeComparison } = await import('../../../eval/index.ts');
   return writeComparison(file, comparison);
-}
-
-function listText(runs: readonly RunSummary[], now: number): string {
-  if (runs.length === 0) return 'no runs here; start one with: tessera train <recipe>';
-  const tasks = [...new Set(runs.flatMap(({ scores }) => scores.map(({ task }) => task)))];
-  const right = (title: string) => ({ title, align: 'right' as const });
-  const columns = [
-    { title: 'run' },
-    { title: 'system' },
-    { title: 'status' },
-    { title: 'stage' },
-    ...['step', 'loss', 'held out', ...tasks.map((task) => scoreTitle(runs, task)), 'training', 'size', 'age'].map(
-      right,
-    ),
-  ];
-  const lines = table(
-    columns,
-    runs.map((run) => [
-      run.folder,
-      run.system ?? '',
-      run.status,
-      run.stage ?? '',
-      run.step === undefined ? '' : `${run.step}${run.steps === undefined ? '' : `/${run.steps}`}`,
-      run.loss === undefined ? '' : figure(run.loss),
-      run.heldOutLoss === undefined ? '' : figure(run.heldOutLoss),
-      ...tasks.map((task) => run.scores.find((score) => score.task === task)?.value?.toFixed(3) ?? ''),
-      run.seconds === 0 ? '' : duration(run.seconds),
-      size(run.bytes),
-      age((now - Date.parse(run.updated)) / 1000),
-    ]),
-  );
-  const faults = runs.flatMap(({ folder, fault }) => (fault === undefined ? [] : [`${folder}: ${fault}`]));
-  return [lines, ...faults].join('\n');
-}
-
-/** `pope random accuracy ↑`: what the column holds. */
-function scoreTitle(runs: readonly RunSummary[], task: string): string {
-  const score = runs.flatMap(({ scores }) => scores).find((candidate) => candidate.task === task);
-  if (!score) return task;
-  const words = [task, score.group === 'all' ? '' : score.group, score.metric.replace(/^CHAIR/i, '')];
-  return `${words.filter(Boolean).join(' ')} ${{ high: '↑', low: '↓', neither: '' }[score.better]}`.trim();
-}
-
-function size(bytes: number): string {
-  const mebibytes = bytes / 2 ** 20;
-  return mebibytes < 1024 ? `${mebibytes.toFixed(1)} MiB` : `${(mebibytes / 1024).toFixed(1)} GiB`;
-}
-
-function age(seconds: number): string {
-  const units: readonly [number, string][] = [
-    [86_400, 'd'],
-    [3600, 'h'],
-    [60, 'min'],
-  ];
-  const [length, unit] = units.find(([span]) => seconds >= span) ?? [1, 's'];
-  return `${Math.max(0, Math.floor(seconds / length))} ${unit}`;
-}
-
-async function comparisonText({ runs, settings, scores, curves }: Comparison): Promise<string> {
-  const { formatEstimate } = await import('../../../eval/index.ts');
-  const names = runs.map(({ name }) => name);
-  const columns = [{ title: 'setting' }, ...names.map((title) => ({ title }))];
-  const different = settings.map(({ key, values }) => [key, ...values.map((value) => value ?? '–')]);
-  const reached = scores.map(({ task, group, metric, estimates }) => [
-    task,
-    group,
-    metric.label,
-    ...estimates.map((estimate) => formatEstimate(estimate, metric)),
-  ]);
-  return [
-    different.length > 0 ? table(columns, different) : 'all settings are the same',
-    ...(reached.length > 0
-      ? [
-          table(
-            ['task', 'group', 'metric', ...names].map((title) => ({ title })),
-            reached,
-          ),
-        ]
-      : ['no run was evaluated; do it with: tessera eval <run>']),
-    ...curves.map((curve) => curveText(curve, names)),
-  ].join('\n\n');
-}
-
-/** Sparklines of one stage, on one scale; a logarithmic one, for the first steps are far above all others. */
-function curveText({ stage, runs }: Comparison['curves'][number], names: readonly string[]): string {
-  const losses = runs.flatMap(({ loss }) => loss.map(({ y }) => y));
-  const scale = losses.every((loss) => loss > 0) ? Math.log : (loss: number) => loss;
-  const range = [scale(Math.min(...losses)), scale(Math.max(...losses))] as const;
-  const rows = runs.flatMap(({ loss, heldOut }, i) => {
-    const [first, last] = [loss[0], loss.at(-1)];
-    if (!first || !last) return [];
-    const curve = sparkline(
-      loss.map(({ y }) => scale(y)),
-      40,
-      range,
-    );
-    return [
-      [
-        names[i] ?? '',
-        curve,
-        figure(first.y),
-        figure(last.y),
-        heldOut.at(-1) ? figure(heldOut.at(-1)!.y) : '',
-        `${last.x}`,
-      ],
-    ];
-  });
-  const right = (title: string) => ({ title, align: 'right' as const });
-  return table(
-    [{ title: `stage ${stage}` }, { title: 'loss' }, ...['first', 'last', 'held out', 'steps'].map(right)],
-    rows,
-  );
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { loadParts } from '../answer.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, imageOption } from '../verb.ts';
@@ -18,8 +19,8 @@ export const scoreVerb: Verb = (session) =>
     .addOption(imageOption('a picture the question is about'))
     .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
     .action(async (folder: string, { prompt, answer, image }: ScoreFlags) => {
-      const { scoreAnswer } = await import('../../../recipe/index.ts');
-      const tokens = await session.watch((hooks) => scoreAnswer(folder, { prompt, answer, images: image }, hooks));
+      const { scoreAnswer } = await import('../../../generate/index.ts');
+      const tokens = await scoreAnswer(await loadParts(session, folder), { prompt, answer, images: image });
       const total = tokens.reduce((sum, token) => sum + token.logProb, 0);
       session.result({ tokens, total }, () =>
         table(
