@@ -1,4 +1,4 @@
-export { formatEstimate, formatScores } from './format-scores.ts';
+export { arrow, formatEstimate, formatScores } from './format-scores.ts';
 export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';
 export { evaluate } from './harness.ts';
 export type { Score } from './headlines.ts';

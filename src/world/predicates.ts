@@ -39,7 +39,7 @@ export function count(scene: Scene, description: Description): number {
 }
 
 /** Doubled centre coordinates, so that they stay whole numbers. */
-const centre2 = ({ bbox }: SceneObject, axis: 0 | 1): number => bbox[axis] + bbox[axis + 2]!;
+const centre2 = ({ bbox }: SceneObject, axis: 0 | 1): number => bbox[axis] + bbox[axis === 0 ? 2 : 3];
 
 /** True when a's centre comes before b's along an axis by more than the margin, undefined within it. */
 function before(scene: Scene, a: SceneObject, b: SceneObject, axis: 0 | 1): Truth {

@@ -32,7 +32,7 @@ export function chart(label: string, axes: Axes, curves: readonly Curve[]): Html
   const xs = niceTicks(first, last, 5).filter((tick) => Number.isInteger(tick) && tick >= first && tick <= last);
   const ys = niceTicks(...extent(shown.map((p) => p.y)), 4);
   const x = scale([first, last], [size.left, size.width - size.right]);
-  const y = scale([ys[0]!, ys.at(-1)!], [size.height - size.bottom, size.top]);
+  const y = scale(extent(ys), [size.height - size.bottom, size.top]);
   return html`<svg viewBox="0 0 ${size.width} ${size.height}" role="img" aria-label="${label}">
 ${ys.map((tick) => horizontal(tick, y(tick)))}
 ${xs.map((tick) => vertical(tick, x(tick)))}

@@ -3,7 +3,7 @@ import type { Estimate } from '../metrics/bootstrap.ts';
 import type { Metric } from '../tasks/task.ts';
 import type { Point } from './chart.ts';
 import { chart, runningMean, seriesClass } from './chart.ts';
-import { lossAxes } from './curves.ts';
+import { lossAxes, noLoss } from './curves.ts';
 import type { Html } from './html.ts';
 import { html, nothing } from './html.ts';
 import { page, pageHeader, writePage } from './page.ts';
@@ -127,8 +127,8 @@ function stageFigure({ stage, runs: series }: StageCurves, runs: readonly Compar
   const curves = series.flatMap(({ loss, heldOut }, i) =>
     loss.length === 0 ? [] : [{ name: runs[i]?.name ?? '', color: i, points: loss, rings: heldOut }],
   );
-  if (curves.length === 0) return html`<figure><figcaption>${stage}: no loss was logged</figcaption></figure>`;
-  const ends = curves.map(({ name, points }) => `${name} ${runningMean(points).at(-1)!.y.toFixed(3)}`).join(', ');
+  if (curves.length === 0) return noLoss(stage);
+  const ends = curves.map(({ name, points }) => [name, runningMean(points).at(-1)?.y.toFixed(3)].join(' ')).join(', ');
   return html`<figure><figcaption><b>${stage}</b> <span>${curves.length} of ${runs.length} runs</span></figcaption>
 ${chart(`Losses of the stage ${stage}, ending at ${ends}`, lossAxes, curves)}</figure>`;
 }

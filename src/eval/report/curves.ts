@@ -28,10 +28,15 @@ export function lossCurves(rows: readonly LossRow[]): Html {
 }
 
 function figure(stage: string, points: readonly Point[]): Html {
-  if (points.length === 0) return html`<figure><figcaption>${stage}: no loss was logged</figcaption></figure>`;
   const mean = runningMean(points);
-  const last = mean.at(-1)!.y;
+  const [first, last] = [mean[0]?.y, mean.at(-1)?.y];
+  if (first === undefined || last === undefined) return noLoss(stage);
   return html`<figure>
-<figcaption><b>${stage}</b> <span>loss ${mean[0]!.y.toFixed(2)} → ${last.toFixed(2)} in ${points.length} rows</span></figcaption>
+<figcaption><b>${stage}</b> <span>loss ${first.toFixed(2)} → ${last.toFixed(2)} in ${points.length} rows</span></figcaption>
 ${chart(`Loss of the stage ${stage}, ending at ${last.toFixed(3)}`, lossAxes, [{ name: stage, color: 0, points, rings: [] }])}</figure>`;
+}
+
+/** In the place of a chart. */
+export function noLoss(stage: string): Html {
+  return html`<figure><figcaption>${stage}: no loss was logged</figcaption></figure>`;
 }
