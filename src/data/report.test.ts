@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TesseraError } from '../base/index.ts';
+import { faultOf } from '../../test/support/faults.ts';
 import { DataReport } from './report.ts';
 
 const fault = (i: number, code = 'row/markers') => ({
@@ -13,15 +13,6 @@ function filled(kept: number, rejected: number): DataReport {
   for (let i = 0; i < kept; i++) report.keep('train.json', 'llava');
   for (let i = 0; i < rejected; i++) report.reject('train.json', 'llava', fault(i + 1));
   return report;
-}
-
-function thrown(run: () => void): TesseraError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof TesseraError) return error;
-  }
-  throw new Error('expected a fault');
 }
 
 describe('DataReport', () => {
@@ -74,7 +65,7 @@ describe('DataReport', () => {
   it('stops a run above the share allowed, with an example for each reason', () => {
     filled(95, 5).check();
     filled(1, 1).check(0.5);
-    const error = thrown(() => filled(94, 6).check());
+    const error = faultOf(() => filled(94, 6).check());
     expect(error.toJSON()).toMatchInlineSnapshot(`
       {
         "code": "data/too-many-rejected",
@@ -92,7 +83,7 @@ describe('DataReport', () => {
         "remedy": "mend the rows named below, or allow a larger share to be refused",
       }
     `);
-    expect(thrown(() => filled(0, 3).check(1)).code).toBe('data/no-rows');
-    expect(thrown(() => new DataReport().check()).code).toBe('data/no-rows');
+    expect(faultOf(() => filled(0, 3).check(1)).code).toBe('data/no-rows');
+    expect(faultOf(() => new DataReport().check()).code).toBe('data/no-rows');
   });
 });

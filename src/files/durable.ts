@@ -24,7 +24,8 @@ export function sweepTemporaries(folder: string): void {
   if (!pathExists(folder)) return;
   for (const name of readdirSync(folder)) {
     const writer = Number(temporaryName.exec(name)?.[1] ?? Number.NaN);
-    if (writer === process.pid || (!Number.isNaN(writer) && !isAlive(writer))) rmSync(join(folder, name), { recursive: true, force: true });
+    if (writer === process.pid || (!Number.isNaN(writer) && !isAlive(writer)))
+      rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 

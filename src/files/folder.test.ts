@@ -1,27 +1,11 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { TesseraError } from '../base/index.ts';
+import { describe, expect, test } from 'vitest';
+import { faultOf } from '../../test/support/faults.ts';
+import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { writeFolder } from './folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-folder-'));
-afterAll(() => rmSync(root, { recursive: true }));
-let count = 0;
-function fresh(): string {
-  const folder = join(root, `${++count}`);
-  mkdirSync(folder);
-  return folder;
-}
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    return (error as TesseraError).code;
-  }
-  return 'none';
-}
+const { fresh } = scratchFolder();
 
 const put = (text: string) => (folder: string) => writeFileSync(join(folder, 'x.txt'), text);
 
@@ -39,12 +23,12 @@ describe('a folder appears whole or not at all', () => {
     const root = fresh();
     const out = join(root, 'out');
     writeFolder(out, put('old'));
-    expect(codeOf(() => writeFolder(out, put('new')))).toBe('folder/exists');
+    expect(faultOf(() => writeFolder(out, put('new'))).code).toBe('folder/exists');
     const broken = () => {
       throw new Error('no space');
     };
-    expect(codeOf(() => writeFolder(out, broken, { overwrite: true }))).toBe('folder/write');
-    expect(codeOf(() => writeFolder(join(root, 'never'), broken))).toBe('folder/write');
+    expect(faultOf(() => writeFolder(out, broken, { overwrite: true })).code).toBe('folder/write');
+    expect(faultOf(() => writeFolder(join(root, 'never'), broken)).code).toBe('folder/write');
     expect(readFileSync(join(out, 'x.txt'), 'utf8')).toBe('old');
     writeFileSync(join(out, 'left-over'), '');
     writeFolder(out, put('new'), { overwrite: true });
@@ -56,7 +40,7 @@ describe('a folder appears whole or not at all', () => {
   test('a file is never replaced', () => {
     const path = join(fresh(), 'file');
     writeFileSync(path, 'mine');
-    expect(codeOf(() => writeFolder(path, put('x'), { overwrite: true }))).toBe('folder/exists');
+    expect(faultOf(() => writeFolder(path, put('x'), { overwrite: true })).code).toBe('folder/exists');
     expect(readFileSync(path, 'utf8')).toBe('mine');
   });
 
@@ -67,7 +51,7 @@ describe('a folder appears whole or not at all', () => {
     symlinkSync(source, join(root, 'link'));
     for (const target of [source, join(source, 'out'), join(root, 'link'), join(root, 'link', 'out'), root]) {
       const write = () => writeFolder(target, put('x'), { overwrite: true, sources: [source] });
-      expect(codeOf(write), target).toBe('folder/is-source');
+      expect(faultOf(write).code, target).toBe('folder/is-source');
     }
     expect(readdirSync(source)).toEqual(['x.txt']);
     writeFolder(`${source}-2`, put('x'), { sources: [source] });

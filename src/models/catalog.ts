@@ -14,6 +14,8 @@ export interface CausalInputs {
   readonly pixels?: Value;
   /** int32 `[N*P]`: flat rows of the picture slots. */
   readonly imageRows?: Value;
+  /** int32 `[K]`: flat rows whose states are wanted; all of them by default. */
+  readonly rows?: Value;
 }
 
 /** What a model needs to know of its pictures. */
@@ -35,7 +37,7 @@ export interface CausalModel {
   readonly maxPositions: number;
   readonly cache: CacheShape;
   readonly picture?: PictureShape;
-  /** Hidden states `[B, T, D]` after the final norm. */
+  /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the rows asked for. */
   hidden(p: Scope, x: CausalInputs, cache?: CacheInputs): { hidden: Value; cache: CacheOutputs };
   /** Logits `[.., V]`. */
   head(p: Scope, hidden: Value): Value;
@@ -83,7 +85,7 @@ function llama(json: ConfigJson): CausalModel {
     cache: llamaCache(c),
     hidden(p, x, cache) {
       const model = p.at('model');
-      return llamaDecode(model, c, llamaEmbed(model, c, x.ids), cache);
+      return llamaDecode(model, c, llamaEmbed(model, c, x.ids), { rows: x.rows, cache });
     },
     head: (p, hidden) => llamaHead(p, c, hidden),
   };

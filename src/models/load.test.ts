@@ -1,15 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fixture, fixtureJson } from '../../test/support/fixtures.ts';
+import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { elementCount, fromBfloat16Bits, type Tensor, toBfloat16Bits } from '../base/index.ts';
 import type { ConfigJson } from './config.ts';
 import { copyPart, createModel, loadModel, openCheckpoint, parameterSpecs, saveModel } from './index.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-load-'));
-const temporary = () => mkdtempSync(join(root, 'model-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const { fresh } = scratchFolder();
 
 const folders = [
   'decoder/gqa',
@@ -27,7 +23,7 @@ const folders = [
 describe('a model folder', () => {
   it.each(folders)('%s comes back from a save, under the same names', (name) => {
     const loaded = loadModel(fixture(name));
-    const folder = temporary();
+    const folder = fresh();
     saveModel(folder, loaded);
     const again = loadModel(folder);
     expect(again.store.flat).toEqual(loaded.store.flat);
@@ -47,7 +43,7 @@ describe('a model folder', () => {
 
   it('is saved in half precision when asked, and says so once', () => {
     const loaded = loadModel(fixture('llava/v1.5-multi'));
-    const folder = temporary();
+    const folder = fresh();
     saveModel(folder, loaded, 'bfloat16');
     const again = loadModel(folder);
     expect([...again.store.flat]).toEqual([...loaded.store.flat].map((x) => fromBfloat16Bits(toBfloat16Bits(x))));

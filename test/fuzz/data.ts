@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { type Random, TesseraError } from '../../src/base/index.ts';
 import {
   clipCrop,
@@ -30,15 +31,6 @@ function makePicture(random: Random): Uint8Array {
   else png[random.int(24, 29)] = random.int(0, 20);
   png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
   return new Uint8Array(png);
-}
-
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
 }
 
 /** Pictures, decoded and prepared both ways. */

@@ -88,11 +88,12 @@ export async function runCausal(
 function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batch: CausalBatch): Map<string, Value> {
   const p = trace.root();
   const ids = graph.input('ids', 'int32', ['B', 'T']);
-  const { hidden } = model.hidden(p, { ids, ...pictureInputs(graph, model, batch) });
-  const flat = reshape(hidden, [-1, model.width]);
-  const at = (name: string, size: string) => model.head(p, gather(flat, graph.input(name, 'int32', [size])));
-  const logits = at('rows', 'R');
-  const chosen = tokenLogProb(at('targetRows', 'K'), graph.input('targetIds', 'int32', ['K']));
+  const inputs = { ids, ...pictureInputs(graph, model, batch) };
+  // Logits come from states of all rows, the loss and its gradients from those of the supervised rows alone.
+  const all = reshape(model.hidden(p, inputs).hidden, [-1, model.width]);
+  const logits = model.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
+  const { hidden } = model.hidden(p, { ...inputs, rows: graph.input('targetRows', 'int32', ['K']) });
+  const chosen = tokenLogProb(model.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
   const loss = languageModeling(chosen, graph.input('scale', 'float32', []));
   return new Map([
     ['logits', logits],

@@ -1,6 +1,7 @@
 import { Template } from '@huggingface/jinja';
 import { describe, expect, test } from 'vitest';
-import { TesseraError } from '../../base/index.ts';
+import { faultOf } from '../../../test/support/faults.ts';
+import type { TesseraError } from '../../base/index.ts';
 import { compileJinja } from './jinja.ts';
 import { createTemplate } from './template.ts';
 
@@ -12,16 +13,6 @@ const messages = [
 const context = { messages, bos_token: '<s>', eos_token: '</s>', add_generation_prompt: true };
 const doubled = (n: number) => `{% set ns = namespace(x='ab') %}${'{% set ns.x = ns.x ~ ns.x %}'.repeat(n)}`;
 const pages = '{% for i in range(8192) %}';
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof TesseraError) return error.code;
-    throw error;
-  }
-  return 'rendered';
-}
 
 describe('a template that would take the process down is stopped', () => {
   test.each([
@@ -77,7 +68,9 @@ describe('a template that would take the process down is stopped', () => {
     ['a loop ended outside of one', '{% break %}'],
     ['slices', `${pages}{% set y = messages[0].content[::1] %}{% set z = range(8000)[::-1] %}{% endfor %}`],
   ])('%s', (_, source) => {
-    expect(['chat/template-limit', 'chat/template-failed']).toContain(codeOf(() => compileJinja(source, 'x')(context)));
+    expect(['chat/template-limit', 'chat/template-failed']).toContain(
+      faultOf(() => compileJinja(source, 'x')(context)).code,
+    );
   });
 
   test.each([
@@ -88,7 +81,7 @@ describe('a template that would take the process down is stopped', () => {
     ['open comments', '{#'.repeat(100_000)],
     ['deep blocks', '{% if a %}'.repeat(20_000)],
   ])('%s', (_, source) => {
-    expect(codeOf(() => createTemplate(source, 'x'))).toMatch(/^chat\/template-(limit|syntax)$/);
+    expect(faultOf(() => createTemplate(source, 'x')).code).toMatch(/^chat\/template-(limit|syntax)$/);
   });
 
   test('the error says which template and what to do', () => {

@@ -1,25 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { dataFolder } from '../../../test/support/data-folder.ts';
-import { TesseraError } from '../../base/index.ts';
+import { faultOf } from '../../../test/support/faults.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { jsonLines } from './json-lines.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
 
-const folder = dataFolder();
+const folder = scratchFolder();
 
 function itemsOf(text: string | Uint8Array) {
   return [...jsonItems(folder.write('doc.json', text))];
 }
 
-function fault(text: string | Uint8Array): TesseraError {
-  try {
-    itemsOf(text);
-  } catch (error) {
-    if (error instanceof TesseraError) return error;
-    throw error;
-  }
-  throw new Error('expected a fault');
-}
+const fault = (text: string | Uint8Array) => faultOf(() => itemsOf(text));
 
 describe('jsonItems', () => {
   it('gives what JSON.parse gives, element by element', () => {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { dataFolder } from '../../../test/support/data-folder.ts';
+import { faultOf } from '../../../test/support/faults.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import type { Fault } from '../../base/index.ts';
-import { formatFault, TesseraError } from '../../base/index.ts';
+import { formatFault } from '../../base/index.ts';
 import type { ReadOptions } from './read.ts';
 import { detectFormat, readRows, streamRows } from './read.ts';
 
-const folder = dataFolder();
+const folder = scratchFolder();
 for (const name of ['a.jpg', 'b.jpg', 'COCO_val2014_000000000042.jpg']) folder.write(`pictures/${name}`, name);
 const images = folder.path('pictures');
 const picture = (name: string) => ({ path: folder.path(`pictures/${name}`) });
@@ -24,16 +25,6 @@ function refusals(name: string, content: unknown, options: ReadOptions = {}): Fa
 
 const shown = (faults: readonly Fault[]) =>
   faults.map((fault) => formatFault(fault).replaceAll(images, '<pictures>')).join('\n');
-
-function thrown(run: () => unknown): TesseraError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof TesseraError) return error;
-    throw error;
-  }
-  throw new Error('expected a fault');
-}
 
 describe('LLaVA conversations', () => {
   it('knows no speakers but its own, not even those every object has', () => {
@@ -368,7 +359,7 @@ describe('COCO captions', () => {
         expected: string"
     `);
     const doubled = { ...coco, images: [coco.images[0], coco.images[0]] };
-    expect(thrown(() => read('captions.json', doubled))).toMatchObject({
+    expect(faultOf(() => read('captions.json', doubled))).toMatchObject({
       code: 'data/duplicate-image',
       got: '1: a.jpg and a.jpg',
     });
@@ -388,7 +379,7 @@ describe('the format of a file', () => {
 
   it('is refused when unknown, with the nearest key', () => {
     const path = (content: unknown) => folder.write('x.json', content);
-    const error = thrown(() => detectFormat(path([{ conversatons: [] }])));
+    const error = faultOf(() => detectFormat(path([{ conversatons: [] }])));
     expect(formatFault(error).replace(error.path ?? '', 'x.json')).toMatchInlineSnapshot(`
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
@@ -396,12 +387,12 @@ describe('the format of a file', () => {
         got:      a first record with conversatons
         remedy:   did you mean conversations instead of conversatons?"
     `);
-    expect(thrown(() => detectFormat(path([{ question_id: 1, label: 'no', text: 'x' }]))).got).toBe('POPE questions');
+    expect(faultOf(() => detectFormat(path([{ question_id: 1, label: 'no', text: 'x' }]))).got).toBe('POPE questions');
     const answers = { annotations: [{ question_id: 1, answers: [] }] };
-    expect(thrown(() => detectFormat(path(answers))).remedy).toContain('give the questions file');
-    expect(thrown(() => detectFormat(path({ rows: [] }))).code).toBe('data/unknown-format');
-    expect(thrown(() => detectFormat(path('[]'))).code).toBe('data/empty');
-    expect(thrown(() => detectFormat(path(' \n'))).code).toBe('data/empty');
-    expect(thrown(() => detectFormat(folder.path('none.json'))).code).toBe('data/file');
+    expect(faultOf(() => detectFormat(path(answers))).remedy).toContain('give the questions file');
+    expect(faultOf(() => detectFormat(path({ rows: [] }))).code).toBe('data/unknown-format');
+    expect(faultOf(() => detectFormat(path('[]'))).code).toBe('data/empty');
+    expect(faultOf(() => detectFormat(path(' \n'))).code).toBe('data/empty');
+    expect(faultOf(() => detectFormat(folder.path('none.json'))).code).toBe('data/file');
   });
 });

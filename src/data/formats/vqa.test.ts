@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { dataFolder } from '../../../test/support/data-folder.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { formatFault } from '../../base/index.ts';
 import { DataReport } from '../report.ts';
 import { readRows } from './read.ts';
 import type { VqaFiles } from './vqa.ts';
 import { vqaItems, vqaRow } from './vqa.ts';
 
-const folder = dataFolder();
+const folder = scratchFolder();
 const images = folder.path('pictures');
 for (const name of ['COCO_val2014_000000000042.jpg', '42.png', 'own.png']) folder.write(`pictures/${name}`, name);
 

@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { TesseraError } from '../../base/index.ts';
+import { faultOf } from '../../../test/support/faults.ts';
 import { clipCrop, clipPad, clipSquash, siglip } from './processor.ts';
 import { readImageProcessor, writeImageProcessor } from './processor-config.ts';
 
 const read = (json: unknown) => readImageProcessor(json, 'preprocessor_config.json');
 
-function fault(json: unknown): TesseraError {
-  try {
-    read(json);
-  } catch (error) {
-    if (error instanceof TesseraError) return error;
-    throw error;
-  }
-  throw new Error('expected a fault');
-}
+const fault = (json: unknown) => faultOf(() => read(json));
 
 /** As the Hub holds it for CLIP ViT-L/14-336. */
 const oldStyle = {

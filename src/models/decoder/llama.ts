@@ -1,5 +1,5 @@
 import type { Dim } from '../../base/index.ts';
-import { add, matmul, mul, rotary, type Value } from '../../graph/index.ts';
+import { add, gather, matmul, mul, reshape, rotary, type Value } from '../../graph/index.ts';
 import {
   attention,
   causalBias,
@@ -97,12 +97,15 @@ export function llamaEmbed(p: Scope, c: LlamaConfig, ids: Value): Value {
   return embedding(p.at('embed_tokens'), ids, c.vocabSize, c.width, starts.embedding(c));
 }
 
-/** Hidden states `[B, T, D]` after the final norm, from embeddings of the same shape; `p` is the place of `model`. */
+/**
+ * Hidden states after the final norm from embeddings `[B, T, D]`: of all tokens in the same shape, or `[K, D]` of the flat
+ * `rows` alone. `p` is the place of `model`.
+ */
 export function llamaDecode(
   p: Scope,
   c: LlamaConfig,
   embeds: Value,
-  cache?: CacheInputs,
+  { rows, cache }: { readonly rows?: Value | undefined; readonly cache?: CacheInputs | undefined } = {},
 ): { hidden: Value; cache: CacheOutputs } {
   const { graph } = p;
   const [b, t] = embeds.shape as [Dim, Dim, Dim];
@@ -128,12 +131,21 @@ export function llamaDecode(
   };
   let x = embeds;
   for (let i = 0; i < c.layers; i++) {
-    x = graph.segment(() => block(p.at('layers').at(i), c, x, (q, k, v) => attend(i, q, k, v)));
+    // Nobody reads the last block's other rows once its keys and values are made.
+    const kept = i === c.layers - 1 ? rows : undefined;
+    x = graph.segment(() => block(p.at('layers').at(i), c, x, (q, k, v) => attend(i, q, k, v), kept));
   }
   return { hidden: rmsNormAt(p.at('norm'), x, c.normEpsilon), cache: { keys, values } };
 }
 
-function block(p: Scope, c: LlamaConfig, x: Value, attend: (q: Value, k: Value, v: Value) => Value): Value {
+/** One layer; with `rows`, what follows its attention is computed for these flat rows alone. */
+function block(
+  p: Scope,
+  c: LlamaConfig,
+  x: Value,
+  attend: (q: Value, k: Value, v: Value) => Value,
+  rows: Value | undefined,
+): Value {
   const inward = (q: Scope, input: Value, width: number, bias: boolean) =>
     linear(q, input, width, { bias, init: starts.inward(c) });
   const outward = (q: Scope, input: Value, fanIn: number, bias: boolean) =>
@@ -143,8 +155,9 @@ function block(p: Scope, c: LlamaConfig, x: Value, attend: (q: Value, k: Value, 
   const q = inward(self.at('q_proj'), normed, c.heads * c.headSize, c.qkvBias);
   const k = inward(self.at('k_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
   const v = inward(self.at('v_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
-  const mixed = self.build(() => attend(q, k, v));
-  const attended = p.build(() => add(x, outward(self.at('o_proj'), mixed, c.heads * c.headSize, c.outBias)));
+  const kept = (states: Value) => (rows ? gather(reshape(states, [-1, states.shape.at(-1) as Dim]), rows) : states);
+  const mixed = self.build(() => kept(attend(q, k, v)));
+  const attended = p.build(() => add(kept(x), outward(self.at('o_proj'), mixed, c.heads * c.headSize, c.outBias)));
   const mlp = p.at('mlp');
   const inner = rmsNormAt(p.at('post_attention_layernorm'), attended, c.normEpsilon);
   const gate = inward(mlp.at('gate_proj'), inner, c.innerWidth, c.mlpBias);

@@ -78,9 +78,11 @@ export interface LlavaInputs {
   readonly pixels?: Value;
   /** int32 `[N*P]`: flat rows of the slots. */
   readonly imageRows?: Value;
+  /** As `CausalInputs.rows`. */
+  readonly rows?: Value;
 }
 
-/** Final hidden states `[B, T, D]`. */
+/** Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for. */
 export function llavaHidden(
   p: Scope,
   c: LlavaConfig,
@@ -88,11 +90,12 @@ export function llavaHidden(
   cache?: CacheInputs,
 ): { hidden: Value; cache: CacheOutputs } {
   const model = p.at('language_model.model');
+  const { rows } = x;
   const text = llamaEmbed(model, c.text, x.ids);
-  if (!x.pixels || !x.imageRows) return llamaDecode(model, c.text, text, cache);
+  if (!x.pixels || !x.imageRows) return llamaDecode(model, c.text, text, { rows, cache });
   const features = llavaImageFeatures(p, c, x.pixels);
   const joined = p.build(() => splice(text, x.imageRows as Value, features));
-  return llamaDecode(model, c.text, joined, cache);
+  return llamaDecode(model, c.text, joined, { rows, cache });
 }
 
 /** Logits `[.., V]` of hidden states. */

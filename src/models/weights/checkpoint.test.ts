@@ -1,21 +1,14 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { TesseraError } from '../../base/index.ts';
+import { describe, expect, test } from 'vitest';
+import { codesOf } from '../../../test/support/faults.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { writeCheckpoint } from './checkpoint-write.ts';
 import type { TensorSource } from './safetensors-write.ts';
 import { writeSafetensors } from './safetensors-write.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-checkpoint-'));
-afterAll(() => rmSync(root, { recursive: true }));
-let count = 0;
-function fresh(): string {
-  const folder = join(root, `${++count}`);
-  mkdirSync(folder);
-  return folder;
-}
+const { fresh } = scratchFolder();
 
 const tensors = new Map<string, TensorSource>(
   ['a', 'b', 'c', 'd'].map((name, i) => [name, { shape: [3], data: Float32Array.of(i, i + 0.5, -i) }]),
@@ -37,15 +30,7 @@ function editIndex(folder: string, edit: (index: { metadata: object; weight_map:
   writeFileSync(path, JSON.stringify(index));
 }
 
-const codes = (folder: string): string[] => {
-  try {
-    openCheckpoint(folder);
-  } catch (error) {
-    const { code, others } = error as TesseraError;
-    return [code, ...others.map((fault) => fault.code)];
-  }
-  return [];
-};
+const codes = (folder: string): string[] => codesOf(() => openCheckpoint(folder));
 
 describe('round trips', () => {
   test.each(['float32', 'float16', 'bfloat16'] as const)('one file and shards, %s', (dtype) => {

@@ -1,42 +1,26 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { TesseraError } from '../../base/index.ts';
+import { describe, expect, test } from 'vitest';
+import { faultOf } from '../../../test/support/faults.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { copySideFiles } from './copy-side-files.ts';
 import { readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-folder-'));
-afterAll(() => rmSync(root, { recursive: true }));
-let count = 0;
-function fresh(): string {
-  const folder = join(root, `${++count}`);
-  mkdirSync(folder);
-  return folder;
-}
-
-function codeOf(action: () => unknown): string {
-  try {
-    action();
-  } catch (error) {
-    return (error as TesseraError).code;
-  }
-  return 'none';
-}
+const { fresh } = scratchFolder();
 
 describe('JSON files', () => {
   test('round trip, absent files, and faults with their line', () => {
     const path = join(fresh(), 'config.json');
     expect(readOptionalJsonObject(path)).toBeUndefined();
-    expect(codeOf(() => readJsonObject(path))).toBe('folder/missing-file');
+    expect(faultOf(() => readJsonObject(path)).code).toBe('folder/missing-file');
     writeJsonObject(path, { model_type: 'llava', list: [1, null] });
     expect(readOptionalJsonObject(path)).toEqual({ model_type: 'llava', list: [1, null] });
     writeFileSync(path, '{\n  "a": 1\n  "b": 2\n}');
     expect(() => readJsonObject(path)).toThrow(expect.objectContaining({ code: 'folder/json', path: `${path}:3:3` }));
     writeFileSync(path, '[]');
-    expect(codeOf(() => readJsonObject(path))).toBe('folder/not-object');
+    expect(faultOf(() => readJsonObject(path)).code).toBe('folder/not-object');
     writeFileSync(path, Uint8Array.of(0x7b, 0xff));
-    expect(codeOf(() => readJsonObject(path))).toBe('folder/read');
+    expect(faultOf(() => readJsonObject(path)).code).toBe('folder/read');
   });
 
   test('side files are copied, weights and config are not', () => {

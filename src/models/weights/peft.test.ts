@@ -1,8 +1,8 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
-import type { TesseraError } from '../../base/index.ts';
+import { describe, expect, test } from 'vitest';
+import { codesOf } from '../../../test/support/faults.ts';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import type { JsonObject } from '../../files/index.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { writeCheckpoint } from './checkpoint-write.ts';
@@ -18,19 +18,7 @@ const names = JSON.parse(readFileSync(join(fixtures, 'names.json'), 'utf8')) as 
 >;
 const base = new Map(Object.entries(names['llava-hub'] ?? {}).map(([name, shape]) => [name, { shape }]));
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-peft-'));
-afterAll(() => rmSync(root, { recursive: true }));
-const fresh = () => mkdtempSync(join(root, 'a-'));
-
-function codesOf(action: () => unknown): string[] {
-  try {
-    action();
-  } catch (error) {
-    const { code, others } = error as TesseraError;
-    return [code, ...others.map((fault) => fault.code)];
-  }
-  return [];
-}
+const { fresh } = scratchFolder();
 
 const q = 'language_model.model.layers.0.self_attn.q_proj';
 
@@ -109,12 +97,12 @@ describe('a folder that PEFT wrote', () => {
 
 describe('settings', () => {
   const plain: JsonObject = { peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['q_proj'] };
-  const read = (more: JsonObject) => codesOf(() => readAdapterConfig({ ...plain, ...more }, 'x'));
+  const read = (more: JsonObject) => readAdapterConfig({ ...plain, ...more }, 'x');
 
   test('defaults are accepted, and what tessera writes reads back', () => {
-    expect(read({})).toEqual([]);
-    expect(read({ use_dora: false, rank_pattern: {}, megatron_core: 'megatron.core', new_thing: null })).toEqual([]);
-    const config = readAdapterConfig({ ...plain, target_modules: '.*q_proj', modules_to_save: ['lm_head'] }, 'x');
+    const unset = { use_dora: false, rank_pattern: {}, megatron_core: 'megatron.core', new_thing: null };
+    expect(read(unset)).toEqual(read({}));
+    const config = read({ target_modules: '.*q_proj', modules_to_save: ['lm_head'] });
     expect(readAdapterConfig(adapterConfigJson(config), 'x')).toEqual(config);
   });
 
@@ -131,7 +119,7 @@ describe('settings', () => {
     { trainable_token_indices: [1] },
     { new_thing: 'on' },
   ])('%j is refused', (more) => {
-    expect(read(more)).toEqual(['peft/unsupported']);
+    expect(codesOf(() => read(more))).toEqual(['peft/unsupported']);
   });
 
   test('malformed values, all at once', () => {
@@ -143,7 +131,7 @@ describe('settings', () => {
       target_modules: null,
       modules_to_save: 'a',
     };
-    expect(read(bad)).toEqual(['peft/type', ...Array(5).fill('peft/value')]);
+    expect(codesOf(() => read(bad))).toEqual(['peft/type', ...Array(5).fill('peft/value')]);
   });
 
   test('targets are endings after a dot, or a pattern of the whole name', () => {

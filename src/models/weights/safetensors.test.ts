@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
+import { faultOf } from '../../../test/support/faults.ts';
 import { TesseraError } from '../../base/index.ts';
 import { openSafetensors, readFloat32, readTensor } from './safetensors.ts';
 import { parseHeader } from './safetensors-header.ts';
@@ -25,16 +26,6 @@ function file(header: string | Uint8Array, dataBytes = 0, length?: bigint): stri
   const path = fresh();
   writeFileSync(path, bytes);
   return path;
-}
-
-function errorOf(action: () => unknown): TesseraError {
-  try {
-    action();
-  } catch (error) {
-    if (error instanceof TesseraError) return error;
-    throw error;
-  }
-  throw new Error('nothing was thrown');
 }
 
 const entry = (dtype: string, shape: string, offsets: string) =>
@@ -106,30 +97,30 @@ const hostile: readonly [string, string | Uint8Array, number][] = [
 describe('every rule of the format', () => {
   test.each(hostile.map((row) => [row[0], String(row[1]).slice(0, 60), row] as const))('%s: %s', (rule, _, row) => {
     const path = file(row[1], row[2]);
-    const error = errorOf(() => openSafetensors(path));
+    const error = faultOf(() => openSafetensors(path));
     expect(error.code).toBe(`safetensors/${rule}`);
     expect(error.path).toContain(path);
     expect(error.expected ?? error.got).toBeDefined();
   });
 
   test('lengths are checked before anything is allocated', () => {
-    expect(errorOf(() => openSafetensors(file('{}', 0, 2n ** 63n))).code).toBe('safetensors/header-too-large');
-    expect(errorOf(() => openSafetensors(file('{}', 0, 100_000_001n))).code).toBe('safetensors/header-too-large');
-    expect(errorOf(() => openSafetensors(file('{}', 0, 100_000_000n))).code).toBe('safetensors/header-cut');
-    expect(errorOf(() => openSafetensors(file('{}', 0, 3n))).code).toBe('safetensors/header-cut');
+    expect(faultOf(() => openSafetensors(file('{}', 0, 2n ** 63n))).code).toBe('safetensors/header-too-large');
+    expect(faultOf(() => openSafetensors(file('{}', 0, 100_000_001n))).code).toBe('safetensors/header-too-large');
+    expect(faultOf(() => openSafetensors(file('{}', 0, 100_000_000n))).code).toBe('safetensors/header-cut');
+    expect(faultOf(() => openSafetensors(file('{}', 0, 3n))).code).toBe('safetensors/header-cut');
   });
 
   test('short, missing and unreadable files', () => {
     const path = fresh();
     writeFileSync(path, new Uint8Array(7));
-    expect(errorOf(() => openSafetensors(path)).code).toBe('safetensors/too-short');
-    expect(errorOf(() => openSafetensors(`${path}.no`)).code).toBe('safetensors/open');
-    expect(errorOf(() => openSafetensors(folder)).code).toMatch(/^safetensors\/(open|header-cut|too-short)$/);
+    expect(faultOf(() => openSafetensors(path)).code).toBe('safetensors/too-short');
+    expect(faultOf(() => openSafetensors(`${path}.no`)).code).toBe('safetensors/open');
+    expect(faultOf(() => openSafetensors(folder)).code).toMatch(/^safetensors\/(open|header-cut|too-short)$/);
   });
 
   test('an error names tensor, expected and got', () => {
     const path = file(`{"layer.weight":${entry('F32', '[3]', '[0,8]')}}`, 8);
-    expect(errorOf(() => openSafetensors(path)).toJSON()).toEqual({
+    expect(faultOf(() => openSafetensors(path)).toJSON()).toEqual({
       code: 'safetensors/size',
       message: 'the bytes of a tensor do not fit its shape',
       path: `${path}: layer.weight`,
@@ -161,11 +152,11 @@ test('reads what Python wrote, in every type', () => {
       expect(Array.from(readTensor(opened, name).data, Number), name).toEqual(values.map(Number));
     }
   }
-  expect(errorOf(() => readTensor(opened, 'i16')).code).toBe('safetensors/dtype-unsupported');
-  expect(errorOf(() => readFloat32(opened, 'i64')).code).toBe('safetensors/not-float');
-  expect(errorOf(() => readFloat32(opened, 'bool')).code).toBe('safetensors/not-float');
-  expect(errorOf(() => readFloat32(opened, 'none')).code).toBe('safetensors/unknown-tensor');
-  expect(errorOf(() => readFloat32(opened, 'f32', new Float32Array(9))).code).toBe('safetensors/into-length');
+  expect(faultOf(() => readTensor(opened, 'i16')).code).toBe('safetensors/dtype-unsupported');
+  expect(faultOf(() => readFloat32(opened, 'i64')).code).toBe('safetensors/not-float');
+  expect(faultOf(() => readFloat32(opened, 'bool')).code).toBe('safetensors/not-float');
+  expect(faultOf(() => readFloat32(opened, 'none')).code).toBe('safetensors/unknown-tensor');
+  expect(faultOf(() => readFloat32(opened, 'f32', new Float32Array(9))).code).toBe('safetensors/into-length');
 });
 
 const weights = (values: ArrayLike<number>): TensorSource => ({
@@ -229,14 +220,14 @@ describe('writing', () => {
     expect([...readFloat32(openSafetensors(path), 'w')]).toEqual([...(special.data as Float32Array)]);
     const before = readFileSync(path);
     const large = new Map([['w', weights([1, 70000])]]);
-    const error = errorOf(() => writeSafetensors(path, large, { dtype: 'float16' }));
+    const error = faultOf(() => writeSafetensors(path, large, { dtype: 'float16' }));
     expect([error.code, error.got]).toEqual(['safetensors/range', '70000 at element 1']);
     expect(readFileSync(path)).toEqual(before);
     const doubles = new Map<string, TensorSource>([
       ['w', { dtype: 'float64', shape: [2], data: Float64Array.of(1, 1e39) }],
     ]);
     writeSafetensors(path, doubles);
-    expect(errorOf(() => readFloat32(openSafetensors(path), 'w')).code).toBe('safetensors/range');
+    expect(faultOf(() => readFloat32(openSafetensors(path), 'w')).code).toBe('safetensors/range');
   });
 
   test('a failed write leaves the old file and no temporary one', () => {
@@ -250,7 +241,7 @@ describe('writing', () => {
       ['safetensors/name', new Map([['\ud800', weights([1])]])],
       ['file/write', new Map([['w', { shape: [1], data: () => thrown() }]])],
     ];
-    for (const [code, tensors] of wrong) expect(errorOf(() => writeSafetensors(path, tensors)).code).toBe(code);
+    for (const [code, tensors] of wrong) expect(faultOf(() => writeSafetensors(path, tensors)).code).toBe(code);
     expect(readdirSync(folder)).toEqual(names);
     expect([...readFloat32(openSafetensors(path), 'w')]).toEqual([1]);
   });
@@ -260,9 +251,9 @@ describe('writing', () => {
     writeSafetensors(path, new Map([['w', weights([1, 2])]]));
     const opened = openSafetensors(path);
     appendFileSync(path, 'x');
-    expect(errorOf(() => readFloat32(opened, 'w')).code).toBe('safetensors/changed');
+    expect(faultOf(() => readFloat32(opened, 'w')).code).toBe('safetensors/changed');
     writeSafetensors(path, new Map([['w', weights([3, 4])]]));
-    expect(errorOf(() => readFloat32(opened, 'w')).code).toBe('safetensors/changed');
+    expect(faultOf(() => readFloat32(opened, 'w')).code).toBe('safetensors/changed');
   });
 });
 
