@@ -1,5 +1,5 @@
 import type { Tensor } from '../base/index.ts';
-import { Graph, gather, reshape, tokenLogProb, type Value } from '../graph/index.ts';
+import { Graph, tokenLogProb, type Value } from '../graph/index.ts';
 import type { CausalModel } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session } from '../runtime/index.ts';
@@ -108,14 +108,18 @@ function traceDecode({ graph, trace, model, inputs }: Trunk): Map<string, Value>
     Array.from({ length: layers }, (_, i) =>
       graph.input(cacheNames.past(part, i), 'float32', ['B', kvHeads, 'C', headSize]),
     );
-  const { hidden, cache } = model.hidden(trace.root(), inputs, {
-    keys: past('key'),
-    values: past('value'),
-    lastPosition: graph.input('lastPosition', 'int32', ['B']),
-    total: graph.input('total', 'int32', []),
-  });
-  const last = gather(reshape(hidden, [-1, model.width]), graph.input('lastRows', 'int32', ['B']));
-  const outputs = new Map([['logits', model.head(trace.root(), last)]]);
+  const rows = graph.input('lastRows', 'int32', ['B']);
+  const { hidden, cache } = model.hidden(
+    trace.root(),
+    { ...inputs, rows },
+    {
+      keys: past('key'),
+      values: past('value'),
+      lastPosition: graph.input('lastPosition', 'int32', ['B']),
+      total: graph.input('total', 'int32', []),
+    },
+  );
+  const outputs = new Map([['logits', model.head(trace.root(), hidden)]]);
   for (const [i, key] of cache.keys.entries()) outputs.set(cacheNames.present('key', i), key);
   for (const [i, value] of cache.values.entries()) outputs.set(cacheNames.present('value', i), value);
   return outputs;
@@ -123,8 +127,8 @@ function traceDecode({ graph, trace, model, inputs }: Trunk): Map<string, Value>
 
 /** Log-probabilities `[K]` of `targetIds [K]` at the flat rows `targetRows [K]`. */
 function traceScore({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
-  const { hidden } = model.hidden(trace.root(), inputs);
-  const rows = gather(reshape(hidden, [-1, model.width]), graph.input('targetRows', 'int32', ['K']));
-  const logits = model.head(trace.root(), rows);
+  const rows = graph.input('targetRows', 'int32', ['K']);
+  const { hidden } = model.hidden(trace.root(), { ...inputs, rows });
+  const logits = model.head(trace.root(), hidden);
   return new Map([['logProbs', tokenLogProb(logits, graph.input('targetIds', 'int32', ['K']))]]);
 }

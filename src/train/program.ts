@@ -1,5 +1,5 @@
 import { type Tensor, TesseraError } from '../base/index.ts';
-import { Graph, gather, gradients, mul, reshape, tokenLogProb, type Value } from '../graph/index.ts';
+import { Graph, gradients, mul, tokenLogProb, type Value } from '../graph/index.ts';
 import type { CausalModel, ContrastiveModel, Model } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { contrastive, languageModeling } from '../objectives/index.ts';
@@ -171,14 +171,13 @@ function traceLoss(graph: Graph, trace: ParameterTrace, options: TraceOptions, f
 
 function traceLm(graph: Graph, trace: ParameterTrace, model: CausalModel, feeds: ReadonlySet<string>): Value {
   const p = trace.root();
+  // The head and the last layer are computed at supervised rows alone.
   const { hidden } = model.hidden(p, {
     ids: graph.input('ids', 'int32', ['B', 'T']),
+    rows: graph.input('targetRows', 'int32', ['K']),
     ...(feeds.has('pixels') && pictureInputs(graph, model)),
   });
-  const rows = graph.input('targetRows', 'int32', ['K']);
-  // The head is computed at supervised rows alone.
-  const states = gather(reshape(hidden, [-1, model.width]), rows);
-  const logProbs = tokenLogProb(model.head(p, states), graph.input('targetIds', 'int32', ['K']));
+  const logProbs = tokenLogProb(model.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
   return graph.within('loss', () => languageModeling(logProbs, graph.input('scale', 'float32', [])));
 }
 
