@@ -7,7 +7,7 @@ export interface PeerTasks {
   /** One whole training step. */
   step(): Promise<Answer>;
   /** One product of `[m, k]` and `[k, n]`. */
-  matmul(m: number, k: number, n: number): Promise<Answer>;
+  matmul?(m: number, k: number, n: number): Promise<Answer>;
 }
 
 /** The side of the protocol that runs in the peer's process. */
@@ -16,7 +16,8 @@ export async function servePeer(about: Answer, tasks: PeerTasks): Promise<void> 
   for await (const line of createInterface({ input: process.stdin })) {
     const request = JSON.parse(line) as { step?: true; matmul?: [number, number, number] };
     try {
-      say(request.matmul ? await tasks.matmul(...request.matmul) : await tasks.step());
+      if (request.matmul && !tasks.matmul) throw new Error('this peer times no bare products');
+      say(request.matmul ? ((await tasks.matmul?.(...request.matmul)) as Answer) : await tasks.step());
     } catch (error) {
       say({ error: String((error as Error).stack ?? error) });
     }
