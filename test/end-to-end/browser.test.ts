@@ -2,18 +2,19 @@ import { copyFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { findChromium } from '../../src/apps/cli/doctor/chromium.ts';
 import type * as web from '../../src/apps/web/main.ts';
 import { loadForGeneration, openConversation, type SpeakerParts, scoreAnswer } from '../../src/generate/index.ts';
 import { type Bundle, bundle, runPage } from '../support/browser.ts';
-import { findChromium } from '../support/chromium.ts';
+
 import { maxAbsolute } from '../support/compare.ts';
 import { sharedEngine } from '../support/evaluate.ts';
 import { fixture } from '../support/fixtures.ts';
-import { temporaryFolder, writeLlava } from './material.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
+import { writeLlava } from './material.ts';
 
-const folder = temporaryFolder();
+const folder = scratchFolder().fresh();
 const chromium = findChromium();
-const missing = 'missing' in chromium ? chromium.missing : undefined;
 const runtime = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm')));
 /** Of a log-probability: the kernels of WebAssembly add in another order. */
 const LOG_PROBABILITY = 1e-4;
@@ -54,9 +55,9 @@ describe('the bundle for browsers', () => {
     expect(bundled.missing).toEqual([]);
   });
 
-  describe.skipIf(missing)(missing ? `in Chromium: ${missing}` : 'in Chromium', { timeout: 300_000 }, () => {
+  describe.skipIf(chromium.missing)(`in Chromium ${chromium.path ?? chromium.missing}`, { timeout: 300_000 }, () => {
     const inPage = async <T extends Speak>(talk: T, backend: 'wasm' | 'webgpu') =>
-      (await runPage((chromium as { path: string }).path, {
+      (await runPage(chromium.path as string, {
         script: `
           const api = await import('/tessera.js');
           const parts = await api.fetchModel('/model', { assets: '/onnxruntime/', backend: '${backend}' });

@@ -1,20 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { afterAll } from 'vitest';
 import { silentLog } from '../../src/base/index.ts';
 import { builtinTemplate, createTokenizer, trainBpe } from '../../src/data/index.ts';
 import { clipVisionJson, createModel, llamaJson, llavaJson, saveModel } from '../../src/models/index.ts';
 import { initializeStore } from '../../src/nn/index.ts';
 import type { Hooks, Progress } from '../../src/recipe/index.ts';
-
-/** A folder for one test file, removed at its end. */
-export function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tessera-end-to-end-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Hooks of a caller that listens to progress alone. */
 export function hooks(signal = new AbortController().signal, progress: (p: Progress) => void = () => {}): Hooks {

@@ -11,9 +11,10 @@ import { exportModel, loadPlan, resumeRun, trainPlan } from '../../src/recipe/in
 import { openEngine } from '../../src/runtime/index.ts';
 import { runCausal } from '../support/causal.ts';
 import { maxAbsolute } from '../support/compare.ts';
-import { answerTo, hooks, llavaRows, question, temporaryFolder, writeLlava, writeRows } from './material.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
+import { answerTo, hooks, llavaRows, question, writeLlava, writeRows } from './material.ts';
 
-const root = temporaryFolder();
+const root = scratchFolder().fresh();
 const base = join(root, 'llava');
 const run = join(root, 'run');
 const model = join(run, 'model');

@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parsePlan, resumeRun, type TrainResult, trainPlan } from '../../src/recipe/index.ts';
-import { hooks, temporaryFolder, writeLlava, writeRows } from './material.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
+import { hooks, writeLlava, writeRows } from './material.ts';
 
-const root = temporaryFolder();
+const root = scratchFolder().fresh();
 const steps = 6;
 
 /** Two stages, the second with adapters and dropout; a checkpoint every other step. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import koffi from 'koffi';
-import { findChromium } from './chromium.ts';
+import { findChromium } from '../../src/apps/cli/doctor/chromium.ts';
 import { sharedEngine } from './evaluate.ts';
 
 /** koffi unloads a library whose handle is collected. */
@@ -14,7 +14,7 @@ let vulkan: unknown;
  */
 export async function useSoftwareGpu(): Promise<string | undefined> {
   const chromium = findChromium();
-  if ('missing' in chromium) return chromium.missing;
+  if (chromium.path === undefined) return `Chromium: ${chromium.missing}`;
   const folder = dirname(chromium.path);
   const [device, library] = [join(folder, 'vk_swiftshader_icd.json'), join(folder, 'libvulkan.so.1')];
   if (!existsSync(device) || !existsSync(library)) return `${folder} holds no software Vulkan device`;

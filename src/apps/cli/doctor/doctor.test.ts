@@ -7,7 +7,7 @@ import { providerChecks, type Trial } from './providers.ts';
 const works: Trial = { works: true, version: '1.2.3', threads: 4 };
 const fails = (reason: string): Trial => ({ works: false, reason });
 
-/** Checks of the three providers in the order of the list, and of the engine. */
+/** Checks of the providers in the order of the list, and of the engine. */
 function checksOf(...trials: Trial[]) {
   const checks = providerChecks(providers.map((provider, i) => ({ provider, trial: trials[i] ?? works })));
   return { states: checks.map(({ state }) => state).join(' '), engine: checks.at(-1)?.found ?? '', checks };
@@ -29,20 +29,33 @@ describe('the doctor', () => {
 
   it('takes the C API where it works, and does not miss a GPU', () => {
     const { states, engine, checks } = checksOf(works, works, fails('no adapter'));
-    expect(states).toBe('good good lacking good');
+    expect(states).toBe('good good lacking good good');
     expect(engine).toBe('ONNX Runtime 1.2.3 by c-api, the fastest way on a processor; 4 threads');
     expect(checks[2]).toMatchObject({ found: 'GPU, by WebGPU: no adapter', remedy: expect.stringContaining('driver') });
   });
 
   it('says why it falls back to the binding', () => {
     const { states, engine } = checksOf(fails('no koffi'), works, works);
-    expect(states).toBe('lacking good good good');
+    expect(states).toBe('lacking good good good good');
     expect(engine).toContain('by binding, slower, because the C API does not work: no koffi');
+  });
+
+  it('does not miss WebAssembly, which commands never take', () => {
+    const { states, checks } = checksOf(works, works, works, fails('no such package'));
+    expect(states).toBe('good good good lacking good');
+    expect(checks[3]).toMatchObject({
+      name: 'wasm',
+      found: 'browsers, by WebAssembly: no such package',
+      remedy: expect.stringContaining('onnxruntime-web'),
+    });
+    process.env.TESSERA_ENGINE = 'wasm';
+    expect(checksOf().checks.at(-1)).toMatchObject({ state: 'broken', remedy: 'take c-api, binding, webgpu' });
+    delete process.env.TESSERA_ENGINE;
   });
 
   it('is alarmed when no processor provider works, GPU or not', () => {
     const { states, checks } = checksOf(fails('no koffi'), fails('took its process down (SIGSEGV)'), works);
-    expect(states).toBe('lacking lacking good broken');
+    expect(states).toBe('lacking lacking good good broken');
     expect(checks.at(-1)?.remedy).toContain('npm ci');
   });
 
@@ -50,7 +63,7 @@ describe('the doctor', () => {
     process.env.TESSERA_ENGINE = 'binding';
     expect(checksOf(works, works, works).engine).toContain('by binding, because TESSERA_ENGINE names it');
     process.env.TESSERA_ENGINE = 'cuda';
-    expect(checksOf(works, works, works).states).toBe('good good good broken');
+    expect(checksOf(works, works, works).states).toBe('good good good good broken');
     delete process.env.TESSERA_ENGINE;
   });
 });

@@ -1,15 +1,13 @@
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
-import { delimiter, join } from 'node:path';
 import type { Check } from './check.ts';
 import { broken, good, lacking } from './check.ts';
+import { chromiumRemedy, findChromium } from './chromium.ts';
 
 const oldestNode = [20, 19] as const;
 
 /** Below these a small model still trains, but not comfortably. */
 const comfortable = { memory: 2 * 2 ** 30, disk: 2 * 2 ** 30 };
-
-const browsers = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome'];
 
 /** The machine: what it is, and how much of it there is for this process. */
 export function machineChecks(): Check[] {
@@ -68,10 +66,9 @@ function disk(): Check {
 
 /** Only the tests of the browser build want one. */
 function browser(): Check {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  const path = browsers.flatMap((name) => folders.map((folder) => join(folder, name))).find((file) => existsSync(file));
-  if (path) return good('chromium', path);
-  return lacking('chromium', 'not found', 'only the browser tests need it; on Debian: apt-get install chromium');
+  const { path, missing } = findChromium();
+  if (path !== undefined) return good('chromium', path);
+  return lacking('chromium', missing, `${chromiumRemedy}; only the browser tests need it`);
 }
 
 function gibibytes(bytes: number): string {

@@ -47,10 +47,11 @@ export function providerChecks(trials: readonly { readonly provider: Provider; r
   const lines = trials.map(({ provider: { name, describe, remedy }, trial }) =>
     trial.works ? good(name, `${describe}: computes rightly`) : lacking(name, `${describe}: ${trial.reason}`, remedy),
   );
-  return [...lines, engineCheck(new Map(trials.map(({ provider, trial }) => [provider.name, trial])))];
+  const engines = trials.filter(({ provider }) => provider.name !== 'wasm');
+  return [...lines, engineCheck(new Map(engines.map(({ provider, trial }) => [provider.name, trial])))];
 }
 
-/** Which way `auto` takes, and why. */
+/** Which way `auto` takes, and why; of the ways that commands can take. */
 function engineCheck(trials: ReadonlyMap<string, Trial>): Check {
   const forced = process.env.TESSERA_ENGINE;
   const native = trials.get('c-api');

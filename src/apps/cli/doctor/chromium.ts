@@ -8,11 +8,14 @@ const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
+export const chromiumRemedy = 'on Debian apt-get install chromium, elsewhere set CHROMIUM to its path';
+
+type Found = { readonly path: string; readonly missing?: never } | { readonly path?: never; readonly missing: string };
+
 /** The Chromium of this machine: the one that the variable CHROMIUM names, or one in a usual place. */
-export function findChromium(): { readonly path: string } | { readonly missing: string } {
+export function findChromium(): Found {
   const named = process.env.CHROMIUM;
   const path = (named ? [named] : places).find((place) => existsSync(place));
   if (path) return { path };
-  const reason = named ? `CHROMIUM names ${named}, which does not exist` : 'no Chromium is installed';
-  return { missing: `${reason}; apt-get install -y chromium, or set CHROMIUM to its path` };
+  return { missing: named ? `CHROMIUM names ${named}, which does not exist` : 'not found' };
 }
