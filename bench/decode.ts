@@ -1,88 +1,171 @@
-/**
- * Tokens a second of cached decoding, random weights. Run: `npx tsx bench/decode.ts [--rounds 5] [--tokens 64]`.
- * Cases are interleaved, medians are shown, and `bench/results/decode.json` gets all of it.
- */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+// Times cached greedy decoding of LLaMA-style decoders with random weights in several runtimes, in turn.
+//   node --import tsx bench/decode.ts --rounds 5 [--cases small,base,small-8] [--peers tessera,tessera-binding,transformers]
+// transformers comes from the interpreter in TESSERA_PYTHON: pip install -r bench/peers/requirements.txt
+import { rmSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { GenerationProgram, generate } from '../src/generate/index.ts';
-import { createModel } from '../src/models/index.ts';
-import { initializeStore } from '../src/nn/index.ts';
-import { type Engine, openEngine } from '../src/runtime/index.ts';
+import { type DecodeProblem, decodeCases, matrices, prompts, writeDecoder } from './decode-problem.ts';
+import { type Peer, type PeerCommand, startPeer } from './harness/peer.ts';
+import { writeResults } from './harness/results.ts';
+import { formatTable, median } from './harness/table.ts';
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '5' }, tokens: { type: 'string', default: '64' } },
+interface Sample {
+  readonly firstMs: number;
+  /** A new token of all rows. */
+  readonly ms: number;
+  readonly cpuMs: number;
+  /** As many weights in one product with one row. */
+  readonly boundMs?: number;
+  readonly ids: readonly (readonly number[])[];
+  readonly sessionsBuilt?: number;
+  readonly hostCopyBytes?: number;
+}
+
+interface Entrant {
+  readonly peer: Peer;
+  readonly samples: Sample[];
+}
+
+const caseNames = Object.keys(decodeCases) as (keyof typeof decodeCases)[];
+const peerNames = ['tessera', 'tessera-binding', 'transformers'] as const;
+type PeerName = (typeof peerNames)[number];
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    tokens: { type: 'string', default: '64' },
+    prompt: { type: 'string', default: '64' },
+    threads: { type: 'string', default: '2' },
+    cases: { type: 'string', default: 'small,base,small-8' },
+    peers: { type: 'string', default: peerNames.join(',') },
+    /** Folder of another checkout of tessera, to measure a change. */
+    against: { type: 'string' },
+  },
 });
-const [rounds, tokens] = [Number(values.rounds), Number(values.tokens)];
-const PROMPT = 64;
+const [rounds, tokens, prompt, threads] = [options.rounds, options.tokens, options.prompt, options.threads].map(
+  Number,
+) as [number, number, number, number];
+const names = options.peers.split(',').map((name) => pick('peers', name, peerNames));
 
-const sizes = [
-  { name: 'D256 L6', vocab: 4096, width: 256, inner: 688, heads: 4 },
-  { name: 'D768 L6', vocab: 8192, width: 768, inner: 2048, heads: 12 },
-];
+const results = [];
+for (const name of options.cases.split(',').map((name) => pick('cases', name, caseNames))) {
+  results.push(await compare(name, { ...decodeCases[name], prompt, tokens }));
+}
+console.log(`written to ${writeResults('decode', { threads, rounds, prompt, tokens, cases: results })}`);
 
-interface Case {
-  readonly name: string;
-  readonly batch: number;
-  readonly program: GenerationProgram;
-  readonly vocab: number;
-  /** Milliseconds to the first token, and tokens a second of all rows from there on. */
-  readonly first: number[];
-  readonly rate: number[];
+/** One case in all runtimes, each in a process of its own that idles while the others work. */
+async function compare(name: string, problem: DecodeProblem) {
+  const folder = writeDecoder(problem);
+  const entrants: Entrant[] = [];
+  try {
+    const absent = await enterAll(entrants, folder, problem);
+    for (let round = 0; round < rounds; round++) {
+      for (const { peer, samples } of round % 2 ? [...entrants].reverse() : entrants) {
+        samples.push((await peer.ask({ step: true })) as unknown as Sample);
+      }
+      process.stderr.write(`${name}: round ${round + 1} of ${rounds}\n`);
+    }
+    return report(name, problem, entrants, absent);
+  } finally {
+    for (const { peer } of entrants) peer.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-function makeCases(engine: Engine): Case[] {
-  return sizes.flatMap(({ name, vocab, width, inner, heads }) => {
-    const { model, store } = createModel({
-      model_type: 'llama',
-      vocab_size: vocab,
-      hidden_size: width,
-      intermediate_size: inner,
-      num_hidden_layers: 6,
-      num_attention_heads: heads,
-      max_position_embeddings: 2048,
-    });
-    if (model.kind !== 'causal') throw new Error('a decoder is wanted');
-    initializeStore(store, 1);
-    const program = new GenerationProgram({ engine, model, store });
-    return [1, 8].map((batch) => ({ name, batch, program, vocab, first: [], rate: [] }));
+async function enterAll(entrants: Entrant[], folder: string, problem: DecodeProblem) {
+  const absent: { readonly name: string; readonly reason: string }[] = [];
+  const wanted: [PeerName, string?][] = names.map((name) => [name]);
+  if (options.against !== undefined) wanted.push(['tessera', options.against]);
+  for (const [name, against] of wanted) {
+    const peer = await startPeer(commandOf(name, folder, problem, against));
+    if (typeof peer === 'string') {
+      absent.push({ name, reason: peer });
+      continue;
+    }
+    entrants.push({ peer, samples: [] });
+    await peer.ask({ step: true });
+  }
+  return absent;
+}
+
+function report(name: string, problem: DecodeProblem, entrants: readonly Entrant[], absent: readonly object[]) {
+  const bytes = 4 * matrices(problem).reduce((n, [rows, columns]) => n + rows * columns, 0);
+  const reference = entrants.find(({ peer }) => peer.name === 'tessera')?.samples ?? [];
+  const bounds = reference.flatMap(({ boundMs }) => boundMs ?? []);
+  const boundMs = bounds.length > 0 ? Math.min(...bounds) : Number.NaN;
+  const rows = entrants.map(({ peer, samples }) => {
+    const times = samples.map(({ ms }) => ms);
+    const [middle, best] = [median(times), Math.min(...times)];
+    return {
+      name: peer.name,
+      about: peer.about,
+      tokensPerSecond: (1000 * problem.batch) / middle,
+      bestTokensPerSecond: (1000 * problem.batch) / best,
+      medianMs: middle,
+      minMs: best,
+      cpuMs: median(samples.map(({ cpuMs }) => cpuMs)),
+      firstMs: median(samples.map(({ firstMs }) => firstMs)),
+      // Medians of the ratios within a round, for a machine that others use too.
+      pairedRatio: median(times.map((ms, i) => ms / (reference[i]?.ms ?? Number.NaN))),
+      shareOfBound: boundMs / best,
+      samples,
+    };
   });
+  const { batch, width, layers } = problem;
+  console.log(`\n${name}: D=${width} L=${layers} batch ${batch}, ${prompt} + ${tokens} tokens, ${threads} threads\n`);
+  const titles = ['runtime', 'tokens/s', 'best', 'ms a token', 'min', 'cpu ms', 'first ms', 'ratio', '% of bound'];
+  const fixed = (x: number, digits = 0) => (Number.isNaN(x) ? '-' : x.toFixed(digits));
+  const cells = rows.map((row) => [
+    row.name,
+    ...[row.tokensPerSecond, row.bestTokensPerSecond].map((x) => fixed(x)),
+    ...[row.medianMs, row.minMs, row.cpuMs].map((x) => fixed(x, 2)),
+    fixed(row.firstMs),
+    fixed(row.pairedRatio, 2),
+    fixed(100 * row.shareOfBound),
+  ]);
+  console.log(formatTable(titles, cells));
+  console.log(
+    `bound: ${(bytes / 1e6).toFixed(0)} MB of weights in one bare product, ${fixed(boundMs, 2)} ms, ` +
+      `${fixed(bytes / boundMs / 1e6, 1)} GB/s`,
+  );
+  const { sessionsBuilt, hostCopyBytes } = reference.at(-1) ?? {};
+  if (sessionsBuilt !== undefined)
+    console.log(`tessera: ${sessionsBuilt} sessions built, ${hostCopyBytes} bytes copied a token`);
+  console.log(agreement(entrants));
+  for (const one of absent) console.log(`not measured: ${JSON.stringify(one)}`);
+  return { name, problem, bytes, boundMs, absent, runtimes: rows };
 }
 
-async function measure({ program, batch, vocab, first, rate }: Case, count: number): Promise<void> {
-  const requests = Array.from({ length: batch }, (_, row) => ({
-    ids: Array.from({ length: PROMPT }, (_, t) => (row * 131 + t * 17 + 1) % vocab),
-    maxTokens: count,
-  }));
-  const from = performance.now();
-  const seen: number[] = [];
-  await generate(program, requests, { onToken: (row) => void (row === 0 && seen.push(performance.now())) });
-  const [begin, end] = [seen[0] as number, seen.at(-1) as number];
-  first.push(begin - from);
-  rate.push((1000 * batch * (count - 1)) / (end - begin));
+/** Whether all runtimes gave the same tokens. */
+function agreement(entrants: readonly Entrant[]): string {
+  const [first, ...others] = entrants.map(({ peer, samples }) => ({ name: peer.name, ids: samples.at(-1)?.ids ?? [] }));
+  const all = first?.ids.flat().length ?? 0;
+  return others
+    .map(({ name, ids }) => {
+      const flat = ids.flat();
+      const same = (first?.ids.flat() ?? []).filter((id, i) => id === flat[i]).length;
+      return `${name}: ${same} of ${all} tokens as ${first?.name}`;
+    })
+    .join('; ');
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] as number;
+function commandOf(name: PeerName, folder: string, problem: DecodeProblem, against: string | undefined): PeerCommand {
+  const cwd = against ?? fileURLToPath(new URL('..', import.meta.url));
+  if (name === 'transformers') {
+    const args = ['bench/peers/torch_generate.py', JSON.stringify([folder, problem, threads, prompts(problem)])];
+    return { name, command: process.env.TESSERA_PYTHON ?? 'python3', args, cwd };
+  }
+  const settings = [folder, problem, threads, name === 'tessera-binding' ? 'binding' : 'c-api'];
+  return {
+    name: against ? `${name} in ${against}` : name,
+    command: process.execPath,
+    args: ['--import', 'tsx', 'bench/peers/decode.ts', JSON.stringify(settings)],
+    cwd,
+  };
 }
 
-const engine = await openEngine();
-const cases = makeCases(engine);
-for (const one of cases) await measure({ ...one, first: [], rate: [] }, 4);
-for (let round = 0; round < rounds; round++) for (const one of cases) await measure(one, tokens);
-
-const rows = cases.map(({ name, batch, first, rate }) => ({
-  model: name,
-  batch,
-  firstTokenMs: Number(median(first).toFixed(1)),
-  tokensPerSecond: Math.round(median(rate)),
-  best: Math.round(Math.max(...rate)),
-}));
-console.table(rows);
-const about = { engine: engine.name, version: engine.version, threads: engine.threads, cores: availableParallelism() };
-const folder = new URL('results/', import.meta.url);
-mkdirSync(folder, { recursive: true });
-const result = { bench: 'decode', ...about, prompt: PROMPT, tokens, rounds, rows };
-writeFileSync(new URL('decode.json', folder), `${JSON.stringify(result, null, 2)}\n`);
-for (const { program } of cases) await program.dispose();
+function pick<T extends string>(option: string, value: string, known: readonly T[]): T {
+  if ((known as readonly string[]).includes(value)) return value as T;
+  console.error(`--${option}: expected one of ${known.join(', ')}, got ${value}`);
+  process.exit(2);
+}
