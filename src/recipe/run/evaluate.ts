@@ -1,14 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { evaluate, type ItemRecord, type LossRow, openPredictions, openTasks, writeReport } from '../../eval/index.ts';
+import {
+  type Evaluation,
+  evaluate,
+  type ItemRecord,
+  openPredictions,
+  openTasks,
+  writeReport,
+} from '../../eval/index.ts';
 import { createResponder, loadForGeneration } from '../../generate/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
 import { shortAnswerPrompt } from '../../world/index.ts';
 import { formatRecipe } from '../load.ts';
 import { locate } from '../place.ts';
 import type { Plan } from '../plan.ts';
-import { planOfRun, type RunFolder, runFolder } from './folder.ts';
+import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
+import { readMetrics } from './metrics.ts';
 import { cachedWorld } from './rows.ts';
+import { openTracker } from './tracking/tracker.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
 import { version } from './version.ts';
 
@@ -25,7 +34,20 @@ export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, ho
 
 /** Evaluates a run folder or a Hugging Face folder. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
-  return evaluateFolder(folder, options, await openEngine({ log: hooks.log }), hooks);
+  const result = await evaluateFolder(folder, options, await openEngine({ log: hooks.log }), hooks);
+  showScores(runFolder(folder), result.evaluation);
+  return result;
+}
+
+/**
+ * Shows new scores of a finished run in TensorBoard, in the place of those before. A run that is not over shows what its
+ * own process writes.
+ */
+export function showScores(run: RunFolder, evaluation: Evaluation): void {
+  const over = resultOf(run);
+  if (!over) return;
+  const done = stepsOf(over.stages);
+  openTracker(run.tensorboard, { past: done }).evaluation(done, evaluation);
 }
 
 async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
@@ -82,15 +104,9 @@ function reportExtras(folder: string) {
     command: `tessera train ${plan.name}`,
     recipe: formatRecipe(plan.resolved),
     facts: { system: plan.system },
-    ...(existsSync(run.metrics) && { losses: lossRows(run.metrics) }),
+    losses: readMetrics(run.metrics).flatMap(({ stage, step, loss }) =>
+      loss === undefined ? [] : [{ stage, step, loss }],
+    ),
     ...(existsSync(run.dataReport) && { data: JSON.parse(readFileSync(run.dataReport, 'utf8')) }),
   };
-}
-
-function lossRows(path: string): LossRow[] {
-  const rows = readFileSync(path, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-  return rows.filter((row) => typeof row.loss === 'number');
 }

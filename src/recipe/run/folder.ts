@@ -112,6 +112,11 @@ export function resultOf(run: RunFolder): TrainResult | undefined {
   return text === undefined ? undefined : { ...(JSON.parse(text) as TrainResult), folder: run.path };
 }
 
+/** Optimizer steps of all stages. */
+export function stepsOf(stages: TrainResult['stages']): number {
+  return stages.reduce((n, { steps }) => n + steps, 0);
+}
+
 /** Marks a run as finished. */
 export function saveResult(run: RunFolder, result: TrainResult): void {
   writeTextAtomically(run.result, `${JSON.stringify(result, null, 2)}\n`);

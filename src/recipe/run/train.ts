@@ -10,7 +10,7 @@ import type { Plan, StagePlan } from '../plan.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
-import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult } from './folder.ts';
+import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
 import { watchStage } from './held-out.ts';
 import { isFactor, merge, writeAdapterFolder } from './lora.ts';
 import { announceMemory, stageMemory } from './memory.ts';
@@ -45,8 +45,10 @@ async function trainStages(run: RunFolder, plan: Plan, hooks: Hooks): Promise<Tr
   let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const finished = [...(saved?.position.finished ?? [])];
   const report = saved ? DataReport.from(saved.position.report) : new DataReport();
-  const past = saved && stepsOf(finished) + saved.position.step;
-  const tracker = openTracker(run.tensorboard, formatRecipe(plan.resolved), past);
+  const tracker = openTracker(
+    run.tensorboard,
+    saved ? { past: stepsOf(finished) + saved.position.step } : { recipe: formatRecipe(plan.resolved) },
+  );
   for (const [index, stage] of plan.stages.entries()) {
     if (index < (saved?.position.stage ?? 0)) continue;
     const from = saved?.position.stage === index ? saved : undefined;
@@ -59,8 +61,7 @@ async function trainStages(run: RunFolder, plan: Plan, hooks: Hooks): Promise<Tr
   }
   const trained: TrainResult = { folder: run.path, status: 'done', stages: finished, seconds: since(began) };
   const evaluation = plan.eval.tasks.length > 0 && (await evaluateRun(run, plan, engine, hooks));
-  // One step after the last, which a run that is resumed at its end takes back.
-  if (evaluation) tracker.evaluation(stepsOf(finished) + 1, evaluation.evaluation);
+  if (evaluation) tracker.evaluation(stepsOf(finished), evaluation.evaluation);
   const result = { ...trained, seconds: since(began) };
   saveResult(run, result);
   return evaluation ? { ...result, eval: evaluation } : result;
@@ -88,8 +89,6 @@ function threadsOf(plan: Plan): { threads?: number } {
 }
 
 const since = (began: number) => (performance.now() - began) / 1000;
-
-const stepsOf = (stages: readonly StageSummary[]) => stages.reduce((n, { steps }) => n + steps, 0);
 
 interface StageJob {
   readonly run: RunFolder;

@@ -6,8 +6,8 @@ import type { Plan, StagePlan } from '../../plan.ts';
 import { newestPosition } from '../checkpoints.ts';
 import { isRunning } from '../claim.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder } from '../folder.ts';
+import { type MetricsRow, readMetrics } from '../metrics.ts';
 import type { TrainResult } from '../types.ts';
-import { type MetricsRow, readMetrics } from './metrics.ts';
 
 /** A run at a glance. */
 export interface RunSummary {
@@ -103,7 +103,7 @@ function progressOf({ plan, metrics }: RunFiles) {
   const last = metrics.findLast((row) => row.loss !== undefined);
   if (!last) return {};
   const heldOut = metrics.findLast((row) => row.held_out_loss !== undefined)?.held_out_loss;
-  const steps = stepsOf(plan.stages.find(({ name }) => name === last.stage));
+  const steps = plannedSteps(plan.stages.find(({ name }) => name === last.stage));
   return {
     stage: last.stage,
     step: last.step,
@@ -113,7 +113,7 @@ function progressOf({ plan, metrics }: RunFiles) {
   };
 }
 
-function stepsOf(stage: StagePlan | undefined): number | undefined {
+function plannedSteps(stage: StagePlan | undefined): number | undefined {
   return stage && 'steps' in stage.train.length ? stage.train.length.steps : undefined;
 }
 

@@ -1,14 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type Event, encodeEvent } from './event.ts';
 import { frame } from './records.ts';
 
-/** A TensorBoard event file that is being written; every event is with the system when `add` returns. */
+/** A TensorBoard event file; every event is with the system when `add` returns. */
 export interface EventFile {
-  readonly path: string;
   add(step: number, what: Event['what']): void;
-  close(): void;
 }
 
 const fileName = /^events\.out\.tfevents\.(\d+)\./;
@@ -20,14 +18,12 @@ const fileName = /^events\.out\.tfevents\.(\d+)\./;
 export function openEventFile(folder: string, from: number): EventFile {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `events.out.tfevents.${nextSecond(folder)}.${hostname()}.${process.pid}.0`);
-  const file = openSync(path, 'wx');
-  const add = (step: number, what: Event['what']) => {
-    const bytes = frame(encodeEvent({ wallTime: Date.now() / 1000, step, what }));
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-  };
+  writeFileSync(path, '', { flag: 'wx' });
+  const add = (step: number, what: Event['what']) =>
+    appendFileSync(path, frame(encodeEvent({ wallTime: Date.now() / 1000, step, what })));
   add(0, { kind: 'version' });
   add(from, { kind: 'start' });
-  return { path, add, close: () => closeSync(file) };
+  return { add };
 }
 
 /** TensorBoard reads files in the order of their names, so a new one must come after all others, whatever the clock says. */

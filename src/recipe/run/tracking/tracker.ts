@@ -7,19 +7,21 @@ export interface Tracker {
   /** Numbers of a step, as `<stage>/<name>`. */
   scalars(stage: string, step: number, values: Readonly<Record<string, number>>): void;
   answers(stage: string, step: number, answers: readonly Answered[]): void;
-  /** The headline scores, as `eval/<task>/<group>/<metric>`. */
-  evaluation(step: number, evaluation: Evaluation): void;
+  /**
+   * The headline scores, as `eval/<task>/<group>/<metric>`. They stand one step after those that the run has done, so
+   * that they are taken back when it is resumed at its end or evaluated again.
+   */
+  evaluation(done: number, evaluation: Evaluation): void;
 }
 
-/**
- * @param past steps that the run had done when its checkpoint was written; what is on show of later ones is dropped.
- * Undefined for a new run.
- */
-export function openTracker(folder: string, recipe: string, past?: number): Tracker {
+/** A new run shows its recipe. One that goes on drops what is on show of steps after those it had done. */
+type Start = { readonly recipe: string } | { readonly past: number };
+
+export function openTracker(folder: string, start: Start): Tracker {
   let file: EventFile | undefined;
   // Made with the first event: a run whose data cannot be read leaves no folder behind.
   const open = () => {
-    file ??= begin(folder, recipe, past);
+    file ??= begin(folder, start);
     return file;
   };
   return {
@@ -32,15 +34,16 @@ export function openTracker(folder: string, recipe: string, past?: number): Trac
       const markdown = answers.map(answerMarkdown).join('\n\n---\n\n');
       open().add(step, { kind: 'text', tag: `${stage}/samples`, markdown });
     },
-    evaluation(step, evaluation) {
-      open().add(step, { kind: 'scalars', values: headlineScalars(evaluation) });
+    evaluation(done, evaluation) {
+      open().add(done + 1, { kind: 'scalars', values: headlineScalars(evaluation) });
     },
   };
 }
 
-function begin(folder: string, recipe: string, past: number | undefined): EventFile {
-  const file = openEventFile(folder, past === undefined ? 0 : past + 1);
-  if (past === undefined) file.add(0, { kind: 'text', tag: 'recipe', markdown: indented(recipe) });
+function begin(folder: string, start: Start): EventFile {
+  if ('past' in start) return openEventFile(folder, start.past + 1);
+  const file = openEventFile(folder, 0);
+  file.add(0, { kind: 'text', tag: 'recipe', markdown: indented(start.recipe) });
   return file;
 }
 

@@ -1,14 +1,15 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../../../../test/support/scratch-folder.ts';
 import type { Evaluation } from '../../../eval/index.ts';
+import { showScores } from '../evaluate.ts';
+import { runFolder } from '../folder.ts';
 import { crc32c } from './crc32c.ts';
 import { openEventFile } from './event-file.ts';
 import { openTracker } from './tracker.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'tessera-tracking-'));
-afterAll(() => rmSync(root, { recursive: true }));
+const root = scratchFolder().fresh();
 
 describe('crc32c', () => {
   // RFC 3720, appendix B.4; the bytes of each result stand there lowest first.
@@ -121,11 +122,31 @@ const filesOf = (folder: string) =>
     .sort()
     .map((name) => join(folder, name));
 
+const metric = { label: '', describe: '', unit: 'share', better: 'high' } as const;
+const score = (value: number | null) => ({ sighted: { value, low: null, high: null } });
+const evaluation = {
+  tasks: [
+    {
+      task: 'pope',
+      metrics: [
+        { ...metric, name: 'f1', headline: true },
+        { ...metric, name: 'yes', headline: false },
+      ],
+      groups: { random: { f1: score(0.75), yes: score(0.5) }, popular: { f1: score(null) } },
+    },
+    {
+      task: 'vqa',
+      metrics: [{ ...metric, name: 'accuracy', headline: true }],
+      groups: { all: { accuracy: score(0.5) } },
+    },
+  ],
+} as unknown as Evaluation;
+
 describe('the tracker', () => {
   const folder = join(root, 'run');
 
   it('writes what TensorBoard takes for scalars and texts, every record with its checksums', () => {
-    const tracker = openTracker(folder, 'system: llava\nmodel:\n  size: tiny\n');
+    const tracker = openTracker(folder, { recipe: 'system: llava\nmodel:\n  size: tiny\n' });
     tracker.scalars('align', 1, { loss: 3.25, lr: 2e-3 });
     tracker.scalars('align', 300, { loss: -0.1 });
     tracker.answers('align', 300, [
@@ -148,7 +169,7 @@ describe('the tracker', () => {
   });
 
   it('takes back what a run that is resumed does again, in a file that comes later', () => {
-    openTracker(folder, '', 250).scalars('align', 260, { loss: 1 });
+    openTracker(folder, { past: 250 }).scalars('align', 260, { loss: 1 });
     const files = filesOf(folder);
     expect(files).toHaveLength(2);
     const [version, start, scalars] = read(files[1] as string);
@@ -156,45 +177,50 @@ describe('the tracker', () => {
   });
 
   it('leaves no file when nothing was shown', () => {
-    openTracker(join(root, 'empty'), 'system: x');
+    openTracker(join(root, 'empty'), { recipe: 'system: x' });
     expect(readdirSync(root)).not.toContain('empty');
   });
 
   it('shows the headline scores, groups by name', () => {
-    const metric = { label: '', describe: '', unit: 'share', better: 'high' } as const;
-    const score = (value: number | null) => ({ sighted: { value, low: null, high: null } });
-    const evaluation = {
-      tasks: [
-        {
-          task: 'pope',
-          metrics: [
-            { ...metric, name: 'f1', headline: true },
-            { ...metric, name: 'yes', headline: false },
-          ],
-          groups: { random: { f1: score(0.75), yes: score(0.5) }, popular: { f1: score(null) } },
-        },
-        {
-          task: 'vqa',
-          metrics: [{ ...metric, name: 'accuracy', headline: true }],
-          groups: { all: { accuracy: score(0.5) } },
-        },
-      ],
-    } as unknown as Evaluation;
-    openTracker(join(root, 'eval'), '').evaluation(7, evaluation);
+    openTracker(join(root, 'eval'), { recipe: '' }).evaluation(6, evaluation);
     const last = read(filesOf(join(root, 'eval'))[0] as string).at(-1);
     expect(last).toMatchObject({ step: 7, scalars: { 'eval/pope/random/f1': 0.75, 'eval/vqa/accuracy': 0.5 } });
     expect(Object.keys(last?.scalars ?? {})).toHaveLength(2);
   });
 });
 
+describe('scores of a later evaluation', () => {
+  const run = runFolder(join(root, 'later'));
+  mkdirSync(run.path);
+
+  it('are not shown while the run is not over, for its process shows them itself', () => {
+    showScores(run, evaluation);
+    expect(existsSync(run.tensorboard)).toBe(false);
+  });
+
+  it('take the place of those that training showed', () => {
+    openTracker(run.tensorboard, { recipe: '' }).evaluation(40, evaluation);
+    writeFileSync(run.result, JSON.stringify({ stages: [{ steps: 10 }, { steps: 30 }] }));
+    showScores(run, evaluation);
+    const [before = [], after = []] = filesOf(run.tensorboard).map(read);
+    expect(after.map(({ step, session }) => [step, session])).toEqual([
+      [0, undefined],
+      [41, 1],
+      [41, undefined],
+    ]);
+    expect(after.at(-1)?.scalars).toEqual(before.at(-1)?.scalars);
+    expect(after.at(-1)?.step).toBe(before.at(-1)?.step);
+  });
+});
+
 describe('event files', () => {
   it('come one after the other by name, even when the clock went back', () => {
     const folder = join(root, 'clock');
-    openEventFile(folder, 0).close();
+    openEventFile(folder, 0);
     const [first] = readdirSync(folder);
     const later = `events.out.tfevents.${Math.floor(Date.now() / 1000) + 5000}.elsewhere.1.0`;
     writeFileSync(join(folder, later), '');
-    openEventFile(folder, 4).close();
+    openEventFile(folder, 4);
     const names = readdirSync(folder).sort();
     expect(names).toHaveLength(3);
     expect(names.slice(0, 2)).toEqual([first, later]);

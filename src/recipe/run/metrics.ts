@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { TesseraError } from '../../../base/index.ts';
+import { TesseraError } from '../../base/index.ts';
 
 /** A line of `metrics.jsonl`: a step that was logged, or the loss on held-out rows. */
 export interface MetricsRow {
