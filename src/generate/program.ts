@@ -1,6 +1,6 @@
 import type { Tensor } from '../base/index.ts';
 import { Graph, tokenLogProb, type Value } from '../graph/index.ts';
-import type { CausalModel } from '../models/index.ts';
+import { type CausalModel, pictureInputs, tokenInput } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session } from '../runtime/index.ts';
 import { cacheNames, KeyValueCache } from './cache.ts';
@@ -79,19 +79,11 @@ export class GenerationProgram {
 function build(options: GenerationProgramOptions, kind: Kind, pictures?: PictureSize): Promise<Session> {
   const graph = new Graph();
   const trace = new ParameterTrace(graph, { lora: options.lora });
-  const ids = graph.input('ids', 'int32', ['B', 'T']);
-  const inputs = { ids, ...(pictures && pictureInputs(graph, pictures)) };
+  const inputs = { ids: tokenInput(graph), ...(pictures && pictureInputs(graph, pictures)) };
   const trunk = { graph, trace, model: options.model, inputs };
   const outputs = kind === 'decode' ? traceDecode(trunk) : traceScore(trunk);
   const name = `${kind}-${options.model.architecture}${pictures ? '-pictures' : ''}`;
   return compile(options.engine, graph, outputs, name);
-}
-
-function pictureInputs(graph: Graph, { height, width, rows }: PictureSize): { pixels: Value; imageRows: Value } {
-  return {
-    pixels: graph.input('pixels', 'float32', ['N', 3, height, width]),
-    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
-  };
 }
 
 interface Trunk {

@@ -5,6 +5,7 @@ import type { ConfigJson } from './config.ts';
 import type { CacheInputs, CacheOutputs, CacheShape } from './decoder/cache.ts';
 import { llamaCache, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from './decoder/llama.ts';
 import { llavaConfig, llavaHead, llavaHidden, llavaImageRows } from './fusion/llava.ts';
+import { pairInputs, pictureInputs, pixelInput, tokenInput } from './inputs.ts';
 import { clipConfig, clipTowers, clipVision, clipVisionConfig } from './vision/clip.ts';
 
 export interface CausalInputs {
@@ -168,25 +169,23 @@ export function modelFromConfig(json: ConfigJson, where = 'config.json'): Model 
 
 /** Every parameter of a model, adapters included, read off a trace of its forward function. */
 export function parameterSpecs(model: Model, lora?: Lora): ReadonlyMap<string, ParameterSpec> {
-  const graph = new Graph();
-  const trace = new ParameterTrace(graph, { lora });
-  const ids = () => graph.input('ids', 'int32', ['B', 'T']);
-  const pixels = (size: { height: number; width: number }) =>
-    graph.input('pixels', 'float32', ['N', 3, size.height, size.width]);
-  if (model.kind === 'vision') model.hiddenStates(trace.root(), pixels(model.picture));
-  else if (model.kind === 'contrastive') {
-    model.towers(trace.root(), {
-      pixels: pixels(model.picture),
-      ids: ids(),
-      endRows: graph.input('endRows', 'int32', ['B']),
-    });
-  } else {
-    const pictures = model.picture && {
-      pixels: pixels(model.picture),
-      imageRows: graph.input('imageRows', 'int32', [`${model.picture.rows}*N`]),
-    };
-    const { hidden } = model.hidden(trace.root(), { ids: ids(), ...pictures });
-    model.head(trace.root(), hidden);
-  }
+  const trace = new ParameterTrace(new Graph(), { lora });
+  forward(model, trace.root());
   return trace.specs;
+}
+
+/** All of a model by name: logits of every token, the unit vectors of pictures and texts, or a tower's last states. */
+export function forward(model: Model, p: Scope): ReadonlyMap<string, Value> {
+  const { graph } = p;
+  if (model.kind === 'vision') {
+    const states = model.hiddenStates(p, pixelInput(graph, model.picture));
+    return new Map([['last_hidden_state', states.at(-1) as Value]]);
+  }
+  if (model.kind === 'contrastive') {
+    const { image, text } = model.towers(p, pairInputs(graph, model.picture));
+    return new Map(Object.entries({ image_embeds: image, text_embeds: text }));
+  }
+  const pictures = model.picture && pictureInputs(graph, model.picture);
+  const { hidden } = model.hidden(p, { ids: tokenInput(graph), ...pictures });
+  return new Map([['logits', model.head(p, hidden)]]);
 }

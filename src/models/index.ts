@@ -2,6 +2,7 @@ export { attachAdapter, loadAdapter, mergeAdapter, peftTargets } from './adapter
 export {
   type CausalModel,
   type ContrastiveModel,
+  forward,
   type Model,
   modelFromConfig,
   type PictureShape,
@@ -11,6 +12,7 @@ export {
 export type { ConfigJson } from './config.ts';
 export type { CacheShape } from './decoder/cache.ts';
 export { modelFolder, trainedModel } from './folder.ts';
+export { pairInputs, pictureInputs, tokenInput } from './inputs.ts';
 export { copyPart, createModel, type LoadedModel, loadModel, modelLayouts, saveModel } from './load.ts';
 export { clipJson, clipVisionJson, llamaJson, llavaJson, type SizeName, visionPart } from './sizes.ts';
 export * from './weights/index.ts';

@@ -1,6 +1,13 @@
 import { type Tensor, TesseraError } from '../base/index.ts';
 import { Graph, gradients, mul, tokenLogProb, type Value } from '../graph/index.ts';
-import type { CausalModel, ContrastiveModel, Model } from '../models/index.ts';
+import {
+  type CausalModel,
+  type ContrastiveModel,
+  type Model,
+  pairInputs,
+  pictureInputs,
+  tokenInput,
+} from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { contrastive, languageModeling } from '../objectives/index.ts';
 import { compile, type Engine, type Session } from '../runtime/index.ts';
@@ -173,30 +180,16 @@ function traceLm(graph: Graph, trace: ParameterTrace, model: CausalModel, feeds:
   const p = trace.root();
   // The head and the last layer are computed at supervised rows alone.
   const { hidden } = model.hidden(p, {
-    ids: graph.input('ids', 'int32', ['B', 'T']),
+    ids: tokenInput(graph),
     rows: graph.input('targetRows', 'int32', ['K']),
-    ...(feeds.has('pixels') && pictureInputs(graph, model)),
+    ...(feeds.has('pixels') && model.picture && pictureInputs(graph, model.picture)),
   });
   const logProbs = tokenLogProb(model.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
   return graph.within('loss', () => languageModeling(logProbs, graph.input('scale', 'float32', [])));
 }
 
-/** Declares the picture inputs of a causal model. */
-function pictureInputs(graph: Graph, model: CausalModel): { pixels: Value; imageRows: Value } {
-  const { height, width, rows } = model.picture as NonNullable<CausalModel['picture']>;
-  return {
-    pixels: graph.input('pixels', 'float32', ['N', 3, height, width]),
-    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
-  };
-}
-
 function traceContrastive(graph: Graph, trace: ParameterTrace, model: ContrastiveModel): Value {
-  const { height, width } = model.picture;
-  const { image, text, logitScale } = model.towers(trace.root(), {
-    pixels: graph.input('pixels', 'float32', ['B', 3, height, width]),
-    ids: graph.input('ids', 'int32', ['B', 'T']),
-    endRows: graph.input('endRows', 'int32', ['B']),
-  });
+  const { image, text, logitScale } = model.towers(trace.root(), pairInputs(graph, model.picture, 'B'));
   const scale = graph.input('scale', 'float32', []);
   return graph.within('loss', () => mul(contrastive(image, text, logitScale), scale));
 }

@@ -1,6 +1,6 @@
 import { float32, int32, type Tensor } from '../../src/base/index.ts';
 import { Graph, gather, gradients, reshape, tokenLogProb, type Value } from '../../src/graph/index.ts';
-import type { CausalModel, LoadedModel } from '../../src/models/index.ts';
+import { type CausalModel, type LoadedModel, pictureInputs, tokenInput } from '../../src/models/index.ts';
 import { type Lora, ParameterTrace } from '../../src/nn/index.ts';
 import { languageModeling } from '../../src/objectives/index.ts';
 import { evaluate } from './evaluate.ts';
@@ -87,8 +87,7 @@ export async function runCausal(
 
 function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batch: CausalBatch): Map<string, Value> {
   const p = trace.root();
-  const ids = graph.input('ids', 'int32', ['B', 'T']);
-  const inputs = { ids, ...pictureInputs(graph, model, batch) };
+  const inputs = { ids: tokenInput(graph), ...batchPictures(graph, model, batch) };
   // Logits come from states of all rows, the loss and its gradients from those of the supervised rows alone.
   const all = reshape(model.hidden(p, inputs).hidden, [-1, model.width]);
   const logits = model.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
@@ -101,12 +100,10 @@ function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batc
   ]);
 }
 
-function pictureInputs(graph: Graph, { picture }: CausalModel, { pixels, imageRows }: CausalBatch) {
+/** Pictures of the batch's own size, which need not be the model's. */
+function batchPictures(graph: Graph, { picture }: CausalModel, { pixels, imageRows }: CausalBatch) {
   if (!picture || !pixels || !imageRows) return {};
-  const [n, ...size] = pixels.shape as [number, ...number[]];
+  const [n, , height, width] = pixels.shape as [number, number, number, number];
   const rows = n === 0 ? picture.rows : imageRows.data.length / n;
-  return {
-    pixels: graph.input('pixels', 'float32', ['N', ...size]),
-    imageRows: graph.input('imageRows', 'int32', [`${rows}*N`]),
-  };
+  return pictureInputs(graph, { height, width, rows });
 }

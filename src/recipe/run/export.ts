@@ -1,11 +1,11 @@
 import { cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFolder } from '../../files/index.ts';
-import { Graph, type Value } from '../../graph/index.ts';
+import { Graph } from '../../graph/index.ts';
 import {
   copySideFiles,
+  forward,
   loadModel,
-  type Model,
   modelFolder,
   openSafetensors,
   renameForFile,
@@ -57,35 +57,13 @@ function writeOnnx(partial: string, source: string): void {
     const external = { location: 'model.safetensors', offset: stored.begin, length: stored.end - stored.begin };
     weights.set(name, { name, dtype: 'float32', shape: stored.shape, external });
   }
-  const lowered = lower(...traceOutputs(model), { name: model.architecture });
+  const graph = new Graph();
+  const lowered = lower(graph, forward(model, new ParameterTrace(graph).root()), { name: model.architecture });
   const used = lowered.graph.inputs.flatMap(({ name }) => weights.get(name) ?? []);
-  const graph = {
+  const proto = {
     ...lowered.graph,
     inputs: lowered.graph.inputs.filter(({ name }) => !weights.has(name)),
     initializers: [...lowered.graph.initializers, ...used],
   };
-  writeFileSync(join(partial, 'model.onnx'), encodeModel({ ...lowered, graph }));
-}
-
-function traceOutputs(model: Model): [Graph, ReadonlyMap<string, Value>] {
-  const graph = new Graph();
-  const p = new ParameterTrace(graph).root();
-  const ids = () => graph.input('ids', 'int32', ['B', 'T']);
-  const pixels = (count: string, { height, width }: { height: number; width: number }) =>
-    graph.input('pixels', 'float32', [count, 3, height, width]);
-  if (model.kind === 'vision') {
-    const states = model.hiddenStates(p, pixels('N', model.picture));
-    return [graph, new Map([['last_hidden_state', states.at(-1) as Value]])];
-  }
-  if (model.kind === 'contrastive') {
-    const inputs = { pixels: pixels('N', model.picture), ids: ids(), endRows: graph.input('endRows', 'int32', ['B']) };
-    const { image, text } = model.towers(p, inputs);
-    return [graph, new Map(Object.entries({ image_embeds: image, text_embeds: text }))];
-  }
-  const pictures = model.picture && {
-    pixels: pixels('N', model.picture),
-    imageRows: graph.input('imageRows', 'int32', [`${model.picture.rows}*N`]),
-  };
-  const { hidden } = model.hidden(p, { ids: ids(), ...pictures });
-  return [graph, new Map([['logits', model.head(p, hidden)]])];
+  writeFileSync(join(partial, 'model.onnx'), encodeModel({ ...lowered, graph: proto }));
 }
