@@ -12,6 +12,7 @@ export * from './ops/elementwise.ts';
 export * from './ops/index-ops.ts';
 export * from './ops/matmul.ts';
 export * from './ops/pool.ts';
+export { type QuantizedMatrix, quantizedMatmul } from './ops/quantized-matmul.ts';
 export * from './ops/reduce.ts';
 export {
   concat,
@@ -22,5 +23,6 @@ export {
   reshape,
   sizeScalar,
   slice,
+  split,
   transpose,
 } from './ops/shape-ops.ts';

@@ -1,5 +1,5 @@
-import { formatShape, sameShape, TesseraError } from '../base/index.ts';
-import type { Graph, Value } from '../graph/index.ts';
+import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import type { Graph, QuantizedMatrix, Value } from '../graph/index.ts';
 import type { Lora } from './adapters/lora.ts';
 import type { Init } from './init.ts';
 
@@ -10,19 +10,33 @@ export interface ParameterSpec {
   readonly init: Init;
 }
 
+/** What a trace may be given beside its graph. */
+export interface TraceOptions {
+  readonly lora?: Lora | undefined;
+  /** int32 `[]`, fed anew at every step of training; without it nothing is dropped out. */
+  readonly dropoutSeed?: Value | undefined;
+  /** Parameters that become constants of the graph. */
+  readonly held?: ReadonlyMap<string, Tensor<'float32'>> | undefined;
+  /** Matrices in few bits that linear layers take in the place of the parameter of that path. */
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix> | undefined;
+}
+
 /** The parameters of one trace: asking for one declares it. */
 export class ParameterTrace {
   readonly graph: Graph;
   readonly specs = new Map<string, ParameterSpec>();
   readonly values = new Map<string, Value>();
   readonly lora: Lora | undefined;
-  /** int32 `[]`, fed anew at every step of training; without it nothing is dropped out. */
   readonly dropoutSeed: Value | undefined;
+  readonly quantized: TraceOptions['quantized'];
+  readonly #held: TraceOptions['held'];
 
-  constructor(graph: Graph, options: { lora?: Lora | undefined; dropoutSeed?: Value | undefined } = {}) {
+  constructor(graph: Graph, options: TraceOptions = {}) {
     this.graph = graph;
     this.lora = options.lora;
     this.dropoutSeed = options.dropoutSeed;
+    this.quantized = options.quantized;
+    this.#held = options.held;
   }
 
   root(): Scope {
@@ -33,7 +47,8 @@ export class ParameterTrace {
     const known = this.specs.get(spec.path);
     if (!known) {
       this.specs.set(spec.path, spec);
-      const value = this.graph.input(spec.path, 'float32', spec.shape);
+      const held = this.#held?.get(spec.path);
+      const value = held ? this.graph.constant(held) : this.graph.input(spec.path, 'float32', spec.shape);
       this.values.set(spec.path, value);
       return value;
     }
