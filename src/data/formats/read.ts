@@ -22,7 +22,7 @@ export interface ReadOptions {
   readonly allowOutside?: boolean;
   /** For `vqa`: the file with the answers. */
   readonly annotations?: string;
-  /** For `vqa`: how pictures are named, see `VqaFiles`. */
+  /** For `vqa`: how pictures are named, see `PicturedVqaFiles`. */
   readonly imageName?: string;
   /** For `vqa`: appended to each question. */
   readonly promptSuffix?: string;

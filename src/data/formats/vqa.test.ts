@@ -3,7 +3,7 @@ import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { formatFault } from '../../base/index.ts';
 import { DataReport } from '../report.ts';
 import { readRows } from './read.ts';
-import type { VqaFiles } from './vqa.ts';
+import type { PicturedVqaFiles } from './vqa.ts';
 import { vqaItems, vqaRow } from './vqa.ts';
 
 const folder = scratchFolder();
@@ -25,11 +25,11 @@ const annotations = {
   ],
 };
 
-function files(asked: unknown = questions, told: unknown = annotations): VqaFiles {
+function files(asked: unknown = questions, told: unknown = annotations): PicturedVqaFiles {
   return { questions: folder.write('q.json', asked), annotations: folder.write('a.json', told), images };
 }
 
-function readVqa(asked: VqaFiles) {
+function readVqa(asked: PicturedVqaFiles) {
   const report = new DataReport();
   return { items: report.collect(asked.questions, 'vqa', vqaItems(asked)), report };
 }

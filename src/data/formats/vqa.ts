@@ -8,10 +8,13 @@ import type { ImageRef, Outcome, Row } from './row.ts';
 import { attempt, checked } from './schema.ts';
 
 /** A question about a picture with the answers people gave, ten in VQA v2. */
-export interface VqaItem {
+export interface VqaQuestion {
   readonly id: string;
   readonly where: string;
-  readonly image: ImageRef;
+  /** The data set's own number of the picture. */
+  readonly imageId: string;
+  /** The name of its file, where the question has one. */
+  readonly imageName: string | undefined;
   readonly question: string;
   /** One for each person asked; accuracy counts how many agree. */
   readonly answers: readonly string[];
@@ -21,11 +24,19 @@ export interface VqaItem {
   readonly answerType: string | undefined;
 }
 
+/** A question with its picture found. */
+export interface VqaItem extends Omit<VqaQuestion, 'imageId' | 'imageName'> {
+  readonly image: ImageRef;
+}
+
 export interface VqaFiles {
   /** The questions file, `{data_subtype, questions: [{question_id, image_id, question}]}`. */
   readonly questions: string;
-  /** The annotations file, `{annotations: [{question_id, image_id, answers, multiple_choice_answer}]}`. */
+  /** The annotations file, `{annotations: [{question_id, image_id, answers, answer_type, multiple_choice_answer}]}`. */
   readonly annotations: string;
+}
+
+export interface PicturedVqaFiles extends VqaFiles {
   /** Folder of the pictures; the questions file's own when absent. */
   readonly images?: string;
   /**
@@ -52,16 +63,31 @@ type Annotation = z.infer<typeof annotation>;
  * VQA questions with their answers, one by one. The rows are the questions: an annotation of another question is no row
  * of this set.
  *
- * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-answer`, `data/image-name`
+ * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-answer`
  */
-export function* vqaItems(files: VqaFiles): Generator<Outcome<VqaItem>> {
-  const answers = annotationsByQuestion(files.annotations);
+export function* vqaQuestions(source: VqaFiles): Generator<Outcome<VqaQuestion>> {
+  const answers = annotationsByQuestion(source.annotations);
+  const name = basename(source.questions);
+  for (const { index, value } of sectionItems(source.questions, 'questions')) {
+    yield attempt(() => questionOf(value, `${name} question ${index + 1}`, answers));
+  }
+}
+
+/**
+ * VQA questions with their answers and pictures, one by one.
+ * @throws TesseraError as `vqaQuestions`, and `data/image-name`
+ */
+export function* vqaItems(files: PicturedVqaFiles): Generator<Outcome<VqaItem>> {
   const nameOf = imageNamer(files);
   const folder = imageFolder(files.images ?? dirname(files.questions), files.allowOutside);
-  const name = basename(files.questions);
-  for (const { index, value } of sectionItems(files.questions, 'questions')) {
-    yield attempt(() => itemOf(value, `${name} question ${index + 1}`, answers, nameOf, folder));
+  for (const outcome of vqaQuestions(files)) {
+    yield 'refused' in outcome ? outcome : attempt(() => withPicture(outcome.kept, nameOf, folder));
   }
+}
+
+function withPicture(question: VqaQuestion, nameOf: (id: string) => string, folder: ImageFolder): VqaItem {
+  const { imageId, imageName, ...item } = question;
+  return { ...item, image: folder.find(imageName ?? nameOf(imageId), item.where) };
 }
 
 function annotationsByQuestion(path: string): Map<string, Annotation> {
@@ -82,7 +108,7 @@ function annotationsByQuestion(path: string): Map<string, Annotation> {
   return found;
 }
 
-function imageNamer(files: VqaFiles): (id: string) => string {
+function imageNamer(files: PicturedVqaFiles): (id: string) => string {
   const pattern = files.imageName ?? 'COCO_{subset}_{id:12}.jpg';
   let subset: string | undefined;
   for (const { section, index, value } of jsonItems(files.questions, () => false)) {
@@ -102,13 +128,7 @@ function imageNamer(files: VqaFiles): (id: string) => string {
     });
 }
 
-function itemOf(
-  value: unknown,
-  where: string,
-  answers: ReadonlyMap<string, Annotation>,
-  nameOf: (id: string) => string,
-  folder: ImageFolder,
-): VqaItem {
+function questionOf(value: unknown, where: string, answers: ReadonlyMap<string, Annotation>): VqaQuestion {
   const asked = checked(question, value, where);
   const told = answers.get(String(asked.question_id));
   if (!told) {
@@ -123,7 +143,8 @@ function itemOf(
   return {
     id: String(asked.question_id),
     where,
-    image: folder.find(asked.image ?? nameOf(String(asked.image_id)), where),
+    imageId: String(asked.image_id),
+    imageName: asked.image ?? undefined,
     question: asked.question,
     answers: given,
     answer: told.multiple_choice_answer ?? mostFrequent(given),

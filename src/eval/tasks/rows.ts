@@ -22,12 +22,6 @@ export async function readJsonLines<T>(path: string, schema: z.ZodType<T>): Prom
   );
 }
 
-/** Reads a JSON file. @throws TesseraError with every fault the schema finds. */
-export async function readJson<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-  const [row] = collect([parseRow(readText(path, { code: 'eval/unreadable' }), path, schema)]);
-  return (row as Row<T>).value;
-}
-
 /** A value, or what is wrong with it. */
 type Checked<T> = { readonly ok: T } | { readonly faults: readonly Fault[] };
 

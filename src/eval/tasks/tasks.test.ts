@@ -91,9 +91,11 @@ describe('the VQA task', () => {
   it.each([
     ['eval/ambiguous-picture', [{ ...question, image_id: 7 }], [annotation]],
     ['eval/no-picture', [{ ...question, image_id: 8 }], [annotation]],
-    ['eval/no-answers', [{ ...question, question_id: 1 }], [annotation]],
+    ['row/no-answer', [{ ...question, question_id: 1 }], [annotation]],
     ['eval/repeated-question', [question, question], [annotation]],
-    ['eval/row', [question], [{ ...annotation, answers: answers('red', 3) }]],
+    ['eval/answers', [question], [{ ...annotation, answers: answers('red', 3) }]],
+    ['eval/answer-type', [question], [{ ...annotation, answer_type: undefined }]],
+    ['row/schema', [{ ...question, question: 7 }], [annotation]],
   ])('refuses with %s', async (code, questions, annotations) => {
     await expect(open(questions, annotations)).rejects.toMatchObject({ code });
   });

@@ -1,20 +1,16 @@
-import { z } from 'zod';
 import type { Fault } from '../../base/index.ts';
+import { type VqaFiles, type VqaQuestion, vqaQuestions } from '../../data/index.ts';
 import { shortAnswerPrompt } from '../../world/index.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
 import { normaliseAnswer, vqaAccuracy } from '../metrics/vqa.ts';
 import { openPictures } from './pictures.ts';
-import { collect, readJson } from './rows.ts';
+import { collect } from './rows.ts';
 import type { Item, Task, Verdict } from './task.ts';
 import { firstPictures } from './task.ts';
 
-export interface VqaSource {
+export interface VqaSource extends VqaFiles {
   readonly pictures: string;
-  /** `{"questions": [{question_id, image_id, question}]}` */
-  readonly questions: string;
-  /** `{"annotations": [{question_id, image_id, answers: [{answer}], answer_type, multiple_choice_answer}]}` */
-  readonly annotations: string;
 }
 
 export interface VqaOptions {
@@ -23,25 +19,6 @@ export interface VqaOptions {
   /** 16 unless told. */
   readonly maxTokens?: number;
 }
-
-const id = z.union([z.number(), z.string()]);
-
-const questionFile = z.object({
-  questions: z.array(z.object({ question_id: id, image_id: id, question: z.string(), image: z.string().optional() })),
-});
-
-const annotationFile = z.object({
-  annotations: z.array(
-    z.object({
-      question_id: id,
-      answers: z.array(z.object({ answer: z.string() })).length(10, 'VQA accuracy needs ten answers'),
-      answer_type: z.string(),
-      multiple_choice_answer: z.string(),
-    }),
-  ),
-});
-
-type Annotation = z.infer<typeof annotationFile>['annotations'][number];
 
 /** VQAv2: open questions with short answers, scored against ten human ones (Goyal et al. 2017). */
 export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxTokens = 16 }: VqaOptions = {}): Task {
@@ -61,69 +38,61 @@ export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxToke
         headline: true,
       },
     ],
-    load: (limit) => loadQuestions(source, suffix, limit),
+    load: async (limit) => loadQuestions(source, suffix, limit),
     score: (sum) => ({ accuracy: share(sum.score ?? 0, sum.asked ?? 0) }),
   };
 }
 
-async function loadQuestions(source: VqaSource, suffix: string, limit?: number): Promise<readonly Item[]> {
+function loadQuestions(source: VqaSource, suffix: string, limit?: number): readonly Item[] {
   const find = openPictures(source.pictures);
-  const [{ questions }, { annotations }] = await Promise.all([
-    readJson(source.questions, questionFile),
-    readJson(source.annotations, annotationFile),
-  ]);
-  const answers = new Map(annotations.map((annotation) => [`${annotation.question_id}`, annotation]));
   const seen = new Set<string>();
   const rows = collect(
-    questions.map((question, i) => {
-      const where = `${source.questions} questions.${i}`;
-      const key = `${question.question_id}`;
-      const picture = find(question.image ?? question.image_id, where);
-      const gold = answers.get(key);
-      const faults: Fault[] = [];
-      if (typeof picture !== 'string') faults.push(picture);
-      if (!gold) faults.push(missingAnswers(key, where, source.annotations));
-      if (seen.has(key)) faults.push(repeated(key, where));
-      seen.add(key);
-      return typeof picture === 'string' && gold && faults.length === 0
-        ? { ok: { question, picture, gold } }
-        : { faults };
+    [...vqaQuestions(source)].map((outcome) => {
+      if ('refused' in outcome) return { faults: [outcome.refused] };
+      const question = outcome.kept;
+      const picture = find(question.imageName ?? question.imageId, question.where);
+      const faults = questionFaults(question, seen.has(question.id));
+      seen.add(question.id);
+      if (typeof picture !== 'string') return { faults: [picture, ...faults] };
+      return faults.length > 0 ? { faults } : { ok: { question, picture } };
     }),
   );
-  const items = rows.map(({ question, picture, gold }) => ({
-    id: `${question.question_id}`,
+  const items = rows.map(({ question, picture }) => ({
+    id: question.id,
     picture,
     prompt: question.question + suffix,
-    truth: gold.multiple_choice_answer,
-    judge: (answer: string) => judge(answer, gold),
+    truth: question.answer,
+    judge: (answer: string) => judge(answer, question),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }
 
-function judge(answer: string, gold: Annotation): Verdict {
-  const score = vqaAccuracy(
-    answer,
-    gold.answers.map((other) => other.answer),
-  );
+/** What evaluation wants beyond training. */
+function questionFaults({ id, where, answers, answerType }: VqaQuestion, repeated: boolean): Fault[] {
+  const fault = (code: string, message: string, expected: string, got: string) => ({
+    code,
+    message,
+    path: where,
+    expected,
+    got,
+  });
+  const ten = 'VQA accuracy compares an answer with those of ten people';
+  return [
+    ...(answers.length === 10 ? [] : [fault('eval/answers', ten, '10 answers', `${answers.length}`)]),
+    ...(answerType
+      ? []
+      : [fault('eval/answer-type', 'the annotation has no answer_type', 'yes/no, number or other', 'none')]),
+    ...(repeated ? [fault('eval/repeated-question', 'the question number is taken', 'each number once', id)] : []),
+  ];
+}
+
+function judge(answer: string, { answers, answerType }: VqaQuestion): Verdict {
+  const score = vqaAccuracy(answer, answers);
   const tally: Tally = { score, asked: 1 };
   return {
     correct: score >= 0.5,
     read: normaliseAnswer(answer),
-    tallies: { all: tally, [gold.answer_type]: tally },
+    tallies: { all: tally, ...(answerType && { [answerType]: tally }) },
     invented: [],
   };
-}
-
-function missingAnswers(key: string, where: string, path: string): Fault {
-  return {
-    code: 'eval/no-answers',
-    message: 'the question has no annotation',
-    path: where,
-    expected: `an entry for question ${key} in ${path}`,
-    got: 'none',
-  };
-}
-
-function repeated(key: string, where: string): Fault {
-  return { code: 'eval/repeated-question', message: 'the question number is taken', path: where, got: key };
 }
