@@ -95,7 +95,7 @@ export function writeLlavaFolder(problem: LlavaProblem): LlavaFolder {
   mkdirSync(join(folder, 'adapter'));
   writeAdapter(join(folder, 'adapter'), { config, tensors }, base.store.specs, layout);
   writeSafetensors(join(folder, 'batch.safetensors'), batchTensors(problem));
-  return { folder, parameters: base.store.flat.length };
+  return { folder, parameters: [...base.store.tensors.values()].reduce((n, { data }) => n + data.length, 0) };
 }
 
 /** Biases zero, the other vectors one, matrices uniform. */

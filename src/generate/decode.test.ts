@@ -232,7 +232,7 @@ describe('faults', () => {
 
   it('says that a model has diverged', async () => {
     const reference = referenceCase('decoder/mha');
-    reference.store.flat[0] = Number.NaN;
+    for (const { data } of reference.store.tensors.values()) data[0] = Number.NaN;
     const program = new GenerationProgram({ ...reference, engine: await sharedEngine() });
     await expect(generate(program, [{ ids: [0], maxTokens: 2 }])).rejects.toMatchObject({
       code: 'generate/not-finite',

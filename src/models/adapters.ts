@@ -1,5 +1,5 @@
 import type { Tensor } from '../base/index.ts';
-import { allocateStore, fillStore, type Lora, mergeLora } from '../nn/index.ts';
+import { type Lora, mergeLora, storeOf } from '../nn/index.ts';
 import { parameterSpecs } from './catalog.ts';
 import { type LoadedModel, modelLayouts } from './load.ts';
 import { type Adapter, type Layout, readAdapter } from './weights/index.ts';
@@ -28,20 +28,17 @@ export function loadAdapter(folder: string, base: LoadedModel): LoadedAdapter {
 
 /**
  * The model with an adapter beside its weights: its store holds the factors too, and the modules that the adapter
- * replaces whole. The base stays as it is.
+ * replaces whole. The other tensors are those of the base.
  */
 export function attachAdapter(base: LoadedModel, { adapter, lora }: LoadedAdapter): LoadedModel {
-  const store = allocateStore(parameterSpecs(base.model, lora));
-  fillStore(store, base.store.tensors);
-  fillStore(store, adapterTensors(adapter));
-  return { ...base, store };
+  const tensors = new Map([...base.store.tensors, ...adapterTensors(adapter)]);
+  return { ...base, store: storeOf(parameterSpecs(base.model, lora), tensors) };
 }
 
-/** A plain model that computes what base and adapter compute together. The base stays as it is. */
+/** A plain model that computes what base and adapter compute together. It shares what is not adapted with the base. */
 export function mergeAdapter(base: LoadedModel, loaded: LoadedAdapter): LoadedModel {
-  const store = allocateStore(base.store.specs);
-  fillStore(store, mergeLora(attachAdapter(base, loaded).store.tensors, loaded.lora));
-  return { ...base, store };
+  const tensors = mergeLora(attachAdapter(base, loaded).store.tensors, loaded.lora);
+  return { ...base, store: storeOf(base.store.specs, tensors) };
 }
 
 function adapterTensors(adapter: Adapter): Map<string, Tensor<'float32'>> {

@@ -20,6 +20,7 @@ import {
   rotaryTables,
   rowPositions,
   splice,
+  storeOf,
 } from './index.ts';
 
 type Tensors = Readonly<Record<string, Tensor>>;
@@ -79,6 +80,15 @@ describe('a store', () => {
     expect(Math.sqrt(data('spread').reduce((n, x) => n + x * x, 0) / 2000)).toBeCloseTo(0.5, 1);
     expect(Math.max(...data('flat'))).toBeLessThanOrEqual(0.2);
     expect(Math.max(...data('flat'))).toBeGreaterThan(0.19);
+  });
+
+  it('of given tensors holds these very ones, in the order of the specs', () => {
+    const given = allocateStore(specs('b', 'a', 'z'));
+    const store = storeOf(specs('a', 'b'), given.tensors);
+    expect([...store.tensors.keys()]).toEqual(['a', 'b']);
+    for (const [path, { data }] of store.tensors) expect(data).toBe(given.tensors.get(path)?.data);
+    expect(() => storeOf(specs('a', 'c'), given.tensors)).toThrow('a parameter has no value');
+    expect(() => storeOf(specs('a'), new Map([['a', float32([2], [1, 2])]]))).toThrow('a parameter has another shape');
   });
 
   it('refuses tensors without a place or of another shape', () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { maxAbsolute } from '../../test/support/compare.ts';
 import {
   copyOf,
+  numbersOf,
   rowsOf,
   ruleSource,
   textBatch,
@@ -76,7 +77,7 @@ describe('runStage', () => {
     const before = copyOf(stage.store);
     await train(stage);
     // Under a gradient that hardly changes every corrected step is the rate.
-    expect(maxAbsolute(stage.store.flat, before.flat) / (3 * lr)).toBeCloseTo(1, 2);
+    expect(maxAbsolute(numbersOf(stage.store), numbersOf(before)) / (3 * lr)).toBeCloseTo(1, 2);
   });
 
   it('records warm-up, decay, epochs and targets', async () => {
@@ -113,7 +114,7 @@ describe('runStage', () => {
       expect(Math.abs((b.records[i]?.loss as number) / record.loss - 1)).toBeLessThan(1e-5);
     });
     // Adam divides by the gradient's size, which lets rounding grow where the gradient is near zero.
-    expect(maxAbsolute(split.store.flat, whole.store.flat)).toBeLessThan(1e-3);
+    expect(maxAbsolute(numbersOf(split.store), numbersOf(whole.store))).toBeLessThan(1e-3);
   });
 });
 
@@ -147,7 +148,7 @@ describe('resuming', () => {
     const rest = await train(late, {}, state);
     expect([...first.records, ...rest.records]).toEqual(whole.records);
     expect(rest.saved.at(-1)).toEqual(whole.saved.at(-1));
-    expect(late.store.flat).toEqual(straight.store.flat);
+    expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
   });
 
   it.each(cases)('%s: stopped in the middle of a step, that step is done again', async (_, changes) => {
@@ -165,7 +166,7 @@ describe('resuming', () => {
     const rest = await train(late, {}, first.saved.at(-1));
     expect([...first.records, ...rest.records]).toEqual(whole.records);
     expect(rest.saved.at(-1)).toEqual(whole.saved.at(-1));
-    expect(late.store.flat).toEqual(straight.store.flat);
+    expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
   });
 
   /** A source with one step whose second micro-batch stops the run when it is fed: the first has been computed. */
@@ -196,7 +197,7 @@ describe('resuming', () => {
     const before = copyOf(stage.store);
     const again = await train(stage, {}, saved.at(-1));
     expect(again).toMatchObject({ outcome: { status: 'done' }, records: [] });
-    expect(stage.store.flat).toEqual(before.flat);
+    expect(numbersOf(stage.store)).toEqual(numbersOf(before));
   });
 });
 
@@ -206,7 +207,7 @@ describe('faults', () => {
     (stage.store.tensors.get('model.norm.weight') as Tensor<'float32'>).data[0] = Number.NaN;
     const before = copyOf(stage.store);
     await expect(train(stage)).rejects.toMatchObject({ code: 'train/not-finite', path: 'stage tune, step 1' });
-    expect(stage.store.flat).toEqual(before.flat);
+    expect(numbersOf(stage.store)).toEqual(numbersOf(before));
   });
 
   it('stops when a gradient alone overflows', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tinyLlava, tinyModel } from '../../test/support/stages.ts';
+import { numbersOf, tinyLlava, tinyModel } from '../../test/support/stages.ts';
 import { selector } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { BatchSize } from './batch.ts';
@@ -27,7 +27,7 @@ function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
     resumed: false,
     ...changes,
   };
-  return { ...planMemory(stage, RESIDENT), parameters: stage.store.flat.length };
+  return { ...planMemory(stage, RESIDENT), parameters: numbersOf(stage.store).length };
 }
 
 describe('planMemory', () => {

@@ -61,7 +61,7 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
   };
   return {
     resident,
-    weights: stage.store.flat.byteLength,
+    weights: sum([...stage.store.tensors.values()], ({ data }) => data.byteLength),
     ...parts,
     peak: resident + sum(Object.values(parts), (bytes) => bytes),
     largest: Object.fromEntries(largest.sizes),

@@ -12,6 +12,7 @@ import { openEngine } from '../../src/runtime/index.ts';
 import { runCausal } from '../support/causal.ts';
 import { maxAbsolute } from '../support/compare.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
+import { numbersOf } from '../support/stages.ts';
 import { answerTo, hooks, llavaRows, question, writeLlava, writeRows } from './material.ts';
 
 const root = scratchFolder().fresh();
@@ -89,7 +90,7 @@ describe('LoRA on pictures and rows of a user', () => {
     const loaded = loadModel(base);
     const adapter = loadAdapter(join(run, 'adapter'), loaded);
     expect(adapter.adapter.config).toMatchObject({ r: 4, alpha: 32, base, modulesToSave: ['multi_modal_projector'] });
-    expect(mergeAdapter(loaded, adapter).store.flat).toEqual(loadModel(model).store.flat);
+    expect(numbersOf(mergeAdapter(loaded, adapter).store)).toEqual(numbersOf(loadModel(model).store));
   });
 
   it('counts the rows it refused, and why', () => {
@@ -164,8 +165,8 @@ describe('export', () => {
       'processor_config.json',
     ];
     expect(files).toEqual(expect.arrayContaining(names.map((name) => join(out, name))));
-    const rounded = loadModel(model).store.flat.map((x) => fromBfloat16Bits(toBfloat16Bits(x)));
-    expect(loadModel(out).store.flat).toEqual(rounded);
+    const rounded = numbersOf(loadModel(model).store).map((x) => fromBfloat16Bits(toBfloat16Bits(x)));
+    expect(numbersOf(loadModel(out).store)).toEqual(rounded);
     expect(readJson(join(out, 'config.json')).dtype).toBe('bfloat16');
   });
 

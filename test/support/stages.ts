@@ -1,6 +1,6 @@
 import { float32, int32, Random, selector, type Tensor } from '../../src/base/index.ts';
 import { type ConfigJson, type Model, modelFromConfig, parameterSpecs } from '../../src/models/index.ts';
-import { allocateStore, initializeStore, type Lora, type ParameterStore } from '../../src/nn/index.ts';
+import { allocateStore, fillStore, initializeStore, type Lora, type ParameterStore } from '../../src/nn/index.ts';
 import {
   type Batch,
   type BatchSource,
@@ -65,8 +65,13 @@ export function tinyModel(json: ConfigJson, lora?: Lora): { model: Model; store:
 
 export function copyOf(store: ParameterStore): ParameterStore {
   const copy = allocateStore(store.specs);
-  copy.flat.set(store.flat);
+  fillStore(copy, store.tensors);
   return copy;
+}
+
+/** All numbers of a store, in declaration order. */
+export function numbersOf({ tensors }: ParameterStore): Float32Array {
+  return Float32Array.from([...tensors.values()].flatMap(({ data }) => [...data]));
 }
 
 const LENGTH = 12;

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { type DiskFault, withFailingDisk } from '../../../test/support/failing-disk.ts';
 import { Random, silentLog, TesseraError } from '../../base/index.ts';
-import { allocateStore, type ParameterSpec, type ParameterStore, zerosInit } from '../../nn/index.ts';
+import { allocateStore, type FlatStore, type ParameterSpec, zerosInit } from '../../nn/index.ts';
 import type { StageState } from '../../train/index.ts';
 import { newestCheckpoint, type Position, restoreCheckpoint, saveCheckpoint } from './checkpoints.ts';
 
@@ -32,7 +32,7 @@ const specs = new Map<string, ParameterSpec>(
 );
 
 /** What a run is at a step, in numbers of its own. */
-function stateAt(step: number): { store: ParameterStore; state: StageState; position: Position } {
+function stateAt(step: number): { store: FlatStore; state: StageState; position: Position } {
   const random = new Random(step, 'state');
   const store = allocateStore(specs);
   const noise = (data: Float32Array<ArrayBuffer>) => data.map(() => random.normal());

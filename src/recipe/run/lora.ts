@@ -8,7 +8,7 @@ import {
   parameterSpecs,
   writeAdapter,
 } from '../../models/index.ts';
-import { allocateStore, fillStore, initializeStore, type Lora, mergeLora } from '../../nn/index.ts';
+import { allocateStore, initializeStore, type Lora, mergeLora, storeOf } from '../../nn/index.ts';
 import type { LoraPlan, StagePlan } from '../plan.ts';
 
 /** Where the blocks of a model's language part are; adapters go there and nowhere else. */
@@ -40,19 +40,17 @@ export function isFactor(path: string): boolean {
   return factor.test(path);
 }
 
-/** The model with fresh adapters beside its weights; the parameters of the base are copied. */
+/** The model with fresh adapters beside its weights, which are the very tensors of the base. */
 export function withFreshAdapters(base: LoadedModel, lora: Lora, seed: number): LoadedModel {
-  const store = allocateStore(parameterSpecs(base.model, lora));
-  initializeStore(store, seed);
-  fillStore(store, base.store.tensors);
-  return { ...base, store };
+  const specs = parameterSpecs(base.model, lora);
+  const factors = allocateStore(new Map([...specs].filter(([path]) => isFactor(path))));
+  initializeStore(factors, seed);
+  return { ...base, store: storeOf(specs, new Map([...base.store.tensors, ...factors.tensors])) };
 }
 
-/** The model without adapters that computes the same. */
+/** The model without adapters that computes the same; what is not adapted is shared. */
 export function merge(adapted: LoadedModel, lora: Lora): LoadedModel {
-  const store = allocateStore(parameterSpecs(adapted.model));
-  fillStore(store, mergeLora(adapted.store.tensors, lora));
-  return { ...adapted, store };
+  return { ...adapted, store: storeOf(parameterSpecs(adapted.model), mergeLora(adapted.store.tensors, lora)) };
 }
 
 /** Writes adapters, and what was trained whole beside them, in PEFT layout. */

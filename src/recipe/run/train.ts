@@ -254,7 +254,7 @@ function rates(): (used: readonly Batch[]) => number | undefined {
 /** Says what is about to be trained, with names and counts. */
 function announce(
   stage: StagePlan,
-  { store }: LoadedModel,
+  loaded: LoadedModel,
   trainable: (path: string) => boolean,
   { examples, report }: StageData,
   steps: number,
@@ -262,7 +262,7 @@ function announce(
 ): void {
   const groups = new Map<string, number>();
   let trained = 0;
-  for (const [path, { data }] of store.tensors) {
+  for (const [path, { data }] of loaded.store.tensors) {
     if (!trainable(path)) continue;
     trained += data.length;
     const group = isFactor(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
@@ -272,6 +272,6 @@ function announce(
   const rows = `${examples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
   hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
   hooks.log.info(
-    `  trains ${trained.toLocaleString('en')} of ${store.flat.length.toLocaleString('en')} parameters: ${parts}`,
+    `  trains ${trained.toLocaleString('en')} of ${parameterCount(loaded).toLocaleString('en')} parameters: ${parts}`,
   );
 }
