@@ -3,7 +3,7 @@ import { Graph, matmul } from '../../src/graph/index.ts';
 import { createModel } from '../../src/models/index.ts';
 import { compile, openEngine } from '../../src/runtime/index.ts';
 import { allocateGradients, type Batch, LossProgram } from '../../src/train/index.ts';
-import { adamw, allocateMoments } from '../../src/train/optim/adamw.ts';
+import { AdamW, allocateMoments } from '../../src/train/optim/adamw.ts';
 import { fastest, servePeer } from '../harness/serve.ts';
 import { type DecoderConfig, initialValue, normEpsilon, optimizer, tokens } from '../problem.ts';
 
@@ -26,6 +26,7 @@ const { model, store } = createModel({
 for (const [path, { shape, data }] of store.tensors) data.set(initialValue(path, shape));
 const gradients = allocateGradients(store, () => true);
 const moments = allocateMoments(gradients);
+const adamw = await AdamW.open(engine, { store, gradients, moments, options: optimizer, rateOf: () => optimizer.rate });
 const program = new LossProgram({ engine, model, store, objective: 'lm', gradients });
 const batch = supervised(config);
 let steps = 0;
@@ -40,8 +41,7 @@ await servePeer(
       const loss = await program.run(batch, 1 / batch.targets, true);
       const graphMs = performance.now() - from;
       const graphCpuMs = cpuMs(cpu);
-      const rule = { rateOf: () => optimizer.rate, step: ++steps, gradientScale: 1 };
-      adamw(store, gradients, moments, optimizer, rule);
+      await adamw.step({ step: ++steps, rateFactor: 1, gradientScale: 1 });
       const ms = performance.now() - from;
       const after = engine.ledger.snapshot();
       return {

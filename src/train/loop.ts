@@ -3,7 +3,7 @@ import type { Model } from '../models/index.ts';
 import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import type { Batch, BatchSource } from './batch.ts';
-import { type AdamWOptions, adamw, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
+import { AdamW, type AdamWOptions, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
 import { type ScheduleName, scheduleFactor } from './optim/schedule.ts';
 import { allocateGradients, type GradientBuffer, LossProgram, type ObjectiveName } from './program.ts';
 
@@ -78,7 +78,8 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   const gradients = trainableGradients(stage);
   const moments = from?.moments ?? allocateMoments(gradients);
   const program = new LossProgram({ ...stage, gradients });
-  const rates = ratesOf(settings, gradients);
+  const rateOf = ratesOf(settings);
+  const optimizer = await AdamW.open(stage.engine, { store, gradients, moments, options: settings, rateOf });
   const schedule = { name: settings.schedule, warmup: warmupSteps(settings), total: settings.steps };
   let loss = Number.NaN;
   let done = from?.step ?? 0;
@@ -95,14 +96,13 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       const norm = globalNorm(gradients.flat);
       requireFinite(stage.name, done + 1, step, norm, batches);
       loss = step;
-      const factor = scheduleFactor(schedule, done);
+      const rateFactor = scheduleFactor(schedule, done);
       const gradientScale = clipFactor(norm, settings.clip === 0 ? undefined : settings.clip);
-      const rateOf = (path: string) => (rates.get(path) as number) * factor;
-      adamw(store, gradients, moments, settings, { rateOf, step: done + 1, gradientScale });
+      await optimizer.step({ step: done + 1, rateFactor, gradientScale });
       done++;
       const epoch = done / source.stepsPerEpoch;
       await hooks.onStep(
-        { stage: stage.name, step: done, epoch, loss, lr: settings.lr * factor, grad_norm: norm, targets },
+        { stage: stage.name, step: done, epoch, loss, lr: settings.lr * rateFactor, grad_norm: norm, targets },
         batches,
       );
       const last = done === settings.steps;
@@ -112,6 +112,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       if (hooks.signal.aborted && !last) return await interrupted(hooks, { step: done, moments }, loss, gradients);
     }
   } finally {
+    optimizer.dispose();
     await program.dispose();
   }
   return { status: 'done', loss, trained: gradients.flat.length };
@@ -165,11 +166,10 @@ function trainableGradients(stage: Stage): GradientBuffer {
   });
 }
 
-function ratesOf({ lr, lrFor }: StageSettings, gradients: GradientBuffer): Map<string, number> {
+/** Peak rates by path. */
+function ratesOf({ lr, lrFor }: StageSettings): (path: string) => number {
   const rules = lrFor.map(({ pattern, lr: rate }) => ({ matches: selector([pattern]), rate }));
-  return new Map(
-    [...gradients.tensors.keys()].map((path) => [path, rules.findLast((r) => r.matches(path))?.rate ?? lr]),
-  );
+  return (path) => rules.findLast((rule) => rule.matches(path))?.rate ?? lr;
 }
 
 /** As transformers counts them: the ceiling of the share. */

@@ -57,7 +57,8 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
     moments: stage.resumed ? 0 : 2 * trainable,
     activations: sum(runs, (run) => run.activations),
     pictures: pictureBytes(stage),
-    runtime: sum(runs, (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
+    // The optimizer's session is one more.
+    runtime: SESSION_BYTES + sum(runs, (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
   };
   return {
     resident,

@@ -1,4 +1,7 @@
+import { type Tensor, tensor, zeros } from '../../base/index.ts';
+import { add, div, Graph, mul, sqrt, sub } from '../../graph/index.ts';
 import type { ParameterStore } from '../../nn/index.ts';
+import { type BoundRun, compile, type Engine, type Session } from '../../runtime/index.ts';
 import type { GradientBuffer } from '../program.ts';
 
 export interface AdamWOptions {
@@ -22,87 +25,171 @@ export function decays(shape: readonly number[]): boolean {
   return shape.length >= 2;
 }
 
+/** What an optimizer works on for its whole life. */
+export interface AdamWTarget {
+  readonly store: ParameterStore;
+  readonly gradients: GradientBuffer;
+  readonly moments: Moments;
+  readonly options: AdamWOptions;
+  /** Peak learning rate of a parameter. */
+  rateOf(path: string): number;
+}
+
 /** What one optimizer step brings along. */
 export interface AdamWStep {
-  /** Learning rate of each parameter. */
-  rateOf(path: string): number;
   /** Counted from 1. */
   readonly step: number;
+  /** Of the peak rates. */
+  readonly rateFactor: number;
   /** Multiplies every gradient first, as clipping does. */
   readonly gradientScale: number;
 }
 
 /**
- * One AdamW step in place (Loshchilov & Hutter 2019, algorithm 2, decay decoupled), t being `step`:
- * `p -= lr wd p`, `m = b1 m + (1-b1) g`, `v = b2 v + (1-b2) g^2`, `p -= lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)`.
+ * AdamW (Loshchilov & Hutter 2019, algorithm 2, decay decoupled) as a graph over pieces of the flat buffers, in place.
+ * With t the step: `m = b1 m + (1-b1) g`, `v = b2 v + (1-b2) g^2`, and
+ * `p -= lr (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps) + lr wd p`, all in float32 and element by element, so that
+ * neither threads nor the cut into pieces change a bit.
  */
-export function adamw(
-  store: ParameterStore,
-  gradients: GradientBuffer,
-  moments: Moments,
-  options: AdamWOptions,
-  { rateOf, step, gradientScale }: AdamWStep,
-): void {
-  const [b1, b2] = options.betas;
+export class AdamW {
+  readonly #session: Session;
+  readonly #target: AdamWTarget;
+  readonly #groups: readonly Group[];
+  readonly #shared = scalars('keepFirst', 'keepSecond', 'takeFirst', 'takeSecond', 'eps');
+  readonly #runSync: boolean;
+
+  private constructor(engine: Engine, session: Session, target: AdamWTarget) {
+    this.#session = session;
+    this.#target = target;
+    this.#runSync = engine.canRunSync;
+    this.#groups = spansOf(target).map((span) => {
+      const own = scalars('rate', 'decay');
+      return { ...span, own, runs: this.#bind(span, new Map([...this.#shared, ...own])) };
+    });
+  }
+
+  static async open(engine: Engine, target: AdamWTarget): Promise<AdamW> {
+    const { graph, outputs } = updateGraph();
+    return new AdamW(engine, await compile(engine, graph, outputs, 'adamw'), target);
+  }
+
+  /** Moves parameters and moments by the gradients of the buffer. */
+  async step({ step, rateFactor, gradientScale }: AdamWStep): Promise<void> {
+    const { betas, eps, weightDecay } = this.#target.options;
+    const [b1, b2] = betas;
+    // sqrt(v / (1-b2^t)) + eps = (sqrt(v) + eps * unbias) / unbias
+    const unbias = Math.sqrt(1 - b2 ** step);
+    set(this.#shared, {
+      keepFirst: b1,
+      keepSecond: b2,
+      takeFirst: (1 - b1) * gradientScale,
+      takeSecond: (1 - b2) * gradientScale ** 2,
+      eps: eps * unbias,
+    });
+    for (const { peakRate, decayed, own, runs } of this.#groups) {
+      const rate = peakRate * rateFactor;
+      set(own, { rate: (rate * unbias) / (1 - b1 ** step), decay: decayed ? rate * weightDecay : 0 });
+      for (const run of runs) await (this.#runSync ? run.runSync() : run.run());
+    }
+  }
+
+  dispose(): void {
+    for (const { runs } of this.#groups) for (const run of runs) run.release();
+    this.#session.dispose();
+  }
+
+  #bind({ parameters, at, length }: Span, coefficients: ReadonlyMap<string, Tensor>): BoundRun[] {
+    const { gradients, moments } = this.#target;
+    return Array.from({ length: Math.ceil(length / PIECE) }, (_, i) => {
+      const from = i * PIECE;
+      const size = Math.min(PIECE, length - from);
+      const view = ({ buffer, byteOffset }: Float32Array<ArrayBuffer>, start: number) =>
+        tensor('float32', [size], new Float32Array(buffer, byteOffset + BYTES * (start + from), size));
+      const [p, g] = [view(parameters, 0), view(gradients.flat, at)];
+      const [m, v] = [view(moments.first, at), view(moments.second, at)];
+      const feeds = new Map([...coefficients, ['p', p], ['g', g], ['m', m], ['v', v]] as const);
+      const into = new Map([['p.next', p] as const, ['m.next', m] as const, ['v.next', v] as const]);
+      return this.#session.bind(feeds, into);
+    });
+  }
+}
+
+/** Elements a run: its tensors and what lies between them fit in a core's cache. */
+const PIECE = 2 ** 17;
+const BYTES = Float32Array.BYTES_PER_ELEMENT;
+
+/** A stretch of parameters that lie side by side and share their coefficients. */
+interface Span {
+  /** The first of them. */
+  readonly parameters: Float32Array<ArrayBuffer>;
+  /** Where it begins in gradients and moments. */
+  readonly at: number;
+  length: number;
+  readonly peakRate: number;
+  readonly decayed: boolean;
+}
+
+interface Group extends Span {
+  readonly own: ReadonlyMap<string, Tensor<'float32'>>;
+  readonly runs: readonly BoundRun[];
+}
+
+function spansOf({ store, gradients, rateOf }: AdamWTarget): Span[] {
+  const spans: Span[] = [];
   let at = 0;
-  for (const [path, { shape, data: g }] of gradients.tensors) {
-    const lr = rateOf(path);
-    const end = at + g.length;
-    update(
-      store.tensors.get(path)?.data as Float32Array,
-      g,
-      moments.first.subarray(at, end),
-      moments.second.subarray(at, end),
-      {
-        b1,
-        b2,
-        first: (1 - b1) * gradientScale,
-        second: (1 - b2) * gradientScale * gradientScale,
-        keep: 1 - lr * (decays(shape) ? options.weightDecay : 0),
-        rate: lr / (1 - b1 ** step),
-        spread: 1 / Math.sqrt(1 - b2 ** step),
-        eps: options.eps,
-      },
-    );
-    at = end;
+  for (const [path, { shape, data }] of gradients.tensors) {
+    const parameters = (store.tensors.get(path) as Tensor<'float32'>).data;
+    const [peakRate, decayed] = [rateOf(path), decays(shape)];
+    const last = spans.at(-1);
+    if (last && isFollowed(last, parameters) && last.peakRate === peakRate && last.decayed === decayed) {
+      last.length += data.length;
+    } else spans.push({ parameters, at, length: data.length, peakRate, decayed });
+    at += data.length;
   }
+  return spans;
 }
 
-interface Coefficients {
-  readonly b1: number;
-  readonly b2: number;
-  readonly first: number;
-  readonly second: number;
-  readonly keep: number;
-  readonly rate: number;
-  readonly spread: number;
-  readonly eps: number;
+function isFollowed({ parameters, length }: Span, next: Float32Array): boolean {
+  return parameters.buffer === next.buffer && parameters.byteOffset + BYTES * length === next.byteOffset;
 }
 
-/** The loop over the elements of one tensor; local numbers and plain arrays keep it a third faster. */
-function update(
-  p: Float32Array,
-  g: Float32Array,
-  ms: Float32Array,
-  vs: Float32Array,
-  coefficients: Coefficients,
-): void {
-  const { b1, b2, first, second, keep, rate, spread, eps } = coefficients;
-  for (let i = 0; i < p.length; i++) {
-    const gradient = g[i] as number;
-    const m = b1 * (ms[i] as number) + first * gradient;
-    const v = b2 * (vs[i] as number) + second * gradient * gradient;
-    ms[i] = m;
-    vs[i] = v;
-    p[i] = keep * (p[i] as number) - (rate * m) / (Math.sqrt(v) * spread + eps);
-  }
+/** Every tensor is read by elementwise operators alone, the parameter last, so results may take their places. */
+function updateGraph() {
+  const graph = new Graph();
+  const flat = (name: string) => graph.input(name, 'float32', ['N']);
+  const [p, g, m, v] = [flat('p'), flat('g'), flat('m'), flat('v')];
+  const scalar = (name: string) => graph.input(name, 'float32', []);
+  const first = add(mul(m, scalar('keepFirst')), mul(g, scalar('takeFirst')));
+  const second = add(mul(v, scalar('keepSecond')), mul(mul(g, scalar('takeSecond')), g));
+  const pull = mul(div(first, add(sqrt(second), scalar('eps'))), scalar('rate'));
+  const next = sub(p, add(pull, mul(p, scalar('decay'))));
+  return {
+    graph,
+    outputs: new Map([['p.next', next] as const, ['m.next', first] as const, ['v.next', second] as const]),
+  };
 }
 
-/** Euclidean norm of a flat buffer, summed in double precision. */
+function scalars(...names: readonly string[]): Map<string, Tensor<'float32'>> {
+  return new Map(names.map((name) => [name, zeros('float32', [])]));
+}
+
+function set(coefficients: ReadonlyMap<string, Tensor<'float32'>>, values: Readonly<Record<string, number>>): void {
+  for (const [name, { data }] of coefficients) data[0] = values[name] as number;
+}
+
+/** Euclidean norm of a flat buffer, summed in double precision; four sums keep additions from waiting for one another. */
 export function globalNorm(flat: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < flat.length; i++) sum += (flat[i] as number) * (flat[i] as number);
-  return Math.sqrt(sum);
+  const square = (i: number) => (flat[i] as number) * (flat[i] as number);
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = flat.length - (flat.length % 4);
+  for (let i = 0; i < whole; i += 4) {
+    a += square(i);
+    b += square(i + 1);
+    c += square(i + 2);
+    d += square(i + 3);
+  }
+  for (let i = whole; i < flat.length; i++) a += square(i);
+  return Math.sqrt(a + b + (c + d));
 }
 
 /** The factor of `torch.nn.utils.clip_grad_norm_`: `min(1, max / (norm + 1e-6))`; 1 when there is no limit. */
