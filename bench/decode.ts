@@ -27,7 +27,7 @@ interface Entrant {
 }
 
 const caseNames = Object.keys(decodeCases) as (keyof typeof decodeCases)[];
-const peerNames = ['tessera', 'tessera-binding', 'transformers'] as const;
+const peerNames = ['tessera', 'tessera-int8', 'tessera-int4', 'tessera-binding', 'transformers'] as const;
 type PeerName = (typeof peerNames)[number];
 
 const { values: options } = parseArgs({
@@ -37,7 +37,7 @@ const { values: options } = parseArgs({
     prompt: { type: 'string', default: '64' },
     threads: { type: 'string', default: '2' },
     cases: { type: 'string', default: 'small,base,small-8' },
-    peers: { type: 'string', default: peerNames.join(',') },
+    peers: { type: 'string', default: 'tessera,tessera-binding,transformers' },
     /** Folder of another checkout of tessera, to measure a change. */
     against: { type: 'string' },
   },
@@ -155,7 +155,8 @@ function commandOf(name: PeerName, folder: string, problem: DecodeProblem, again
     const args = ['bench/peers/torch_generate.py', JSON.stringify([folder, problem, threads, prompts(problem)])];
     return { name, command: process.env.TESSERA_PYTHON ?? 'python3', args, cwd };
   }
-  const settings = [folder, problem, threads, name === 'tessera-binding' ? 'binding' : 'c-api'];
+  const [, variant = 'c-api'] = name.split('-');
+  const settings = [folder, problem, threads, ...(variant.startsWith('int') ? ['c-api', variant] : [variant])];
   return {
     name: against ? `${name} in ${against}` : name,
     command: process.execPath,

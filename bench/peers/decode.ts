@@ -1,21 +1,23 @@
 import { float32, type Tensor } from '../../src/base/index.ts';
-import { GenerationProgram, generate } from '../../src/generate/index.ts';
+import { GenerationProgram, generate, type Quantization, quantizeWeights } from '../../src/generate/index.ts';
 import { Graph, matmul } from '../../src/graph/index.ts';
 import { loadModel } from '../../src/models/index.ts';
 import { compile, openEngine } from '../../src/runtime/index.ts';
 import { type DecodeProblem, matrices, prompts } from '../decode-problem.ts';
 import { servePeer } from '../harness/serve.ts';
 
-const [folder, problem, threads, backend] = JSON.parse(process.argv[2] as string) as [
+const [folder, problem, threads, backend, quantize] = JSON.parse(process.argv[2] as string) as [
   string,
   DecodeProblem,
   number,
   'c-api' | 'binding',
+  Quantization?,
 ];
 const engine = await openEngine({ threads, backend });
 const { model, store } = loadModel(folder);
 if (model.kind !== 'causal') throw new Error('a decoder is wanted');
-const program = new GenerationProgram({ engine, model, store });
+const parts = { engine, model, store, fixed: true };
+const program = new GenerationProgram(quantize ? quantizeWeights(parts, quantize) : parts);
 const requests = prompts(problem).map((ids) => ({ ids, maxTokens: problem.tokens }));
 const { batch, tokens } = problem;
 const bare = await bareProducts();

@@ -9,6 +9,7 @@ import {
 import { join, resolve } from '../files/index.ts';
 import { type JsonObject, loadModel, modelFolder, readOptionalJsonObject } from '../models/index.ts';
 import type { Engine } from '../runtime/index.ts';
+import { type Quantization, quantizeWeights } from './quantize.ts';
 import type { SpeakerParts } from './speaker.ts';
 
 /**
@@ -16,27 +17,30 @@ import type { SpeakerParts } from './speaker.ts';
  * an answer.
  * @param where a Hugging Face folder, or a run folder with such a one
  * @param options.template in the place of the folder's own
+ * @param options.quantize rounds the language model's matrices to so many bits
  * @throws TesseraError for whatever is missing or does not fit, naming the file
  */
 export async function loadForGeneration(
   where: string,
   engine: Engine,
-  options: { readonly template?: ChatTemplate } = {},
+  options: { readonly template?: ChatTemplate; readonly quantize?: Quantization | undefined } = {},
 ): Promise<SpeakerParts> {
   const folder = modelFolder(where);
   const { model, store } = loadModel(folder);
   if (model.kind !== 'causal') throw noLanguageModel(folder, model.architecture);
   const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};
   const processor = model.picture && processorOf(folder, config);
-  return {
+  const parts = {
     engine,
     model,
     store,
+    fixed: true,
     tokenizer: await loadTokenizer(folder),
     template: options.template ?? (await loadTemplate(folder)),
     ...(processor && { processor }),
     stopIds: stopIdsOf(folder, config),
   };
+  return options.quantize ? quantizeWeights(parts, options.quantize) : parts;
 }
 
 /** The first LLaVA release keeps preprocessing with the vision tower, and whether to pad with the model. */

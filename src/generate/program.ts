@@ -1,5 +1,5 @@
 import type { Tensor } from '../base/index.ts';
-import { Graph, tokenLogProb, type Value } from '../graph/index.ts';
+import { Graph, type QuantizedMatrix, tokenLogProb, type Value } from '../graph/index.ts';
 import { type CausalModel, pictureInputs, tokenInput } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session } from '../runtime/index.ts';
@@ -13,7 +13,14 @@ export interface GenerationProgramOptions {
   readonly store: ParameterStore;
   /** Adapters that the store holds beside the weights. */
   readonly lora?: Lora;
+  /** Promises that the store will not change any more, so that the runtime may lay weights out as its products like them. */
+  readonly fixed?: boolean;
+  /** Matrices in few bits, in the place of parameters that the store then lacks. */
+  readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
 }
+
+/** The most bytes of weights that are laid out anew: it takes their memory again, and several times that for a moment. */
+const mostFixed = 2 ** 30;
 
 type Kind = 'decode' | 'score';
 
@@ -78,12 +85,23 @@ export class GenerationProgram {
 
 function build(options: GenerationProgramOptions, kind: Kind, pictures?: PictureSize): Promise<Session> {
   const graph = new Graph();
-  const trace = new ParameterTrace(graph, { lora: options.lora });
+  const { lora, quantized } = options;
+  const held = kind === 'decode' && !pictures ? fixedWeights(options) : undefined;
+  const trace = new ParameterTrace(graph, { lora, quantized, held });
   const inputs = { ids: tokenInput(graph), ...(pictures && pictureInputs(graph, pictures)) };
   const trunk = { graph, trace, model: options.model, inputs };
   const outputs = kind === 'decode' ? traceDecode(trunk) : traceScore(trunk);
   const name = `${kind}-${options.model.architecture}${pictures ? '-pictures' : ''}`;
   return compile(options.engine, graph, outputs, name);
+}
+
+/**
+ * The weights that a step of decoding takes as constants: products of few rows are then up to twice as fast. Prompts with
+ * pictures and scoring have many rows and gain little.
+ */
+function fixedWeights({ store, fixed, quantized }: GenerationProgramOptions): ParameterStore['tensors'] | undefined {
+  const bytes = [...store.tensors.values()].reduce((n, { data }) => n + data.byteLength, 0);
+  return fixed && !quantized && bytes <= mostFixed ? store.tensors : undefined;
 }
 
 interface Trunk {

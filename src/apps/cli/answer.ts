@@ -1,6 +1,12 @@
-import type { Conversation, Said, SayOptions, SpeakerParts } from '../../generate/index.ts';
+import type { Conversation, Quantization, Said, SayOptions, SpeakerParts } from '../../generate/index.ts';
 import type { Session } from './session.ts';
 import { exitCodes, Stopped } from './session.ts';
+
+/** Which model a verb speaks with, and how. */
+export interface ModelFlags {
+  readonly folder: string;
+  readonly quantize?: Quantization | undefined;
+}
 
 /** What is asked: the words, and the pictures they are about. */
 export interface Question {
@@ -9,8 +15,8 @@ export interface Question {
 }
 
 /** Loads a model, answers one question while it is being written, and lets the model go. */
-export async function answerOnce(session: Session, folder: string, question: Question, options: SayOptions) {
-  await withChat(session, folder, async (chat) => {
+export async function answerOnce(session: Session, model: ModelFlags, question: Question, options: SayOptions) {
+  await withChat(session, model, async (chat) => {
     const answer = await say(session, chat, question, options, session.signal);
     if (session.json) session.result(answer, () => answer.text);
     if (answer.finish === 'cancelled') throw new Stopped(exitCodes.interrupted);
@@ -34,11 +40,11 @@ export async function say(
 /** A loaded model for as long as `use` takes. */
 export async function withChat<T>(
   session: Session,
-  folder: string,
+  model: ModelFlags,
   use: (chat: Conversation) => Promise<T>,
 ): Promise<T> {
   const { openConversation } = await import('../../generate/index.ts');
-  const chat = openConversation(await loadParts(session, folder));
+  const chat = openConversation(await loadParts(session, model));
   try {
     return await use(chat);
   } finally {
@@ -47,8 +53,8 @@ export async function withChat<T>(
 }
 
 /** What it takes to speak with the model of a folder. */
-export async function loadParts(session: Session, folder: string): Promise<SpeakerParts> {
+export async function loadParts(session: Session, { folder, quantize }: ModelFlags): Promise<SpeakerParts> {
   const { loadForGeneration } = await import('../../generate/index.ts');
   const { openEngine } = await import('../../runtime/index.ts');
-  return session.watch(async ({ log }) => loadForGeneration(folder, await openEngine({ log })));
+  return session.watch(async ({ log }) => loadForGeneration(folder, await openEngine({ log }), { quantize }));
 }

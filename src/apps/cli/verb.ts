@@ -46,6 +46,14 @@ export function imageOption(description: string): Option {
     .default([], 'none');
 }
 
+/** `--quantize <type>`. */
+export function quantizeOption(): Option {
+  return new Option(
+    '--quantize <type>',
+    'round the matrices of the language model to so many bits: less memory and faster answers, a little less exact',
+  ).choices(['int4', 'int8']);
+}
+
 /** Gathers an option that may be given several times. */
 export function gather(text: string, before: string[] = []): string[] {
   return [...before, text];

@@ -35,7 +35,8 @@ export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, ho
 /** Evaluates a run folder or a Hugging Face folder. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
   const result = await evaluateFolder(folder, options, await openEngine({ log: hooks.log }), hooks);
-  showScores(runFolder(folder), result.evaluation);
+  // What fewer bits make of a run is not what the run has come to.
+  if (!options.quantize) showScores(runFolder(folder), result.evaluation);
   return result;
 }
 
@@ -51,11 +52,16 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
 }
 
 async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const parts = await loadForGeneration(folder, engine);
+  const { quantize } = options;
+  const parts = await loadForGeneration(folder, engine, { quantize });
   const questions = options.data ? locate(options.data) : await evaluationScenes(options.limit, hooks);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, options.tasks, { pope: { suffix: shortAnswerPrompt } });
-  const responder = createResponder({ ...parts, name: basename(folder), batch: 64 });
+  const responder = createResponder({
+    ...parts,
+    name: [basename(folder), quantize].filter(Boolean).join(' '),
+    batch: 64,
+  });
   const predictions = openPredictions(folder);
   const records: ItemRecord[] = [];
   try {

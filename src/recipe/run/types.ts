@@ -1,5 +1,6 @@
 import type { Log } from '../../base/index.ts';
 import type { Evaluation } from '../../eval/index.ts';
+import type { Quantization } from '../../generate/index.ts';
 import type { MemoryPlan } from '../../train/index.ts';
 
 /** How far something is, for a bar or a log line. */
@@ -56,6 +57,8 @@ export interface EvalOptions {
   readonly limit?: number;
   /** Also with pictures shuffled between questions, to see what the answers owe to them. */
   readonly blind: boolean;
+  /** Rounds the language model's matrices. */
+  readonly quantize?: Quantization;
   /** A folder of questions and pictures in the place of the tabletop world's. */
   readonly data?: string;
 }

@@ -1,13 +1,19 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { TesseraError } from '../../../base/index.ts';
-import type { Conversation, SayOptions } from '../../../generate/index.ts';
+import type { Conversation, Quantization, SayOptions } from '../../../generate/index.ts';
 import { answerOnce, say, withChat } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption } from '../verb.ts';
+import { examples, imageOption, quantizeOption } from '../verb.ts';
+
+interface ChatFlags {
+  image: string[];
+  prompt?: string;
+  quantize?: Quantization;
+}
 
 export const chatVerb: Verb = (session) =>
   withSampling(
@@ -15,7 +21,8 @@ export const chatVerb: Verb = (session) =>
       .description('talk to a model about pictures')
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .addOption(imageOption('a picture to begin with'))
-      .option('--prompt <text>', 'ask this one question and leave'),
+      .option('--prompt <text>', 'ask this one question and leave')
+      .addOption(quantizeOption()),
   )
     .addHelpText(
       'after',
@@ -24,10 +31,10 @@ export const chatVerb: Verb = (session) =>
         'chat runs/llava --image photo.jpg --prompt "Is there a red cube?"',
       ),
     )
-    .action(async (folder: string, flags: SampleFlags & { image: string[]; prompt?: string }) => {
+    .action(async (folder: string, { quantize, ...flags }: SampleFlags & ChatFlags) => {
       const options = sampleOptions(flags);
       if (flags.prompt !== undefined) {
-        return answerOnce(session, folder, { text: flags.prompt, images: flags.image }, options);
+        return answerOnce(session, { folder, quantize }, { text: flags.prompt, images: flags.image }, options);
       }
       if (!process.stdin.isTTY) {
         throw new TesseraError({
@@ -37,7 +44,7 @@ export const chatVerb: Verb = (session) =>
           remedy: 'ask one question with --prompt',
         });
       }
-      await withChat(session, folder, (chat) => converse(session, chat, flags.image, options));
+      await withChat(session, { folder, quantize }, (chat) => converse(session, chat, flags.image, options));
     });
 
 const help = '/image <file> shows a picture · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';

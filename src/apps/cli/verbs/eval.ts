@@ -1,13 +1,15 @@
 import { Command, Option } from 'commander';
+import type { Quantization } from '../../../generate/index.ts';
 import { evalText } from '../report.ts';
 import type { Verb } from '../verb.ts';
-import { commaList, examples, wholeIn } from '../verb.ts';
+import { commaList, examples, quantizeOption, wholeIn } from '../verb.ts';
 
 interface EvalFlags {
   tasks: string[];
   limit?: number;
   blind: boolean;
   data?: string;
+  quantize?: Quantization;
 }
 
 const tasks = ['pope', 'chair', 'vqa'];
@@ -24,6 +26,7 @@ export const evalVerb: Verb = (session) =>
     .option('--limit <n>', 'pictures of each task', wholeIn(1, 1e9))
     .option('--no-blind', 'leave out the second run, whose pictures are shuffled to see what the answers owe to them')
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')
+    .addOption(quantizeOption())
     .addHelpText('after', examples('eval runs/llava', 'eval runs/llava --tasks pope,vqa --limit 200 --json'))
     .action(async (folder: string, { blind, ...flags }: EvalFlags) => {
       const { evaluateModel } = await import('../../../recipe/index.ts');
@@ -34,6 +37,11 @@ export const evalVerb: Verb = (session) =>
     });
 
 /** Leaves the options out that all verbs share. */
-function pick({ tasks, limit, data }: Omit<EvalFlags, 'blind'>) {
-  return { tasks, ...(limit !== undefined && { limit }), ...(data !== undefined && { data }) };
+function pick({ tasks, limit, data, quantize }: Omit<EvalFlags, 'blind'>) {
+  return {
+    tasks,
+    ...(limit !== undefined && { limit }),
+    ...(data !== undefined && { data }),
+    ...(quantize !== undefined && { quantize }),
+  };
 }

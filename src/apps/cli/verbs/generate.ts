@@ -1,9 +1,16 @@
 import { Command } from 'commander';
+import type { Quantization } from '../../../generate/index.ts';
 import { answerOnce } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption } from '../verb.ts';
+import { examples, imageOption, quantizeOption } from '../verb.ts';
+
+interface GenerateFlags {
+  prompt: string;
+  image: string[];
+  quantize?: Quantization;
+}
 
 export const generateVerb: Verb = (session) =>
   withSampling(
@@ -11,12 +18,18 @@ export const generateVerb: Verb = (session) =>
       .description('answer one prompt')
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .requiredOption('--prompt <text>', 'what to ask')
-      .addOption(imageOption('a picture to ask about')),
+      .addOption(imageOption('a picture to ask about'))
+      .addOption(quantizeOption()),
   )
     .addHelpText(
       'after',
       examples('generate runs/llava --image photo.jpg --prompt "What is on the table?" --temperature 0.7'),
     )
-    .action(async (folder: string, flags: SampleFlags & { prompt: string; image: string[] }) => {
-      await answerOnce(session, folder, { text: flags.prompt, images: flags.image }, sampleOptions(flags));
+    .action(async (folder: string, { quantize, ...flags }: SampleFlags & GenerateFlags) => {
+      await answerOnce(
+        session,
+        { folder, quantize },
+        { text: flags.prompt, images: flags.image },
+        sampleOptions(flags),
+      );
     });

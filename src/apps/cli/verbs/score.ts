@@ -1,13 +1,15 @@
 import { Command } from 'commander';
+import type { Quantization } from '../../../generate/index.ts';
 import { loadParts } from '../answer.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption } from '../verb.ts';
+import { examples, imageOption, quantizeOption } from '../verb.ts';
 
 interface ScoreFlags {
   image: string[];
   prompt: string;
   answer: string;
+  quantize?: Quantization;
 }
 
 export const scoreVerb: Verb = (session) =>
@@ -17,10 +19,15 @@ export const scoreVerb: Verb = (session) =>
     .requiredOption('--prompt <text>', 'the question')
     .requiredOption('--answer <text>', 'the answer to score')
     .addOption(imageOption('a picture the question is about'))
+    .addOption(quantizeOption())
     .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
-    .action(async (folder: string, { prompt, answer, image }: ScoreFlags) => {
+    .action(async (folder: string, { prompt, answer, image, quantize }: ScoreFlags) => {
       const { scoreAnswer } = await import('../../../generate/index.ts');
-      const tokens = await scoreAnswer(await loadParts(session, folder), { prompt, answer, images: image });
+      const tokens = await scoreAnswer(await loadParts(session, { folder, quantize }), {
+        prompt,
+        answer,
+        images: image,
+      });
       const total = tokens.reduce((sum, token) => sum + token.logProb, 0);
       session.result({ tokens, total }, () =>
         table(

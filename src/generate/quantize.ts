@@ -1,0 +1,50 @@
+import { TesseraError } from '../base/index.ts';
+import type { QuantizedMatrix } from '../graph/index.ts';
+import { type ParameterStore, quantizeMatrix, storeOf } from '../nn/index.ts';
+import type { GenerationProgramOptions } from './program.ts';
+
+/** How many bits the language model's matrices have while it answers. */
+export type Quantization = 'int4' | 'int8';
+
+/** The blocks of a decoder on its own and within a LLaVA. Pictures, projectors, norms and tables keep their float32. */
+const blockMatrix = /^(language_model\.)?model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight$/;
+const headMatrix = /^(language_model\.)?lm_head\.weight$/;
+
+const ways = {
+  int4: { bits: 4, block: 32 },
+  int8: { bits: 8, block: 128 },
+} as const;
+
+/**
+ * The same model with the matrices of its language model in few bits; a head of its own gets 8 bits in any case, since
+ * what it rounds off is not made up for by a later layer.
+ * @throws TesseraError `generate/quantize` where the engine has no products of few bits
+ */
+export function quantizeWeights<O extends GenerationProgramOptions>(options: O, how: Quantization): O {
+  const { engine, store } = options;
+  if (engine.target !== 'cpu') {
+    throw new TesseraError({
+      code: 'generate/quantize',
+      message: 'weights in few bits run on the processor alone',
+      expected: 'an engine for the processor',
+      got: engine.name,
+      remedy: 'leave quantize out, or set TESSERA_ENGINE=c-api',
+    });
+  }
+  const quantized = new Map<string, QuantizedMatrix>();
+  for (const [path, tensor] of store.tensors) {
+    if (blockMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, ways[how]));
+    else if (headMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, ways.int8));
+  }
+  return { ...options, quantized, store: without(store, quantized) };
+}
+
+function without({ specs, tensors }: ParameterStore, paths: ReadonlyMap<string, unknown>): ParameterStore {
+  return storeOf(new Map([...specs].filter(([path]) => !paths.has(path))), copied(tensors, paths));
+}
+
+/** Copies, so that the buffer that also holds the matrices can be freed. */
+function copied(tensors: ParameterStore['tensors'], paths: ReadonlyMap<string, unknown>): ParameterStore['tensors'] {
+  const kept = [...tensors].filter(([path]) => !paths.has(path));
+  return new Map(kept.map(([path, tensor]) => [path, { ...tensor, data: tensor.data.slice() }]));
+}
