@@ -25,7 +25,10 @@ function worldCache(): string {
   return process.env.TESSERA_CACHE ?? join('.cache', 'tessera');
 }
 
-/** Writes a world unless the cache has it; its folder. */
+/**
+ * Writes a world unless the cache has it; its folder.
+ * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
+ */
 export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
   const key = createHash('sha256')
     .update(JSON.stringify(worldOptions(request)))
@@ -33,13 +36,8 @@ export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<
     .slice(0, 12);
   const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
   await writeWorld(folder, request, (done, total) => {
-    hooks.progress({
-      label: `tabletop ${request.split}`,
-      done,
-      total,
-      unit: 'scenes',
-      numbers: {},
-    });
+    refuseStopped(hooks);
+    hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });
   });
   return folder;
 }
@@ -143,15 +141,16 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
           numbers: { refused: report.rejected },
         });
         await new Promise((resume) => setImmediate(resume));
-        if (hooks.signal.aborted) throw stopped();
+        refuseStopped(hooks);
       }
     }
   }
   return { examples, report, template };
 }
 
-function stopped(): TesseraError {
-  return new TesseraError({ code: 'train/stopped', message: 'stopped while reading data; nothing was trained' });
+/** @throws TesseraError `data/stopped` once the caller wants no more */
+function refuseStopped({ signal }: Hooks): void {
+  if (signal.aborted) throw new TesseraError({ code: 'data/stopped', message: 'stopped while making data ready' });
 }
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {

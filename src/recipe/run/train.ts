@@ -73,7 +73,7 @@ function stoppedWithin(
   saved: SavedState | undefined,
   finished: readonly StageSummary[],
 ): { status: 'interrupted' } {
-  const stopped = error instanceof TesseraError && error.code === 'train/stopped';
+  const stopped = error instanceof TesseraError && error.code === 'data/stopped';
   if (stopped && (saved || finished.length > 0)) return { status: 'interrupted' };
   throw error;
 }

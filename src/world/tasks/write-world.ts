@@ -32,6 +32,7 @@ const batch = 64;
  * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `llava.json` and `llava_text.json` (LLaVA),
  * `vqa_questions.json` with `vqa_annotations.json` (VQAv2), `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
+ * @param onProgress called after each batch of pictures and each file; what it throws ends the writing.
  * @throws TesseraError `world/option`, `world/folder-differs`, `world/folder-taken`
  * @example await writeWorld('data/world', { seed: 0, split: 'train', count: 5000 })
  */
@@ -142,6 +143,7 @@ async function fill(
     for (const [name, { text, rows }] of Object.entries(part(scenes, options))) {
       await writeFile(join(folder, name), text);
       files[name] = rows;
+      onProgress(scenes.length, options.count);
     }
   }
   const manifest: WorldManifest = { format: 'tessera-world', version: worldVersion, options, files };
