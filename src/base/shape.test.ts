@@ -7,6 +7,7 @@ import {
   dimTerms,
   divDims,
   evaluateDim,
+  floorDim,
   mulDims,
   resolveAxis,
   sizeOf,
@@ -44,6 +45,14 @@ describe('the arithmetic of sizes', () => {
       }),
       { numRuns: 500, seed: 7 },
     );
+  });
+
+  it('rounds a quotient down and reckons with it as with a name', () => {
+    expect(floorDim(7, 4)).toBe(1);
+    const rest = subDims('T', mulDims(floorDim('T', 4), 3));
+    expect([0, 3, 4, 11].map((T) => evaluated(rest, { T }))).toEqual([0, 3, 1, 5]);
+    expect(addDims(rest, mulDims(3, floorDim('T', 4)))).toBe('T');
+    expect(() => floorDim('B*T', 4)).toThrow(expect.objectContaining({ code: 'shape/division' }));
   });
 
   it('divides what is divisible and nothing else', () => {

@@ -1,7 +1,8 @@
 import { TesseraError } from './errors.ts';
 
 /**
- * One dimension: a number, or a polynomial over named sizes in canonical text such as `B`, `B*T` or `N+T`.
+ * One dimension: a number, or a polynomial over named sizes in canonical text such as `B`, `B*T` or `N+T`. `T/4` is the name
+ * of a quarter of `T`, rounded down.
  * Two dimensions are equal exactly when they are `===`.
  */
 export type Dim = number | string;
@@ -87,6 +88,24 @@ export function divDims(a: Dim, b: Dim): Dim | undefined {
   return canonical(quotient);
 }
 
+/** `dim / by` rounded down, for a number or a plain name. */
+export function floorDim(dim: Dim, by: number): Dim {
+  if (typeof dim === 'number') return Math.floor(dim / by);
+  if (!/[*+/]/.test(dim)) return `${dim}/${by}`;
+  throw new TesseraError({
+    code: 'shape/division',
+    message: 'only a named size can be divided and rounded',
+    expected: 'a name such as T',
+    got: dim,
+  });
+}
+
+/** The dividend and divisor of a name that `floorDim` made. */
+export function quotientOf(name: string): readonly [string, number] | undefined {
+  const [dividend, divisor] = name.split('/');
+  return dividend !== undefined && divisor !== undefined ? [dividend, Number(divisor)] : undefined;
+}
+
 /** Number of elements, symbolic when a dimension is. */
 export function sizeOf(shape: Shape): Dim {
   return shape.reduce<Dim>((n, d) => mulDims(n, d), 1);
@@ -118,23 +137,20 @@ export function broadcastShapes(a: Shape, b: Shape): Shape | undefined {
 /** The value of a dimension once every name has one. */
 export function evaluateDim(dim: Dim, sizes: ReadonlyMap<string, number>): number {
   let total = 0;
-  for (const [key, c] of polynomial(dim)) {
-    let term = c;
-    for (const name of key.split('*').filter(Boolean)) {
-      const size = sizes.get(name);
-      if (size === undefined) {
-        throw new TesseraError({
-          code: 'shape/unbound-name',
-          message: `the size of dimension ${name} is not known`,
-          expected: `one of ${[...sizes.keys()].join(', ') || '(none)'}`,
-          got: `${dim}`,
-        });
-      }
-      term *= size;
-    }
-    total += term;
-  }
+  for (const [c, names] of dimTerms(dim)) total += names.reduce((n, name) => n * sizeOfName(name, dim, sizes), c);
   return total;
+}
+
+function sizeOfName(name: string, dim: Dim, sizes: ReadonlyMap<string, number>): number {
+  const [dividend, divisor] = quotientOf(name) ?? [name, 1];
+  const size = sizes.get(dividend);
+  if (size !== undefined) return Math.floor(size / divisor);
+  throw new TesseraError({
+    code: 'shape/unbound-name',
+    message: `the size of dimension ${dividend} is not known`,
+    expected: `one of ${[...sizes.keys()].join(', ') || '(none)'}`,
+    got: `${dim}`,
+  });
 }
 
 /** The terms of a dimension as `[coefficient, names]`, for code that computes it at run time. */

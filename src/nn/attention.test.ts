@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { checkOp } from '../../test/support/check-op.ts';
 import { maxAbsolute } from '../../test/support/compare.ts';
-import { evaluate } from '../../test/support/evaluate.ts';
+import { compile, evaluate } from '../../test/support/evaluate.ts';
 import { numbers } from '../../test/support/fixtures.ts';
-import { float32, int32, Random, type Tensor } from '../base/index.ts';
-import { Graph, type Value } from '../graph/index.ts';
-import { attention, causalBias, keyBias } from './attention.ts';
+import { evaluateDim, float32, int32, Random, type Tensor } from '../base/index.ts';
+import { Graph, gradients, mul, reduceSum, type Value } from '../graph/index.ts';
+import { attention, causalBias, causalBlocks, keyBias } from './attention.ts';
 
 const random = new Random(9, 'attention');
 const randomTensor = (...shape: number[]) =>
@@ -72,6 +72,44 @@ describe('attention', () => {
       // Gradients are held against differences; the definition gives the output.
       expected: { output, cotangent: output.map((_, i) => Math.cos(i)), grads: {} },
     });
+  });
+
+  it.each([
+    { heads: 4, kvHeads: 4 },
+    { heads: 4, kvHeads: 2 },
+  ])('in causal blocks, $heads heads over $kvHeads, gives what it gives in one', async ({ heads, kvHeads }) => {
+    const program = async (blocks: number) => {
+      const graph = new Graph();
+      const [q, k, v] = ['q', 'k', 'v'].map((name, i) =>
+        graph.input(name, 'float32', ['B', 'T', (i === 0 ? heads : kvHeads) * 3]),
+      ) as [Value, Value, Value];
+      const y = attention(q, k, v, { heads, kvHeads, blocks: causalBlocks(graph, 'T', blocks) });
+      const found = gradients(reduceSum(mul(y, q)), [q, k, v]);
+      return compile(graph, new Map([y, ...found].map((value, i) => [`y${i}`, value as Value])));
+    };
+    const [one, four] = [await program(1), await program(4)];
+    // Below four positions some blocks are empty.
+    for (const t of [1, 2, 3, 4, 7, 12]) {
+      const shapes = [heads, kvHeads, kvHeads].map((n) => [2, t, n * 3]);
+      const feeds = new Map(['q', 'k', 'v'].map((name, i) => [name, randomTensor(...(shapes[i] as number[]))]));
+      const [expected, got] = [await one.run(feeds), await four.run(feeds)];
+      for (const [name, value] of expected) {
+        expect(maxAbsolute(numbers(got.get(name)), numbers(value)), `${name} of ${t}`).toBeLessThan(1e-5);
+      }
+    }
+    for (const { dispose } of [one, four]) dispose();
+  });
+
+  it('computes as many scores as causality leaves to blocks', () => {
+    const blocks = causalBlocks(new Graph(), 'T', 4);
+    const at = new Map([['T', 15]]);
+    const sizes = blocks.map(({ bias }) => bias.shape.map((d) => evaluateDim(d, at)));
+    expect(sizes).toEqual([
+      [3, 3],
+      [3, 6],
+      [3, 9],
+      [6, 15],
+    ]);
   });
 
   it('takes another scale', async () => {

@@ -1,14 +1,17 @@
-import type { Dim } from '../base/index.ts';
+import { type Dim, floorDim, mulDims, subDims } from '../base/index.ts';
 import {
   add,
   cast,
+  concat,
   fill,
   type Graph,
   iota,
   less,
   matmul,
   reshape,
+  slice,
   softmaxMatmul,
+  split,
   transpose,
   type Value,
   where,
@@ -36,36 +39,69 @@ export function keyBias(mask: Value): Value {
   ]);
 }
 
+/** Queries `from..to` of a causal attention: of the keys they see the first `to`. */
+export interface CausalBlock {
+  readonly from: Dim;
+  readonly to: Dim;
+  /** `[to - from, to]`: hides what comes later. */
+  readonly bias: Value;
+}
+
+/**
+ * Cuts a causal attention over `size` positions into blocks of queries, the last one taking what is left over. Of the
+ * scores, which causality makes half useless, `(count + 1) / (2 count)` are computed.
+ */
+export function causalBlocks(graph: Graph, size: Dim, count: number): readonly CausalBlock[] {
+  const bias = causalBias(graph, size);
+  const starts = Array.from({ length: count }, (_, i) => mulDims(floorDim(size, count), i));
+  return starts.map((from, i) => {
+    const to = starts[i + 1] ?? size;
+    return { from, to, bias: slice(slice(bias, 0, from, to), 1, 0, to) };
+  });
+}
+
 export interface AttentionOptions {
   readonly heads: number;
   /** Key and value heads; each serves `heads / kvHeads` query heads. Default `heads`. */
   readonly kvHeads?: number;
   /** Added to the scores `[B, heads, T, S]`, broadcast. */
   readonly bias?: Value;
+  /** Makes the attention causal, T and S being the same. */
+  readonly blocks?: readonly CausalBlock[];
   /** Default 1/sqrt(head size). */
   readonly scale?: number;
 }
 
 /** Scaled dot-product attention of `q [B, T, heads*d]` over `k, v [B, S, kvHeads*d]`; gives `[B, T, heads*d]`. */
 export function attention(q: Value, k: Value, v: Value, options: AttentionOptions): Value {
-  const { heads, kvHeads = options.heads, bias } = options;
+  const { heads, kvHeads = heads, bias, blocks } = options;
   const [b, t, width] = q.shape as [Dim, Dim, number];
-  const size = width / heads;
-  const scale = options.scale ?? 1 / Math.sqrt(size);
+  const scale = options.scale ?? 1 / Math.sqrt(width / heads);
+  const [query, key, value] = [splitHeads(q, heads), splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
+  const mixed = blocks ? inBlocks(query, key, value, blocks, scale) : attend(query, key, value, bias, scale);
+  return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
+}
+
+function inBlocks(query: Value, key: Value, value: Value, blocks: readonly CausalBlock[], scale: number): Value {
+  const sizes = blocks.map(({ from, to }) => subDims(to, from));
+  const parts = split(query, 2, sizes).map((part, i) => {
+    const { to, bias } = blocks[i] as CausalBlock;
+    return attend(part, slice(key, 2, 0, to), slice(value, 2, 0, to), bias, scale);
+  });
+  return concat(parts, 2);
+}
+
+/** `query [B, heads, T, d]` over `key, value [B, kvHeads, S, d]`; gives the shape of the query. */
+function attend(query: Value, key: Value, value: Value, bias: Value | undefined, scale: number): Value {
+  const [b, heads, t, size] = query.shape as [Dim, number, Dim, number];
+  const [, kvHeads, s] = key.shape as [Dim, number, Dim, number];
   const biased = (scores: Value) => (bias ? add(scores, bias) : scores);
-  if (kvHeads === heads) {
-    const [query, key, value] = [q, k, v].map((x) => splitHeads(x, heads)) as [Value, Value, Value];
-    const mixed = softmaxMatmul(biased(matmul(query, key, { transB: true, alpha: scale })), value);
-    return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
-  }
+  if (kvHeads === heads) return softmaxMatmul(biased(matmul(query, key, { transB: true, alpha: scale })), value);
   // Query heads that share a key head become rows of one product: [B, kvHeads, group*T, d].
-  const group = heads / kvHeads;
-  const s = k.shape[1] as Dim;
-  const query = reshape(splitHeads(q, heads), [b, kvHeads, -1, size]);
-  const scores = matmul(query, splitHeads(k, kvHeads), { transB: true, alpha: scale });
-  const hidden = reshape(biased(reshape(scores, [b, heads, t, s])), [b, kvHeads, -1, s]);
-  const mixed = reshape(softmaxMatmul(hidden, splitHeads(v, kvHeads)), [b, kvHeads, group, t, size]);
-  return reshape(transpose(mixed, [0, 3, 1, 2, 4]), [b, t, width]);
+  const rows = mulDims(t, heads / kvHeads);
+  const scores = matmul(reshape(query, [b, kvHeads, rows, size]), key, { transB: true, alpha: scale });
+  const hidden = reshape(biased(reshape(scores, [b, heads, t, s])), [b, kvHeads, rows, s]);
+  return reshape(softmaxMatmul(hidden, value), query.shape);
 }
 
 /** `[B, T, heads*d]` to `[B, heads, T, d]`. */

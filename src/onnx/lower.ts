@@ -1,4 +1,4 @@
-import { type Dim, dimTerms, int64, raise, type Shape, type Tensor, TesseraError } from '../base/index.ts';
+import { type Dim, dimTerms, int64, quotientOf, raise, type Shape, type Tensor, TesseraError } from '../base/index.ts';
 import type { EmitAttribute, Emitter, Graph, Node, Value } from '../graph/index.ts';
 import { legalizations, type Target } from './legalize/table.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode, OnnxPort } from './proto/index.ts';
@@ -208,6 +208,13 @@ class Writer implements Emitter {
   #namedSize(name: string): string {
     const known = this.#sizes.get(name);
     if (known) return known;
+    const quotient = quotientOf(name);
+    if (quotient) {
+      const [dividend, divisor] = quotient;
+      const size = this.node('Div', [this.#namedSize(dividend), this.constant(int64([1], [divisor]))]);
+      this.#sizes.set(name, size);
+      return size;
+    }
     for (const [input, value] of this.#graph.inputs) {
       const axis = value.shape.indexOf(name);
       if (axis < 0) continue;

@@ -14,6 +14,7 @@ import {
   scatterAddRows,
   scatterRows,
   softmax,
+  takeRows,
   type Value,
 } from '../index.ts';
 
@@ -51,6 +52,15 @@ describe('rows by index', () => {
         cotangent: [1, 2, 3, 4, 5, 6, 7, 8],
         grads: { x: [0, 0, 0, 0, 5, 6, 0, 0], rows: [7, 8, 1, 2, 3, 4] },
       },
+    }));
+
+  it('takeRows puts gradients in their places', () =>
+    checkOp('takeRows', {
+      inputs: { x: table, index: int32([2], [3, 1]) },
+      wrt: ['x'],
+      symbolic: ['index'],
+      build: (v: Values) => takeRows(v.x as Value, v.index as Value),
+      expected: { output: [7, 8, 3, 4], cotangent: [1, 2, 3, 4], grads: { x: [0, 0, 3, 4, 0, 0, 1, 2] } },
     }));
 
   it('gather of a grid of repeated rows', () =>

@@ -1,7 +1,7 @@
 import { broadcastShapes, type Dim, formatShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { MICROSOFT, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
-import { reshape } from './shape-ops.ts';
+import { reshape, transpose } from './shape-ops.ts';
 
 interface MatMulAttrs {
   readonly transA: boolean;
@@ -37,10 +37,10 @@ const matMulOp: Op<MatMulAttrs> = {
     const flat = w.shape.length === 2 && x.shape.length > 2 && !transA;
     const rows = flat ? reshape(x, [-1, x.shape.at(-1) as Dim]) : x;
     const outs = flat ? reshape(g, [-1, g.shape.at(-1) as Dim]) : g;
-    const db = () =>
-      transB
-        ? matmul(outs, rows, { transA: true, transB: transA, alpha })
-        : matmul(rows, outs, { transA: !transA, alpha });
+    const db = () => {
+      if (transA) return transB ? matmul(g, x, { transA, transB, alpha }) : matmul(x, g, { alpha });
+      return transB ? sumOfOuter(outs, rows, alpha) : sumOfOuter(rows, outs, alpha);
+    };
     return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined];
   },
   emit: (e, x, { transA, transB, alpha }) => {
@@ -48,6 +48,17 @@ const matMulOp: Op<MatMulAttrs> = {
     return e.node('FusedMatMul', x, { transA: +transA, transB: +transB, alpha: { float: alpha } }, MICROSOFT);
   },
 };
+
+/**
+ * `alpha * a^T @ b`. ONNX Runtime would transpose `a` anew for every panel of `b`, so the narrower of the two is
+ * transposed once, and stands on the left.
+ */
+function sumOfOuter(a: Value, b: Value, alpha: number): Value {
+  const width = ({ shape }: Value) =>
+    typeof shape.at(-1) === 'number' ? (shape.at(-1) as number) : Number.POSITIVE_INFINITY;
+  if (width(a) <= width(b)) return matmul(transpose(a), b, { alpha });
+  return transpose(matmul(transpose(b), a, { alpha }));
+}
 
 function lastTwo(x: Spec, transposed: boolean): readonly [Dim, Dim] {
   const [rows, columns] = x.shape.slice(-2) as [Dim, Dim];

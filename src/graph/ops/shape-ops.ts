@@ -42,9 +42,10 @@ const reshapeOp: Op<{ shape: Shape }> = {
     // ONNX: 0 copies the input's dimension, -1 is inferred; a second unknown is computed at run time.
     const from = (inputs[0] as Spec).shape;
     const target = shape.map((d, i) => (typeof d === 'number' ? d : from[i] === d ? 0 : -1));
-    const zeroSized = shape.some((d) => d === 0);
+    // A quotient may turn out to be 0, next to which nothing can be inferred.
+    const vanishing = shape.some((d) => d === 0 || (typeof d === 'string' && d.includes('/')));
     const unknown = target.filter((d) => d === -1).length;
-    if (unknown <= 1 && !zeroSized) return e.node('Reshape', [x as string, e.constant(int64Vector(target))]);
+    if (unknown <= 1 && !vanishing) return e.node('Reshape', [x as string, e.constant(int64Vector(target))]);
     // A computed size may turn out to be 0, which then means nothing but 0.
     return e.node('Reshape', [x as string, e.dims(shape)], { allowzero: 1 });
   },
@@ -84,11 +85,18 @@ const transposeOp: Op<{ order: readonly number[] }> = {
   emit: (e, [x], { order }) => e.node('Transpose', [x as string], { perm: order }),
 };
 
-/** Axes in another order; the default reverses the last two. */
+/** Axes in another order; the default exchanges the last two. Transposes of transposes become one. */
 export function transpose(x: Value, order?: readonly number[]): Value {
   const rank = x.shape.length;
   const perm = order ?? [...x.shape.keys()].map((i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-  return perm.every((axis, i) => axis === i) ? x : x.node.graph.apply(transposeOp, [x], { order: perm });
+  if (perm.every((axis, i) => axis === i)) return x;
+  const { op, inputs, attrs, graph } = x.node;
+  if (op !== (transposeOp as Op<unknown>)) return graph.apply(transposeOp, [x], { order: perm });
+  const inner = (attrs as { order: readonly number[] }).order;
+  return transpose(
+    inputs[0] as Value,
+    perm.map((axis) => inner[axis] as number),
+  );
 }
 
 const concatOp: Op<{ axis: number }> = {
@@ -124,6 +132,33 @@ export function concat(values: readonly Value[], axis: number): Value {
   if (!first) throw shapeFault('concat needs at least one value');
   if (values.length === 1) return first;
   return first.node.graph.apply(concatOp, values, { axis: axisOf('Concat', first, axis) });
+}
+
+const splitOp: Op<{ axis: number; sizes: readonly Dim[] }> = {
+  name: 'Split',
+  infer([x], { axis, sizes }) {
+    const { shape, dtype } = x as Spec;
+    const total = sizes.reduce<Dim>((n, d) => addDims(n, d), 0);
+    if (total !== shape[axis])
+      throw shapeFault('the parts do not fill the axis', { expected: `${shape[axis]}`, got: `${total}` });
+    return sizes.map((size) => ({ shape: shape.with(axis, size), dtype }));
+  },
+  gradient({ outputs, cotangents, attrs: { axis } }) {
+    const none = ({ node, shape, dtype }: Value) => fill(node.graph, shape, dtype, 0);
+    return [
+      concat(
+        outputs.map((y, i) => cotangents[i] ?? none(y)),
+        axis,
+      ),
+    ];
+  },
+  emit: (e, [x], { axis, sizes }) => e.nodes('Split', sizes.length, [x as string, e.dims(sizes)], { axis }),
+};
+
+/** Cuts an axis into parts of these sizes, which may be symbolic. */
+export function split(x: Value, axis: number, sizes: readonly Dim[]): readonly Value[] {
+  if (sizes.length === 1) return [x];
+  return x.node.graph.applyAll(splitOp, [x], { axis: axisOf('Split', x, axis), sizes });
 }
 
 interface SliceAttrs {

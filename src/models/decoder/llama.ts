@@ -1,8 +1,8 @@
 import type { Dim } from '../../base/index.ts';
-import { add, gather, matmul, mul, reshape, rotary, type Value } from '../../graph/index.ts';
+import { add, matmul, mul, reshape, rotary, takeRows, type Value } from '../../graph/index.ts';
 import {
   attention,
-  causalBias,
+  causalBlocks,
   embedding,
   type Init,
   linear,
@@ -54,6 +54,9 @@ const starts = {
   outward: (c: LlamaConfig, fanIn: number): Init => normal(1 / Math.sqrt(2 * c.layers * fanIn)),
 };
 
+/** Models that take this many tokens compute their attention in blocks, which pays from about 300 on. */
+const longText = 512;
+
 /** Reads a `config.json` of model type llama, mistral or qwen2. */
 export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
   const c = new ConfigReader(json, where);
@@ -99,7 +102,7 @@ export function llamaEmbed(p: Scope, c: LlamaConfig, ids: Value): Value {
 
 /**
  * Hidden states after the final norm from embeddings `[B, T, D]`: of all tokens in the same shape, or `[K, D]` of the flat
- * `rows` alone. `p` is the place of `model`.
+ * `rows` alone, none of which repeats. `p` is the place of `model`.
  */
 export function llamaDecode(
   p: Scope,
@@ -111,7 +114,7 @@ export function llamaDecode(
   const [b, t] = embeds.shape as [Dim, Dim, Dim];
   const shared = p.build(() => ({
     ...rotaryTables(graph, c.maxPositions, c.headSize, c.ropeTheta),
-    bias: causalBias(graph, t),
+    blocks: causalBlocks(graph, t, c.maxPositions < longText ? 1 : 4),
     positions: rowPositions(graph, b, t),
   }));
   const keys: Value[] = [];
@@ -122,7 +125,7 @@ export function llamaDecode(
         rotary(q, shared.positions, shared.cos, shared.sin, c.heads),
         rotary(k, shared.positions, shared.cos, shared.sin, c.kvHeads),
       ];
-      return attention(query, key, v, { heads: c.heads, kvHeads: c.kvHeads, bias: shared.bias });
+      return attention(query, key, v, { heads: c.heads, kvHeads: c.kvHeads, blocks: shared.blocks });
     }
     const { out, key, value } = attendCached({ query: q, key: k, value: v, ...shared }, cache, layer, c);
     keys.push(key);
@@ -155,7 +158,7 @@ function block(
   const q = inward(self.at('q_proj'), normed, c.heads * c.headSize, c.qkvBias);
   const k = inward(self.at('k_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
   const v = inward(self.at('v_proj'), normed, c.kvHeads * c.headSize, c.qkvBias);
-  const kept = (states: Value) => (rows ? gather(reshape(states, [-1, states.shape.at(-1) as Dim]), rows) : states);
+  const kept = (states: Value) => (rows ? takeRows(reshape(states, [-1, states.shape.at(-1) as Dim]), rows) : states);
   const mixed = self.build(() => kept(attend(q, k, v)));
   const attended = p.build(() => add(kept(x), outward(self.at('o_proj'), mixed, c.heads * c.headSize, c.outBias)));
   const mlp = p.at('mlp');
