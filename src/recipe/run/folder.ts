@@ -21,6 +21,8 @@ export interface RunFolder {
   readonly model: string;
   /** Adapters of the last stage in PEFT layout. */
   readonly adapter: string;
+  /** The model that the adapters stand beside, where no other folder holds it. */
+  readonly base: string;
   readonly report: string;
   /** Steps, losses and times of the stages, once all are over. */
   readonly result: string;
@@ -39,6 +41,7 @@ export function runFolder(path: string): RunFolder {
     dataReport: join(path, 'data-report.json'),
     model: join(path, trainedModel),
     adapter: join(path, 'adapter'),
+    base: join(path, 'base'),
     report: join(path, 'report.html'),
     result: join(path, 'result.json'),
     claim: join(path, 'running.json'),

@@ -48,6 +48,11 @@ export function withFreshAdapters(base: LoadedModel, lora: Lora, seed: number): 
   return { ...base, store: storeOf(specs, new Map([...base.store.tensors, ...factors.tensors])) };
 }
 
+/** The model that adapters stand beside, what was trained whole beside them included. */
+export function withoutAdapters(adapted: LoadedModel): LoadedModel {
+  return { ...adapted, store: storeOf(parameterSpecs(adapted.model), adapted.store.tensors) };
+}
+
 /** The model without adapters that computes the same; what is not adapted is shared. */
 export function merge(adapted: LoadedModel, lora: Lora): LoadedModel {
   return { ...adapted, store: storeOf(parameterSpecs(adapted.model), mergeLora(adapted.store.tensors, lora)) };
@@ -60,7 +65,7 @@ export function writeAdapterFolder(
   adapted: LoadedModel,
   stage: StagePlan,
   trainable: (path: string) => boolean,
-  baseName: string | null,
+  baseFolder: string,
 ): void {
   const plan = stage.lora as LoraPlan;
   const tensors = new Map<string, Tensor<'float32'>>();
@@ -75,7 +80,7 @@ export function writeAdapterFolder(
     targets: [],
     modulesToSave: [...new Set(whole)],
     taskType: 'CAUSAL_LM',
-    base: baseName,
+    base: baseFolder,
   };
   writeFolder(folder, (partial) => writeAdapter(partial, { config, tensors }, base.store.specs, adapterLayout(base)), {
     overwrite: true,

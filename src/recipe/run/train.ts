@@ -2,7 +2,6 @@ import { elementCount, TesseraError } from '../../base/index.ts';
 import { DataReport } from '../../data/index.ts';
 import { sweepTemporaries, writeTextAtomically } from '../../files/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
-import type { Lora } from '../../nn/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
 import { type Batch, runStage, type StepRecord } from '../../train/index.ts';
 import { formatRecipe } from '../load.ts';
@@ -10,13 +9,12 @@ import type { Plan, StagePlan } from '../plan.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
+import { finishStage } from './finish.ts';
 import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
 import { watchStage } from './held-out.ts';
-import { isFactor, merge, writeAdapterFolder } from './lora.ts';
+import { isFactor } from './lora.ts';
 import { announceMemory, stageMemory } from './memory.ts';
-import { modelCard } from './model-card.ts';
-import { writeModelFolder } from './model-folder.ts';
-import { buildParts, type Parts, stageProcessor } from './parts.ts';
+import { buildParts, type Parts } from './parts.ts';
 import { prepareStage } from './prepare.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
 import { openTracker, type Tracker } from './tracking/tracker.ts';
@@ -198,30 +196,8 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   return {
     status: 'done',
     summary,
-    parts: finishStage(job, loaded, lora, trainable, data, [...job.finished, summary]),
+    parts: finishStage({ ...job, ...prepared, data, summaries: [...job.finished, summary] }),
   };
-}
-
-/** Writes what a stage leaves behind: adapters, and the whole model with adapters merged. */
-function finishStage(
-  { run, plan, stage, parts, report }: StageJob,
-  loaded: LoadedModel,
-  lora: Lora | undefined,
-  trainable: (path: string) => boolean,
-  data: StageData,
-  summaries: readonly StageSummary[],
-): Parts {
-  if (lora) writeAdapterFolder(run.adapter, parts.loaded, loaded, stage, trainable, plan.model.from ?? null);
-  const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded };
-  const processor = stageProcessor(parts, stage.pictures);
-  writeModelFolder(run.model, after, {
-    dtype: plan.output.dtype,
-    template: data.template,
-    ...(processor && { processor }),
-    card: modelCard(plan, summaries, report),
-    overwrite: true,
-  });
-  return after;
 }
 
 function parameterCount({ store }: LoadedModel): number {

@@ -32,7 +32,7 @@ beforeAll(async () => {
   folder = join(root, 'deep', 'world');
   await writeWorld(folder, request);
   scenes = await readScenes(folder);
-});
+}, 60_000);
 afterAll(() => rm(root, { recursive: true }));
 
 describe('writeWorld', () => {
