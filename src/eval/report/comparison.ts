@@ -43,7 +43,7 @@ export interface Comparison {
  * Writes a comparison as one HTML file that needs no network and runs no script.
  * @returns its path.
  */
-export function writeComparison(path: string, comparison: Comparison): Promise<string> {
+export function writeComparison(path: string, comparison: Comparison): string {
   const { runs } = comparison;
   const title = runs.length <= 3 ? runs.map(({ name }) => name).join(' · ') : `${runs.length} runs`;
   const systems = [...new Set(runs.map(({ system }) => system))].join(', ');

@@ -1,6 +1,6 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { asTesseraError, Random } from '../../base/index.ts';
+import { makeFolder, writeTextAtomically } from '../../files/index.ts';
 import { Html, html } from './html.ts';
 import { style } from './style.ts';
 
@@ -36,11 +36,10 @@ function mosaic(title: string): Html {
  * Writes a page whole or not at all.
  * @throws TesseraError `report/write`
  */
-export async function writePage(path: string, markup: string): Promise<string> {
+export function writePage(path: string, markup: string): string {
   try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(`${path}.part`, markup);
-    await rename(`${path}.part`, path);
+    makeFolder(dirname(path));
+    writeTextAtomically(path, markup);
     return path;
   } catch (error) {
     throw asTesseraError(error, { code: 'report/write', path, remedy: 'name a file in a folder that can be written' });

@@ -139,11 +139,11 @@ describe('a comparison', () => {
     expect(() => compareRuns([done, root])).toThrow(expect.objectContaining({ code: 'run/no-run' }));
   });
 
-  it('becomes a page that stands alone and lets no name become markup', async () => {
+  it('becomes a page that stands alone and lets no name become markup', () => {
     const comparison = compareRuns([done, stopped]);
     const [first, second] = comparison.runs;
     const runs = [{ ...first!, name: '<script>alert(1)</script>' }, second!];
-    const page = readFileSync(await writeComparison(join(root, 'out', 'page.html'), { ...comparison, runs }), 'utf8');
+    const page = readFileSync(writeComparison(join(root, 'out', 'page.html'), { ...comparison, runs }), 'utf8');
     expect(page).toContain('&lt;script&gt;alert(1)');
     expect(page).not.toMatch(/<script|url\(|@import|https?:|(?:src|href)=|NaN|Infinity|undefined/);
     for (const part of ['stages.text.train.clip', '0.750', '0.650 … 0.850', 'loss (nats)', '2 of 2 runs']) {
