@@ -1,6 +1,6 @@
 import { TesseraError } from '../base/index.ts';
 import type { QuantizedMatrix } from '../graph/index.ts';
-import { type ParameterStore, quantizeMatrix, storeOf } from '../nn/index.ts';
+import { type ParameterStore, type QuantizeOptions, quantizeMatrix, storeOf } from '../nn/index.ts';
 import type { GenerationProgramOptions } from './program.ts';
 
 /** How many bits the language model's matrices have while it answers. */
@@ -10,10 +10,17 @@ export type Quantization = 'int4' | 'int8';
 const blockMatrix = /^(language_model\.)?model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight$/;
 const headMatrix = /^(language_model\.)?lm_head\.weight$/;
 
-const ways = {
-  int4: { bits: 4, block: 32 },
-  int8: { bits: 8, block: 128 },
-} as const;
+/** How the matrices of the blocks are rounded, and that of the head. */
+export interface QuantizeWay {
+  readonly blocks: QuantizeOptions;
+  readonly head: QuantizeOptions;
+}
+
+const byte = { bits: 8, block: 128 } as const;
+const ways: Readonly<Record<Quantization, QuantizeWay>> = {
+  int4: { blocks: { bits: 4, block: 32 }, head: byte },
+  int8: { blocks: byte, head: byte },
+};
 
 /**
  * The same model with the matrices of its language model in few bits; a head of its own gets 8 bits in any case, since
@@ -21,20 +28,24 @@ const ways = {
  * @throws TesseraError `generate/quantize` where the engine has no products of few bits
  */
 export function quantizeWeights<O extends GenerationProgramOptions>(options: O, how: Quantization): O {
-  const { engine, store } = options;
-  if (engine.target !== 'cpu') {
-    throw new TesseraError({
-      code: 'generate/quantize',
-      message: 'weights in few bits run on the processor alone',
-      expected: 'an engine for the processor',
-      got: engine.name,
-      remedy: 'leave quantize out, or set TESSERA_ENGINE=c-api',
-    });
-  }
+  const { target, name } = options.engine;
+  if (target === 'cpu') return roundWeights(options, ways[how]);
+  throw new TesseraError({
+    code: 'generate/quantize',
+    message: 'weights in few bits run on the processor alone',
+    expected: 'an engine for the processor',
+    got: name,
+    remedy: 'leave quantize out, or set TESSERA_ENGINE=c-api',
+  });
+}
+
+/** As `quantizeWeights`, in a way of one's own. */
+export function roundWeights<O extends GenerationProgramOptions>(options: O, { blocks, head }: QuantizeWay): O {
+  const { store } = options;
   const quantized = new Map<string, QuantizedMatrix>();
   for (const [path, tensor] of store.tensors) {
-    if (blockMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, ways[how]));
-    else if (headMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, ways.int8));
+    if (blockMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, blocks));
+    else if (headMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, head));
   }
   return { ...options, quantized, store: without(store, quantized) };
 }

@@ -7,5 +7,5 @@ export { type LinearOptions, linear } from './linear.ts';
 export { layerNormAt, rmsNormAt } from './norm.ts';
 export { type ParameterSpec, ParameterTrace, Scope } from './params.ts';
 export { bicubicGrid, rotaryTables, rowPositions } from './position.ts';
-export { dequantizeMatrix, quantizeMatrix } from './quantize.ts';
+export { dequantizeMatrix, type QuantizeOptions, quantizeMatrix } from './quantize.ts';
 export { allocateStore, type FlatStore, fillStore, initializeStore, type ParameterStore, storeOf } from './store.ts';
