@@ -119,6 +119,8 @@ function report(stage: StageName, entrants: readonly Entrant[]) {
       medianMs: median(times),
       minMs: Math.min(...times),
       cpuMs: median(samples.map(({ cpuMs }) => cpuMs)),
+      /** Before any weights: the runtime and its libraries. */
+      idleMb: Number(peer.about.idle) / 1e6,
       peakMb: Math.max(...samples.map(({ peak }) => peak)) / 1e6,
       // Medians of the ratios within a round, for a machine that others use too.
       pairedRatio: reference && median(times.map((ms, i) => ms / (reference.samples[i]?.ms ?? Number.NaN))),
@@ -131,10 +133,10 @@ function report(stage: StageName, entrants: readonly Entrant[]) {
   console.log(
     `\n${stage}: ${batch} rows of 196 + ${textLength} tokens, vocabulary ${vocabSize}, ${threads} threads, ${rounds} rounds\n`,
   );
-  const header = ['runtime', 'median ms', 'min ms', 'cpu ms', 'peak MB', 'paired ratio'];
+  const header = ['runtime', 'median ms', 'min ms', 'cpu ms', 'idle MB', 'peak MB', 'paired ratio'];
   const cells = summary.map((s) => [
     s.name,
-    ...[s.medianMs, s.minMs, s.cpuMs, s.peakMb].map((x) => x.toFixed(0)),
+    ...[s.medianMs, s.minMs, s.cpuMs, s.idleMb, s.peakMb].map((x) => x.toFixed(0)),
     s.pairedRatio?.toFixed(2) ?? '-',
   ]);
   console.log(formatTable(header, cells));

@@ -11,6 +11,7 @@ import { type StageName, trainable } from '../llava-problem.ts';
 import { optimizer } from '../problem.ts';
 
 const [folder, stage, threads] = JSON.parse(process.argv[2] as string) as [string, StageName, number];
+const idle = statusBytes('VmRSS') ?? process.memoryUsage.rss();
 const engine = await openEngine({ threads });
 const { model, store, lora } = load();
 const gradients = allocateGradients(store, selector(trainable[stage]));
@@ -22,7 +23,7 @@ const batch = readBatch();
 let steps = 0;
 
 await servePeer(
-  { version: `onnxruntime ${engine.version}`, trained: gradients.flat.length },
+  { version: `onnxruntime ${engine.version}`, trained: gradients.flat.length, idle },
   {
     async step() {
       const before = engine.ledger.snapshot();
@@ -41,7 +42,7 @@ await servePeer(
         sessionsOfRun: after.sessionsBuilt,
         hostCopies: after.hostCopies - before.hostCopies,
         hostCopyBytes: after.hostCopyBytes - before.hostCopyBytes,
-        peak: peakBytes(),
+        peak: statusBytes('VmHWM') ?? 1024 * process.resourceUsage().maxRSS,
       };
     },
   },
@@ -92,11 +93,11 @@ function readBatch(): Batch {
   };
 }
 
-/** The most that this process ever held. */
-function peakBytes(): number {
+/** Bytes of a line of this process's status, where the system has one. */
+function statusBytes(name: 'VmRSS' | 'VmHWM'): number | undefined {
   try {
-    return 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+    return 1024 * Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
   } catch {
-    return 1024 * process.resourceUsage().maxRSS;
+    return undefined;
   }
 }

@@ -21,6 +21,18 @@ except ImportError as error:
     say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
     sys.exit()
 
+
+
+def status_bytes(name):
+    """A line of this process's status, or the peak where the system has none."""
+    try:
+        with open("/proc/self/status") as status:
+            return 1024 * int(re.search(name + r":\s+(\d+)", status.read())[1])
+    except OSError:
+        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+idle = status_bytes("VmRSS")
 folder, stage, threads, optimizer, variant = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 
@@ -50,14 +62,6 @@ adamw = torch.optim.AdamW(groups, lr=optimizer["rate"], betas=tuple(optimizer["b
 forward = torch.compile(model) if variant == "compiled" else model
 
 
-def peak_bytes():
-    try:
-        with open("/proc/self/status") as status:
-            return 1024 * int(re.search(r"VmHWM:\s+(\d+)", status.read())[1])
-    except OSError:
-        return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def step():
     begin, cpu = time.perf_counter(), time.process_time()
     loss = forward(**inputs).loss
@@ -69,7 +73,7 @@ def step():
         "ms": (time.perf_counter() - begin) * 1e3,
         "cpuMs": (time.process_time() - cpu) * 1e3,
         "loss": value,
-        "peak": peak_bytes(),
+        "peak": status_bytes("VmHWM"),
     }
 
 
@@ -78,6 +82,7 @@ say(
     version=f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}",
     variant="fused AdamW, SDPA" + {"kept": ", logits_to_keep", "compiled": ", torch.compile"}.get(variant, ""),
     trained=sum(p.numel() for p in trained),
+    idle=idle,
 )
 for line in sys.stdin:
     try:
