@@ -51,12 +51,12 @@ const matMulOp: Op<MatMulAttrs> = {
 
 /**
  * `alpha * a^T @ b`. ONNX Runtime would transpose `a` anew for every panel of `b`, so the narrower of the two is
- * transposed once, and stands on the left.
+ * transposed once, and stands on the left; of equals `b`, which is what several layers have read.
  */
 function sumOfOuter(a: Value, b: Value, alpha: number): Value {
   const width = ({ shape }: Value) =>
     typeof shape.at(-1) === 'number' ? (shape.at(-1) as number) : Number.POSITIVE_INFINITY;
-  if (width(a) <= width(b)) return matmul(transpose(a), b, { alpha });
+  if (width(a) < width(b)) return matmul(transpose(a), b, { alpha });
   return transpose(matmul(transpose(b), a, { alpha }));
 }
 
