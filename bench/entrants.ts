@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { type Peer, type PeerCommand, startPeer } from './harness/peer.ts';
 import { type DecoderConfig, optimizer } from './problem.ts';
 
-export const entrantNames = ['tessera', 'tessera-binding', 'torch', 'jax', 'tfjs'] as const;
+export const entrantNames = ['tessera', 'tessera-binding', 'torch', 'torch-compiled', 'jax', 'tfjs'] as const;
 export type EntrantName = (typeof entrantNames)[number];
 
 /** What a runtime said of one step. */
@@ -100,8 +100,12 @@ function commandOf(name: EntrantName, config: DecoderConfig, threads: number, ag
       return script('tfjs.mjs');
     case 'jax':
       return script('jax.mjs');
-    case 'torch': {
-      const args = ['bench/peers/torch_step.py', JSON.stringify([config, threads, optimizer])];
+    case 'torch':
+    case 'torch-compiled': {
+      const args = [
+        'bench/peers/torch_step.py',
+        JSON.stringify([config, threads, optimizer, name === 'torch-compiled']),
+      ];
       return { name, command: process.env.TESSERA_PYTHON ?? 'python3', args, cwd: root };
     }
   }

@@ -12,6 +12,7 @@ export interface DecoderConfig {
 export const configs = {
   tiny: { width: 64, layers: 2, heads: 2, innerWidth: 172, vocabSize: 256, batch: 4, length: 64 },
   small: { width: 256, layers: 6, heads: 4, innerWidth: 688, vocabSize: 4096, batch: 8, length: 256 },
+  long: { width: 256, layers: 6, heads: 4, innerWidth: 688, vocabSize: 4096, batch: 2, length: 1024 },
   base: { width: 768, layers: 6, heads: 12, innerWidth: 2048, vocabSize: 8192, batch: 4, length: 256 },
 } as const satisfies Record<string, DecoderConfig>;
 

@@ -90,6 +90,8 @@ function report(): void {
       tokensPerSecond: (tokens / middle) * 1000,
       gflops: stepFlops(config) / middle / 1e6,
       productGflops,
+      /** How much of the rate of its bare products the whole step has. */
+      ofBare: stepFlops(config) / middle / 1e6 / productGflops,
       ratio: reference && middle / median(reference.map(({ ms }) => ms)),
       // Medians of the ratios within a round, for a machine that others use too.
       pairedRatio: reference && median(times.map((ms, i) => ms / (reference[i]?.ms ?? Number.NaN))),
@@ -97,10 +99,23 @@ function report(): void {
     };
   });
   const fixed = (x: number | undefined, digits = 0) => (x === undefined || Number.isNaN(x) ? '-' : x.toFixed(digits));
-  const header = ['runtime', 'median ms', 'min ms', 'cpu ms', 'tokens/s', 'GFLOP/s', 'bare matmul', 'ratio', 'paired'];
+  const header = [
+    'runtime',
+    'median ms',
+    'min ms',
+    'cpu ms',
+    'tokens/s',
+    'GFLOP/s',
+    'bare',
+    '% of bare',
+    'ratio',
+    'paired',
+  ];
   const cells = summary.map((s) => [
     s.scaled ? `${s.name} *` : s.name,
-    ...[s.medianMs, s.minMs, s.cpuMs, s.tokensPerSecond, s.gflops, s.productGflops].map((x) => fixed(x)),
+    ...[s.medianMs, s.minMs, s.cpuMs, s.tokensPerSecond, s.gflops, s.productGflops, 100 * s.ofBare].map((x) =>
+      fixed(x),
+    ),
     ...[s.ratio, s.pairedRatio].map((x) => fixed(x, 2)),
   ]);
   console.log(`training step, ${options.config}: ${JSON.stringify(config)}, ${threads} threads, ${rounds} rounds\n`);

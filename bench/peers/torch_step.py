@@ -1,6 +1,7 @@
-"""PyTorch eager: the same decoder as transformers' LlamaForCausalLM, speaking the benches' JSON lines."""
+"""PyTorch, eager or compiled: the same decoder as transformers' LlamaForCausalLM, speaking the benches' JSON lines."""
 
 import json
+import shutil
 import sys
 import time
 
@@ -18,7 +19,10 @@ except ImportError as error:
     say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
     sys.exit()
 
-config, threads, optimizer = json.loads(sys.argv[1])
+config, threads, optimizer, compiled = json.loads(sys.argv[1])
+if compiled and not any(shutil.which(name) for name in ("g++", "clang++")):
+    say(missing="torch.compile needs a C++ compiler: apt-get install g++")
+    sys.exit()
 torch.set_num_threads(threads)
 WIDTH, LENGTH, BATCH, VOCAB = (config[k] for k in ("width", "length", "batch", "vocabSize"))
 
@@ -41,7 +45,7 @@ def initial_value(name, shape):
 
 
 class Trainer:
-    def __init__(self, attention, fused):
+    def __init__(self, attention, fused, compiled=False):
         self.model = LlamaForCausalLM(
             LlamaConfig(
                 vocab_size=VOCAB,
@@ -58,6 +62,7 @@ class Trainer:
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(initial_value(name, tuple(parameter.shape)))
+        self.forward = torch.compile(self.model) if compiled else self.model
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=optimizer["rate"],
@@ -73,7 +78,7 @@ class Trainer:
 
     def step(self):
         begin, cpu = time.perf_counter(), time.process_time()
-        loss = self.model(input_ids=ids, labels=ids).loss
+        loss = self.forward(input_ids=ids, labels=ids).loss
         loss.backward()
         graph = time.perf_counter()
         self.optimizer.step()
@@ -110,12 +115,14 @@ def matmul(m, k, n):
     return {"ms": best * 1e3}
 
 
-(attention, fused), tried = fastest_variant()
-trainer = Trainer(attention, fused)
+(attention, fused), tried = (("sdpa", True), {}) if compiled else fastest_variant()
+trainer = Trainer(attention, fused, compiled)
+if compiled:
+    tried = {"first step, with compilation": trainer.step()["ms"]}
 say(
     ready=True,
     version=f"torch {torch.__version__}, transformers {transformers.__version__}",
-    variant=f"{attention} attention, {'fused' if fused else 'plain'} AdamW",
+    variant=f"{attention} attention, {'fused' if fused else 'plain'} AdamW{', torch.compile' if compiled else ''}",
     tried=tried,
 )
 for line in sys.stdin:
