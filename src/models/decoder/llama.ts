@@ -54,8 +54,10 @@ const starts = {
   outward: (c: LlamaConfig, fanIn: number): Init => normal(1 / Math.sqrt(2 * c.layers * fanIn)),
 };
 
-/** Models for this many tokens compute their attention in blocks, at two thirds of the time for 1024 of them. */
-const longText = 256;
+/** Blocks of the causal attention: at most 6, of 64 positions or more in the longest text. Short texts gain nothing by them. */
+function blockCount({ maxPositions }: LlamaConfig): number {
+  return maxPositions < 256 ? 1 : Math.min(6, Math.floor(maxPositions / 64));
+}
 
 /** Reads a `config.json` of model type llama, mistral or qwen2. */
 export function llamaConfig(json: ConfigJson, where?: string): LlamaConfig {
@@ -114,7 +116,7 @@ export function llamaDecode(
   const [b, t] = embeds.shape as [Dim, Dim, Dim];
   const shared = p.build(() => ({
     ...rotaryTables(graph, c.maxPositions, c.headSize, c.ropeTheta),
-    blocks: causalBlocks(graph, t, c.maxPositions < longText ? 1 : 4),
+    blocks: causalBlocks(graph, t, blockCount(c)),
     positions: rowPositions(graph, b, t),
   }));
   const keys: Value[] = [];
