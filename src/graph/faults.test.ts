@@ -16,6 +16,7 @@ import {
   rotary,
   scatterRows,
   slice,
+  split,
   tokenLogProb,
   transpose,
   type Value,
@@ -105,6 +106,7 @@ describe('shape faults name the operator, its inputs and the module', () => {
         expected: within 0..4
         got:      2..6 | #0 float32[4] from embed/Input"
     `);
+    expect(faultOf((g) => split(x(g, 'T'), 0, ['T/2', 'T/2']))).toContain('the parts do not fill the axis');
     expect(faultOf((g) => slice(x(g, 4), 0, -2))).toContain('the slice leaves the axis');
     expect(faultOf((g) => slice(x(g, 'B'), 0, 3, 2))).toContain('the slice leaves the axis');
     expect(faultOf((g) => reduceSum(x(g, 2, 3), [0, -2]))).toMatchInlineSnapshot(`

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { checkOp } from '../../../test/support/check-op.ts';
 import { evaluate } from '../../../test/support/evaluate.ts';
 import { numbers } from '../../../test/support/fixtures.ts';
-import { float32, type Tensor } from '../../base/index.ts';
+import { type Dim, float32, floorDim, subDims, type Tensor } from '../../base/index.ts';
 import {
   abs,
   add,
@@ -24,6 +24,8 @@ import {
   sign,
   sizeScalar,
   slice,
+  split,
+  transpose,
   type Value,
 } from '../index.ts';
 
@@ -57,6 +59,18 @@ describe('sizes that a run decides', () => {
     ]);
   });
 
+  it('split cuts by them, and a part that nobody reads has no gradient', () =>
+    checkOp('split', {
+      inputs: { x: float32([4, 1], [1, 2, 3, 4]) },
+      wrt: ['x'],
+      symbolic: ['x'],
+      build: ({ x }) => {
+        const half = floorDim((x as Value).shape[0] as Dim, 2);
+        return split(x as Value, 0, [half, subDims((x as Value).shape[0] as Dim, half)])[1] as Value;
+      },
+      expected: { output: [3, 4], cotangent: [5, 6], grads: { x: [0, 0, 5, 6] } },
+    }));
+
   it('expand and pad reach them', () =>
     checkOp('expand and pad', {
       inputs: { x: float32([2, 1], [3, -4]) },
@@ -72,6 +86,13 @@ describe('sizes that a run decides', () => {
         grads: { x: [6 + 7 + 8 + 9 + 10 + 11, 12 + 13 + 14 + 15 + 16 + 17] },
       },
     }));
+});
+
+it('a transpose of a transpose is one, and none where it puts axes back', () => {
+  const x = new Graph().input('x', 'float32', [2, 3, 4]);
+  const turned = transpose(transpose(x, [1, 2, 0]), [0, 2, 1]);
+  expect([turned.node.inputs[0], turned.shape]).toEqual([x, [3, 2, 4]]);
+  expect(transpose(transpose(x, [1, 2, 0]), [2, 0, 1])).toBe(x);
 });
 
 describe('reductions and running sums', () => {
