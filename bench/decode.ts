@@ -14,8 +14,9 @@ interface Sample {
   /** A new token of all rows. */
   readonly ms: number;
   readonly cpuMs: number;
-  /** As many weights in one product with one row. */
+  /** The model's products with one row, alone. */
   readonly boundMs?: number;
+  readonly boundCpuMs?: number;
   readonly ids: readonly (readonly number[])[];
   readonly sessionsBuilt?: number;
   readonly hostCopyBytes?: number;
@@ -93,6 +94,7 @@ function report(name: string, problem: DecodeProblem, entrants: readonly Entrant
   const reference = entrants.find(({ peer }) => peer.name === 'tessera')?.samples ?? [];
   const bounds = reference.flatMap(({ boundMs }) => boundMs ?? []);
   const boundMs = bounds.length > 0 ? Math.min(...bounds) : Number.NaN;
+  const boundCpuMs = median(reference.flatMap(({ boundCpuMs }) => boundCpuMs ?? []));
   const rows = entrants.map(({ peer, samples }) => {
     const times = samples.map(({ ms }) => ms);
     const [middle, best] = [median(times), Math.min(...times)];
@@ -111,6 +113,7 @@ function report(name: string, problem: DecodeProblem, entrants: readonly Entrant
       samples,
     };
   });
+  const own = rows.find(({ name }) => name === 'tessera')?.cpuMs ?? Number.NaN;
   const { batch, width, layers } = problem;
   console.log(`\n${name}: D=${width} L=${layers} batch ${batch}, ${prompt} + ${tokens} tokens, ${threads} threads\n`);
   const titles = ['runtime', 'tokens/s', 'best', 'ms a token', 'min', 'cpu ms', 'first ms', 'ratio', '% of bound'];
@@ -125,15 +128,15 @@ function report(name: string, problem: DecodeProblem, entrants: readonly Entrant
   ]);
   console.log(formatTable(titles, cells));
   console.log(
-    `bound: ${(bytes / 1e6).toFixed(0)} MB of weights in one bare product, ${fixed(boundMs, 2)} ms, ` +
-      `${fixed(bytes / boundMs / 1e6, 1)} GB/s`,
+    `bound: ${(bytes / 1e6).toFixed(0)} MB of weights in bare products, ${fixed(boundMs, 2)} ms, ` +
+      `${fixed(bytes / boundMs / 1e6, 1)} GB/s; by processor time ${fixed(boundCpuMs, 2)} ms, ${fixed((100 * boundCpuMs) / own)} %`,
   );
   const { sessionsBuilt, hostCopyBytes } = reference.at(-1) ?? {};
   if (sessionsBuilt !== undefined)
     console.log(`tessera: ${sessionsBuilt} sessions built, ${hostCopyBytes} bytes copied a token`);
   console.log(agreement(entrants));
   for (const one of absent) console.log(`not measured: ${JSON.stringify(one)}`);
-  return { name, problem, bytes, boundMs, absent, runtimes: rows };
+  return { name, problem, bytes, boundMs, boundCpuMs, absent, runtimes: rows };
 }
 
 /** Whether all runtimes gave the same tokens. */
