@@ -11,9 +11,8 @@ const config = {
   'session.force_spinning_stop': '1',
   'session.use_deterministic_compute': '1',
   // It writes new nodes in the place of gradients that are reshaped last. New nodes run first, and all that leads to them
-  // with them: every weight's gradient then waits, and keeps its activations, until the sweep has ended. The other one makes
-  // products transpose their operands again and again, which graphs say where it is wanted.
-  'optimization.disable_specified_optimizers': 'ReshapeFusion;MatmulTransposeFusion',
+  // with them: every weight's gradient then waits, and keeps its activations, until the sweep has ended.
+  'optimization.disable_specified_optimizers': 'ReshapeFusion',
 };
 
 export function sessionConfig(options: SessionOptions): Record<string, string> {

@@ -50,14 +50,13 @@ const matMulOp: Op<MatMulAttrs> = {
 };
 
 /**
- * `alpha * a^T @ b`. ONNX Runtime would transpose `a` anew for every panel of `b`, so the narrower of the two is
- * transposed once, and stands on the left; of equals `b`, which is what several layers have read.
+ * `alpha * a^T @ b`. ONNX Runtime transposes its left operand anew for every panel of the right one, so a much wider `a`, as a
+ * head of many words has, stands on the right. (Transposed beforehand, it would be summed in other blocks on more threads.)
  */
 function sumOfOuter(a: Value, b: Value, alpha: number): Value {
-  const width = ({ shape }: Value) =>
-    typeof shape.at(-1) === 'number' ? (shape.at(-1) as number) : Number.POSITIVE_INFINITY;
-  if (width(a) < width(b)) return matmul(transpose(a), b, { alpha });
-  return transpose(matmul(transpose(b), a, { alpha }));
+  const [m, n] = [a.shape.at(-1), b.shape.at(-1)];
+  const wide = typeof m === 'number' && typeof n === 'number' && m > 4 * n;
+  return wide ? transpose(matmul(b, a, { transA: true, alpha })) : matmul(a, b, { transA: true, alpha });
 }
 
 function lastTwo(x: Spec, transposed: boolean): readonly [Dim, Dim] {
