@@ -71,6 +71,7 @@ const dataSection = z.discriminatedUnion('source', [
       }),
       'for instructions: how many of each kind',
     ),
+    objects: optional(z.tuple([count.max(5), count.max(5)]), 'fewest and most objects of a scene; 1 to 5 when absent'),
     turns: optional(z.tuple([count, count]), 'fewest and most questions of a conversation'),
     topics: optional(z.array(z.enum(topics)).min(1), 'what conversations ask about; everything when absent'),
     suffix,

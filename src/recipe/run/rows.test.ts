@@ -1,8 +1,10 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { silentLog } from '../../base/index.ts';
-import { cachedWorld } from './rows.ts';
+import { DataReport } from '../../data/index.ts';
+import { cachedWorld, sourceRows } from './rows.ts';
 
 const before = process.env.TESSERA_CACHE;
 const cache = scratchFolder().fresh();
@@ -35,4 +37,16 @@ it('stops between the files that follow the pictures', async () => {
   const seen = await write(6);
   expect(seen.filter((done) => done === 300)).toHaveLength(2);
   expect(readdirSync(cache)).toEqual([]);
+});
+
+it('writes about scenes of as many objects as a recipe says', async () => {
+  const hooks = { signal: new AbortController().signal, log: silentLog, progress: () => {} };
+  const data = { source: 'tabletop', task: 'corpus', scenes: 40 } as const;
+  const { file } = await sourceRows({ ...data, objects: [2, 3] }, new DataReport(), hooks);
+  const lines = readFileSync(join(dirname(file), 'scenes.jsonl'), 'utf8')
+    .trim()
+    .split('\n');
+  const numbers = lines.map((line) => (JSON.parse(line) as { objects: unknown[] }).objects.length);
+  expect(numbers).toHaveLength(40);
+  expect([...new Set(numbers)].sort()).toEqual([2, 3]);
 });

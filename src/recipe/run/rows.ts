@@ -80,6 +80,7 @@ export async function sourceRows(
       count: data.scenes,
       tasks: [task],
       ...(data.kinds && { instructions: definedKinds(data.kinds) }),
+      ...(data.objects && { scene: { objects: data.objects } }),
       ...((data.turns || data.topics) && {
         conversation: { ...(data.turns && { turns: data.turns }), ...(data.topics && { topics: data.topics }) },
       }),
