@@ -77,9 +77,10 @@ describe('what LLaVA trains', () => {
   const trained = (name: string, overrides: string[]) =>
     loadPlan(name, overrides).stages.map((stage) => paths.map(selector(stage.trainable)));
 
-  it('is the projector in stage 1, the projector and the language model in stage 2', () => {
+  it('is the projector in stage 1, the projector and the language model in both parts of stage 2', () => {
     expect(trained('llava', [])).toEqual([
       [false, true, false, false],
+      [false, true, true, true],
       [false, true, true, true],
     ]);
   });
