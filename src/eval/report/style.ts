@@ -25,7 +25,7 @@ h3{font-size:14px;letter-spacing:.08em;margin:0}
 .task h3{color:var(--accent)}.task>p{margin:2px 0 12px}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
-th:first-child{width:124px}td:nth-child(2){width:132px}th,td{text-align:left;padding:5px 10px 5px 0;white-space:nowrap;font-weight:400}
+th:first-child{width:124px}td:nth-child(2){width:132px}th,td{text-align:left;padding:5px 8px 5px 0;white-space:nowrap;font-weight:400}
 thead th{color:var(--soft);font-size:12.5px;border-bottom:1px solid var(--line)}
 tbody+tbody tr:first-child>*{border-top:1px solid var(--line)}
 tbody th{font-weight:600}
