@@ -4,19 +4,13 @@ import json
 import sys
 import time
 
+from lines import packages, say
 
-def say(**answer):
-    print(json.dumps(answer), flush=True)
-
-
-try:
+with packages():
     import torch
     import transformers
     from transformers import LlamaForCausalLM
     from transformers.generation.streamers import BaseStreamer
-except ImportError as error:
-    say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
-    sys.exit()
 
 folder, problem, threads, prompts = json.loads(sys.argv[1])
 torch.set_num_threads(threads)

@@ -4,23 +4,16 @@ import json
 import re
 import resource
 import sys
-import time
 
+from lines import packages, say
 
-def say(**answer):
-    print(json.dumps(answer), flush=True)
-
-
-try:
+with packages():
     import peft
     import torch
     import transformers
     from safetensors.torch import load_file
+    from torch_training import adamw, timed_step
     from transformers import LlavaForConditionalGeneration
-except ImportError as error:
-    say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
-    sys.exit()
-
 
 
 def status_bytes(name):
@@ -33,7 +26,7 @@ def status_bytes(name):
 
 
 idle = status_bytes("VmRSS")
-folder, stage, threads, optimizer, variant = json.loads(sys.argv[1])
+folder, stage, threads, options, variant = json.loads(sys.argv[1])
 torch.set_num_threads(threads)
 
 batch = {name: tensor if name == "pixels" else tensor.long() for name, tensor in load_file(f"{folder}/batch.safetensors").items()}
@@ -53,30 +46,8 @@ projector.requires_grad_(True)
 model.train()
 
 trained = [p for p in model.parameters() if p.requires_grad]
-# Vectors do not decay, as in the other peers.
-groups = [
-    {"params": [p for p in trained if p.ndim > 1], "weight_decay": optimizer["weightDecay"]},
-    {"params": [p for p in trained if p.ndim == 1], "weight_decay": 0.0},
-]
-adamw = torch.optim.AdamW(groups, lr=optimizer["rate"], betas=tuple(optimizer["betas"]), eps=optimizer["eps"], fused=True)
+optimizer = adamw(trained, options, fused=True)
 forward = torch.compile(model) if variant == "compiled" else model
-
-
-def step():
-    begin, cpu = time.perf_counter(), time.process_time()
-    loss = forward(**inputs).loss
-    loss.backward()
-    adamw.step()
-    adamw.zero_grad(set_to_none=True)
-    value = loss.item()
-    return {
-        "ms": (time.perf_counter() - begin) * 1e3,
-        "cpuMs": (time.process_time() - cpu) * 1e3,
-        "loss": value,
-        "peak": status_bytes("VmHWM"),
-    }
-
-
 say(
     ready=True,
     version=f"torch {torch.__version__}, transformers {transformers.__version__}, peft {peft.__version__}",
@@ -86,6 +57,6 @@ say(
 )
 for line in sys.stdin:
     try:
-        say(**step())
+        say(**timed_step(forward, inputs, optimizer), peak=status_bytes("VmHWM"))
     except Exception as error:
         say(error=f"{type(error).__name__}: {error}")

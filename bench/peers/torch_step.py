@@ -5,19 +5,14 @@ import shutil
 import sys
 import time
 
+from lines import packages, say
 
-def say(**answer):
-    print(json.dumps(answer), flush=True)
-
-
-try:
+with packages():
     import numpy as np
     import torch
     import transformers
+    from torch_training import adamw, timed_step
     from transformers import LlamaConfig, LlamaForCausalLM
-except ImportError as error:
-    say(missing=f"not installed ({error}); pip install -r bench/peers/requirements.txt, interpreter in TESSERA_PYTHON")
-    sys.exit()
 
 config, threads, optimizer, compiled = json.loads(sys.argv[1])
 if compiled and not any(shutil.which(name) for name in ("g++", "clang++")):
@@ -63,33 +58,10 @@ class Trainer:
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(initial_value(name, tuple(parameter.shape)))
         self.forward = torch.compile(self.model) if compiled else self.model
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=optimizer["rate"],
-            betas=tuple(optimizer["betas"]),
-            eps=optimizer["eps"],
-            weight_decay=optimizer["weightDecay"],
-            fused=fused,
-        )
-        # Norms do not decay, as in the other peers.
-        group = self.optimizer.param_groups[0]
-        group["params"] = [p for p in self.model.parameters() if p.ndim > 1]
-        self.optimizer.add_param_group({"params": [p for p in self.model.parameters() if p.ndim == 1], "weight_decay": 0})
+        self.optimizer = adamw(self.model.parameters(), optimizer, fused)
 
     def step(self):
-        begin, cpu = time.perf_counter(), time.process_time()
-        loss = self.forward(input_ids=ids, labels=ids).loss
-        loss.backward()
-        graph = time.perf_counter()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        value = loss.item()
-        return {
-            "ms": (time.perf_counter() - begin) * 1e3,
-            "cpuMs": (time.process_time() - cpu) * 1e3,
-            "loss": value,
-            "graphMs": (graph - begin) * 1e3,
-        }
+        return timed_step(self.forward, {"input_ids": ids, "labels": ids}, self.optimizer)
 
 
 ids = torch.from_numpy((mix(np.arange(BATCH * LENGTH), 7) % VOCAB).astype(np.int64)).reshape(BATCH, LENGTH)
