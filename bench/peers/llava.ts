@@ -1,14 +1,15 @@
 // tessera's side of the LLaVA bench: the training step of a stage, through what `tessera train` uses.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { int32, selector, type Tensor } from '../../src/base/index.ts';
+import { selector, type Tensor } from '../../src/base/index.ts';
 import { attachAdapter, loadAdapter, loadModel, openSafetensors, readTensor } from '../../src/models/index.ts';
 import { openEngine } from '../../src/runtime/index.ts';
-import { allocateGradients, type Batch, LossProgram } from '../../src/train/index.ts';
+import { allocateGradients, type BatchSource, StepProgram } from '../../src/train/index.ts';
 import { AdamW, allocateMoments } from '../../src/train/optim/adamw.ts';
 import { servePeer } from '../harness/serve.ts';
 import { type StageName, trainable } from '../llava-problem.ts';
 import { optimizer } from '../problem.ts';
+import { exampleOf, pixelsOf, sourceOf } from './source.ts';
 
 const [folder, stage, threads] = JSON.parse(process.argv[2] as string) as [string, StageName, number];
 const idle = statusBytes('VmRSS') ?? process.memoryUsage.rss();
@@ -18,8 +19,18 @@ const gradients = allocateGradients(store, selector(trainable[stage]));
 const moments = allocateMoments(gradients);
 const rateOf = () => optimizer.rate;
 const adamw = await AdamW.open(engine, { store, gradients, moments, options: optimizer, rateOf });
-const program = new LossProgram({ engine, model, store, objective: 'lm', gradients, ...(lora && { lora }) });
-const batch = readBatch();
+const source = readBatch();
+const program = new StepProgram({
+  engine,
+  model,
+  store,
+  objective: 'lm',
+  gradients,
+  lanes: source.lanes,
+  ...(lora && { lora }),
+});
+const lanes = await source.step(0);
+const targets = lanes.flat().reduce((n, batch) => n + batch.targets, 0);
 let steps = 0;
 
 await servePeer(
@@ -29,7 +40,7 @@ await servePeer(
       const before = engine.ledger.snapshot();
       const cpu = process.cpuUsage();
       const from = performance.now();
-      const loss = await program.run(batch, 1 / batch.targets, true);
+      const loss = await program.run(lanes, 1 / targets);
       await adamw.step({ step: ++steps, rateFactor: 1, gradientScale: 1 });
       const ms = performance.now() - from;
       const { user, system } = process.cpuUsage(cpu);
@@ -55,42 +66,22 @@ function load() {
   return { ...attachAdapter(base, adapter), lora: adapter.lora };
 }
 
-/** What is predicted stands one place to the left of its label. */
-function readBatch(): Batch {
+/** Every row begins with its picture, whose places have no label. */
+function readBatch(): BatchSource {
   const file = openSafetensors(join(folder, 'batch.safetensors'));
   const [pixels, ids, labels] = ['pixels', 'ids', 'labels'].map((name) => readTensor(file, name)) as [
-    Tensor,
+    Tensor<'float32'>,
     Tensor<'int32'>,
     Tensor<'int32'>,
   ];
   const [rows, length] = ids.shape as [number, number];
-  const places = [...labels.data.keys()];
-  const targets = places.filter((i) => labels.data[i] !== -100);
-  const pictures = places.filter((i) => labels.data[i] === -100);
-  return {
-    feeds: new Map<string, Tensor>([
-      ['ids', ids],
-      [
-        'targetRows',
-        int32(
-          [targets.length],
-          targets.map((i) => i - 1),
-        ),
-      ],
-      [
-        'targetIds',
-        int32(
-          [targets.length],
-          targets.map((i) => ids.data[i] as number),
-        ),
-      ],
-      ['pixels', pixels],
-      ['imageRows', int32([pictures.length], pictures)],
-    ]),
-    targets: targets.length,
-    rows,
-    tokens: rows * length,
-  };
+  const examples = Array.from({ length: rows }, (_, row) => {
+    const [from, to] = [row * length, (row + 1) * length];
+    const supervised = Uint8Array.from(labels.data.subarray(from, to), (label) => (label === -100 ? 0 : 1));
+    const tokens = supervised.indexOf(1);
+    return exampleOf(row, ids.data.slice(from, to), supervised, [{ start: 0, tokens }]);
+  });
+  return sourceOf(examples, { pixels: pixelsOf(pixels) }).source;
 }
 
 /** Bytes of a line of this process's status, where the system has one. */

@@ -1,7 +1,7 @@
 // One measurement of memory in a process of its own: `memory.ts '<case as JSON>'` prints one line of JSON.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { int32, selector, silentLog, type Tensor, tensor } from '../../src/base/index.ts';
+import { selector, silentLog, tensor } from '../../src/base/index.ts';
 import { GenerationProgram, generate } from '../../src/generate/index.ts';
 import { type ConfigJson, createModel, type LoadedModel } from '../../src/models/index.ts';
 import { initializeStore, type Lora } from '../../src/nn/index.ts';
@@ -9,12 +9,13 @@ import { withFreshAdapters } from '../../src/recipe/run/lora.ts';
 import { openEngine } from '../../src/runtime/index.ts';
 import {
   allocateGradients,
-  type Batch,
-  type BatchSize,
-  LossProgram,
+  type BatchSource,
+  exampleSizes,
   planMemory,
   runStage,
+  StepProgram,
 } from '../../src/train/index.ts';
+import { exampleOf, pixelsOf, sourceOf } from './source.ts';
 
 /** A model and its largest batch. */
 export interface MemoryCase {
@@ -55,67 +56,40 @@ function status(name: 'VmRSS' | 'VmHWM'): number {
   return 1024 * Number(line?.[1]);
 }
 
-function batch(): Batch {
-  const { rows, length, pictures = 0 } = one;
+function rows() {
+  const { length, pictures = 0, accumulate = 1 } = one;
   const picture = model.kind === 'causal' ? model.picture : undefined;
-  const slots = picture && pictures ? pictures * picture.rows : 0;
-  const ids = new Int32Array(rows * length).map((_, i) => (i * 7919) % 97);
-  const all = [...ids.keys()];
-  const targets = all.filter((i) => i % length >= slots && i % length < length - 1);
-  const feeds = new Map<string, Tensor>([
-    ['ids', int32([rows, length], ids)],
-    ['targetRows', int32([targets.length], targets)],
-    [
-      'targetIds',
-      int32(
-        [targets.length],
-        targets.map((i) => ids[i + 1] as number),
-      ),
-    ],
-  ]);
-  if (picture && slots) {
-    const shape = [rows * pictures, 3, picture.height, picture.width];
-    const pixels = new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.3);
-    feeds.set('pixels', tensor('float32', shape, pixels));
-    feeds.set(
-      'imageRows',
-      int32(
-        [rows * slots],
-        all.filter((i) => i % length < slots),
-      ),
-    );
-  }
-  return { feeds, targets: targets.length, rows, tokens: rows * length };
-}
-
-function sizeOf({ feeds, targets }: Batch): BatchSize {
-  const sizes = new Map([
-    ['B', one.rows],
-    ['T', one.length],
-    ['K', targets],
-    ['N', one.rows * (one.pictures ?? 0)],
-  ]);
-  return { feeds: [...feeds.keys()].filter((name) => name !== 'imageRows'), sizes };
+  const tokens = picture?.rows ?? 0;
+  const examples = Array.from({ length: one.rows }, (_, row) => {
+    const ids = new Int32Array(length).map((_, i) => ((row * length + i) * 7919) % 97);
+    const images = Array.from({ length: pictures }, (_, i) => ({ start: i * tokens, tokens }));
+    return exampleOf(row, ids, new Uint8Array(length).fill(1).fill(0, 0, pictures * tokens + 1), images);
+  });
+  const shape = [one.rows, 3, picture?.height ?? 0, picture?.width ?? 0];
+  const pixels = new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.3);
+  return sourceOf(examples, { accumulate, pixels: pixelsOf(tensor('float32', shape, pixels)) });
 }
 
 /** Time, peak and a hash of the gradients. */
 async function gradients() {
   const buffer = allocateGradients(store, () => true);
-  const program = new LossProgram({
+  const { source } = rows();
+  const program = new StepProgram({
     engine,
     model,
     store,
     objective: 'lm',
     gradients: buffer,
+    lanes: source.lanes,
     recompute: one.recompute ?? false,
   });
-  const fed = batch();
+  const lanes = await source.step(0);
   const ms: number[] = [];
   const cpuMs: number[] = [];
   const resident = status('VmRSS');
   for (let i = 0; i <= one.times; i++) {
     const [from, cpu] = [performance.now(), process.cpuUsage()];
-    await program.run(fed, 1 / fed.targets, true);
+    await program.run(lanes, 1e-3);
     const { user, system } = process.cpuUsage(cpu);
     // The first builds the session.
     if (i > 0) ms.push(performance.now() - from);
@@ -127,7 +101,7 @@ async function gradients() {
 
 /** The plan of a stage, and what the stage then took. */
 async function stage() {
-  const fed = batch();
+  const { source, options } = rows();
   const trainable = selector(one.trainable ?? ['**']);
   const plan = planMemory(
     {
@@ -136,19 +110,20 @@ async function stage() {
       trainable,
       ...(lora && { lora }),
       recompute: one.recompute ?? false,
-      batches: [sizeOf(fed)],
+      batches: exampleSizes(options, 1).batches,
       pictures: 0,
-      accumulate: one.accumulate ?? 1,
+      accumulate: options.accumulate,
+      lanes: source.lanes,
       evaluation: [],
       resumed: false,
     },
     status('VmRSS'),
   );
-  await train(one.times, fed, trainable);
+  await train(one.times, source, trainable);
   return { plan, peak: status('VmHWM') };
 }
 
-async function train(steps: number, fed: Batch, trainable: (path: string) => boolean, watch?: () => void) {
+async function train(steps: number, source: BatchSource, trainable: (path: string) => boolean, watch?: () => void) {
   await runStage(
     {
       name: 'bench',
@@ -159,7 +134,7 @@ async function train(steps: number, fed: Batch, trainable: (path: string) => boo
       trainable,
       ...(lora && { lora }),
       recompute: one.recompute ?? false,
-      source: { stepsPerEpoch: steps, step: async () => Array.from({ length: one.accumulate ?? 1 }, () => fed) },
+      source,
       settings: {
         steps,
         lr: 1e-4,
@@ -195,7 +170,7 @@ function recorder() {
 
 async function steps() {
   const record = recorder();
-  await train(one.times, batch(), selector(['**']), record.tick);
+  await train(one.times, rows().source, selector(['**']), record.tick);
   return { resident: record.resident, handles: engine.ledger.snapshot().nativeHandles };
 }
 
@@ -216,10 +191,12 @@ async function generations() {
 async function sessions() {
   const record = recorder();
   const buffer = allocateGradients(store, () => true);
-  const fed = batch();
+  const { source } = rows();
+  const step = await source.step(0);
   for (let i = 0; i < one.times; i++) {
-    const program = new LossProgram({ engine, model, store, objective: 'lm', gradients: buffer });
-    await program.run(fed, 1 / fed.targets, true);
+    const { lanes } = source;
+    const program = new StepProgram({ engine, model, store, objective: 'lm', gradients: buffer, lanes });
+    await program.run(step, 1e-3);
     await program.dispose();
     record.tick();
   }

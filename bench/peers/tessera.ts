@@ -1,11 +1,13 @@
 import { float32, type Tensor } from '../../src/base/index.ts';
+import type { Example } from '../../src/data/index.ts';
 import { Graph, matmul } from '../../src/graph/index.ts';
 import { createModel } from '../../src/models/index.ts';
 import { compile, openEngine } from '../../src/runtime/index.ts';
-import { allocateGradients, type Batch, LossProgram } from '../../src/train/index.ts';
+import { allocateGradients, StepProgram } from '../../src/train/index.ts';
 import { AdamW, allocateMoments } from '../../src/train/optim/adamw.ts';
 import { fastest, servePeer } from '../harness/serve.ts';
 import { type DecoderConfig, initialValue, normEpsilon, optimizer, tokens } from '../problem.ts';
+import { exampleOf, sourceOf } from './source.ts';
 
 const [config, threads, backend] = JSON.parse(process.argv[2] as string) as [
   DecoderConfig,
@@ -27,8 +29,10 @@ for (const [path, { shape, data }] of store.tensors) data.set(initialValue(path,
 const gradients = allocateGradients(store, () => true);
 const moments = allocateMoments(gradients);
 const adamw = await AdamW.open(engine, { store, gradients, moments, options: optimizer, rateOf: () => optimizer.rate });
-const program = new LossProgram({ engine, model, store, objective: 'lm', gradients });
-const batch = supervised(config);
+const { source } = sourceOf(examples(config));
+const program = new StepProgram({ engine, model, store, objective: 'lm', gradients, lanes: source.lanes });
+const lanes = await source.step(0);
+const targets = lanes.flat().reduce((n, batch) => n + batch.targets, 0);
 let steps = 0;
 
 await servePeer(
@@ -38,7 +42,7 @@ await servePeer(
       const before = engine.ledger.snapshot();
       const cpu = process.cpuUsage();
       const from = performance.now();
-      const loss = await program.run(batch, 1 / batch.targets, true);
+      const loss = await program.run(lanes, 1 / targets);
       const graphMs = performance.now() - from;
       const graphCpuMs = cpuMs(cpu);
       await adamw.step({ step: ++steps, rateFactor: 1, gradientScale: 1 });
@@ -79,24 +83,10 @@ function cpuMs(since: NodeJS.CpuUsage): number {
 }
 
 /** Every token but the last of a row predicts its follower. */
-function supervised({ batch: rows, length }: DecoderConfig): Batch {
+function examples({ batch, length }: DecoderConfig): Example[] {
   const ids = tokens(config);
-  const targetRows = ids.map((_, i) => i).filter((i) => i % length < length - 1);
-  const tensor = (shape: number[], data: Int32Array<ArrayBuffer>): Tensor => ({ dtype: 'int32', shape, data });
-  return {
-    feeds: new Map([
-      ['ids', tensor([rows, length], ids)],
-      ['targetRows', tensor([targetRows.length], targetRows)],
-      [
-        'targetIds',
-        tensor(
-          [targetRows.length],
-          targetRows.map((i) => ids[i + 1] as number),
-        ),
-      ],
-    ]),
-    targets: targetRows.length,
-    rows,
-    tokens: rows * length,
-  };
+  const supervised = new Uint8Array(length).fill(1);
+  return Array.from({ length: batch }, (_, row) =>
+    exampleOf(row, ids.slice(row * length, (row + 1) * length), supervised),
+  );
 }

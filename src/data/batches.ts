@@ -61,6 +61,23 @@ export function planTokenBatches(options: {
   return plan(batches.length, (epoch) => new Random(seed, 'batches', epoch).shuffle(batches));
 }
 
+/**
+ * Cuts a batch into its shorter and its longer examples, so that the larger of the two, padding included, is as small as
+ * it can be; a single example stays alone.
+ */
+export function halve<T extends { readonly ids: ArrayLike<number> }>(examples: readonly T[]): (readonly T[])[] {
+  if (examples.length < 2) return [examples];
+  const lengths = examples.map(({ ids }) => ids.length);
+  const sorted = byLength([...examples.keys()], lengths).map((i) => examples[i] as T);
+  const padded = (part: readonly T[]) => part.length * (part.at(-1) as T).ids.length;
+  const cuts = Array.from(
+    { length: sorted.length - 1 },
+    (_, i) => [sorted.slice(0, i + 1), sorted.slice(i + 1)] as const,
+  );
+  const larger = (cut: (typeof cuts)[number]) => Math.max(...cut.map(padded));
+  return [...cuts.reduce((a, b) => (larger(b) < larger(a) ? b : a))];
+}
+
 function plan(stepsPerEpoch: number, orderOf: (epoch: number) => number[][]): BatchPlan {
   let known: { epoch: number; batches: number[][] } | undefined;
   return {

@@ -80,6 +80,8 @@ export interface Engine {
   readonly version: string;
   readonly threads: number;
   readonly canRunSync: boolean;
+  /** Whether runs may be under way at the same time, on threads of their own. */
+  readonly canOverlap: boolean;
   readonly ledger: Ledger;
   /**
    * Builds a session from a serialised model.

@@ -1,6 +1,6 @@
 import type { Tensor } from '../base/index.ts';
 
-/** One micro-batch as the model's inputs. */
+/** Some rows as the model's inputs. */
 export interface Batch {
   readonly feeds: ReadonlyMap<string, Tensor>;
   /** Terms of the loss: supervised tokens, or 1 for a loss that is a mean already. */
@@ -10,6 +10,12 @@ export interface Batch {
   /** Tokens fed, padding included, for rates. */
   readonly tokens: number;
 }
+
+/**
+ * All batches of one optimizer step. Those of a lane run one after another, the lanes side by side. What is in a lane
+ * depends on the data alone, so that the number of threads changes no bit.
+ */
+export type Lanes = readonly (readonly Batch[])[];
 
 /** What is known of a batch before it is read. */
 export interface BatchSize {
@@ -21,8 +27,10 @@ export interface BatchSize {
 
 /** Batches by their place in the data, so that a run can start anywhere. */
 export interface BatchSource {
-  /** Micro-batches of optimizer step `step` (from 0); a pure function of the step. */
-  step(step: number): Promise<readonly Batch[]>;
+  /** Batches of optimizer step `step` (from 0); a pure function of the step. */
+  step(step: number): Promise<Lanes>;
+  /** The most lanes that a step has. */
+  readonly lanes: number;
   /** Optimizer steps in one pass over the data. */
   readonly stepsPerEpoch: number;
 }

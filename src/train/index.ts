@@ -1,4 +1,5 @@
-export type { Batch, BatchSize, BatchSource } from './batch.ts';
+export type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
+export { allocateGradients } from './gradients.ts';
 export {
   type LoopHooks,
   runStage,
@@ -9,5 +10,6 @@ export {
   type StepRecord,
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
-export { allocateGradients, LossProgram } from './program.ts';
+export { LossProgram } from './program.ts';
 export { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
+export { StepProgram } from './step.ts';

@@ -71,7 +71,7 @@ describe('runStage', () => {
 
   it('goes on counting the steps that the moments are corrected for', async () => {
     const lr = 1e-5;
-    const source = { stepsPerEpoch: 1, step: async () => [textBatch(rowsOf(0, 4))] };
+    const source = { stepsPerEpoch: 1, lanes: 1, step: async () => [[textBatch(rowsOf(0, 4))]] };
     const changes = { steps: 3, lr, schedule: 'constant', warmupRatio: 0, weightDecay: 0 } as const;
     const stage = await tinyStage({ source, settings: changes });
     const before = copyOf(stage.store);
@@ -97,19 +97,29 @@ describe('runStage', () => {
   });
 
   it.each([
-    [2, 2],
-    [1, 4],
-  ])('%i rows x %i micro-batches train as 4 x 1 does', async (rows, accumulate) => {
-    const source = (size: number): BatchSource => ({
+    [1, 2, 2],
+    [1, 4, 1],
+    [2, 1, 2],
+    [2, 2, 1],
+  ])('%i lanes of %i batches of %i rows train as 4 rows at once do', async (lanes, count, rows) => {
+    const source = (lanes: number, rows: number): BatchSource => ({
       stepsPerEpoch: 4,
+      lanes,
       step: async (step) => {
         const all = rowsOf(step, 4);
-        return Array.from({ length: 4 / size }, (_, i) => textBatch(all.slice(i * size, (i + 1) * size), i * size));
+        const batches = Array.from({ length: 4 / rows }, (_, i) => {
+          return textBatch(all.slice(i * rows, (i + 1) * rows), i * rows);
+        });
+        const size = batches.length / lanes;
+        return Array.from({ length: lanes }, (_, lane) => batches.slice(lane * size, (lane + 1) * size));
       },
     });
-    const [whole, split] = [await tinyStage({ source: source(4) }), await tinyStage({ source: source(rows) })];
+    const [whole, split] = [
+      await tinyStage({ source: source(1, 4) }),
+      await tinyStage({ source: source(lanes, rows) }),
+    ];
     const [a, b] = [await train(whole), await train(split)];
-    expect((await split.source.step(0)).length).toBe(accumulate);
+    expect((await split.source.step(0)).map((lane) => lane.length)).toEqual(Array(lanes).fill(count));
     a.records.forEach((record, i) => {
       expect(Math.abs((b.records[i]?.loss as number) / record.loss - 1)).toBeLessThan(1e-5);
     });
@@ -134,7 +144,7 @@ describe('resuming', () => {
   const fork = (stage: Stage, store = stage.store): Stage => ({ ...stage, store: copyOf(store) });
 
   it.each(cases)('%s: from a saved state is the straight run bit for bit', async (_, changes) => {
-    const start = await tinyStage({ source: ruleSource(2, 2), ...changes });
+    const start = await tinyStage({ source: ruleSource(2, 2, 2), ...changes });
     const straight = fork(start);
     const whole = await train(straight);
 
@@ -152,7 +162,7 @@ describe('resuming', () => {
   });
 
   it.each(cases)('%s: stopped in the middle of a step, that step is done again', async (_, changes) => {
-    const source = ruleSource(2, 2);
+    const source = ruleSource(2, 2, 2);
     const start = await tinyStage({ source, ...changes });
     const straight = fork(start);
     const whole = await train(straight);
@@ -169,14 +179,14 @@ describe('resuming', () => {
     expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
   });
 
-  /** A source with one step whose second micro-batch stops the run when it is fed: the first has been computed. */
+  /** A source with one step whose second batch of a lane stops the run when it is fed: the first has been computed. */
   function stopsDuring(source: BatchSource, at: number, stop: AbortController): BatchSource {
     return {
       ...source,
       async step(step) {
-        const batches = await source.step(step);
-        if (step !== at) return batches;
-        const [first, second] = batches as [Batch, Batch];
+        const lanes = await source.step(step);
+        if (step !== at) return lanes;
+        const [[first, second], ...others] = lanes as [[Batch, Batch], ...(readonly Batch[])[]];
         const { dtype, shape, data } = second.feeds.get('ids') as Tensor<'int32'>;
         const ids = {
           dtype,
@@ -186,7 +196,8 @@ describe('resuming', () => {
             return data;
           },
         };
-        return [first, { ...second, feeds: new Map<string, Tensor>([...second.feeds, ['ids', ids]]) }];
+        const stopping = { ...second, feeds: new Map<string, Tensor>([...second.feeds, ['ids', ids]]) };
+        return [[first, stopping], ...others];
       },
     };
   }
@@ -211,7 +222,7 @@ describe('faults', () => {
   });
 
   it('stops when a gradient alone overflows', async () => {
-    const stage = await tinyStage({ source: { stepsPerEpoch: 1, step: async () => [hugeTargets()] } });
+    const stage = await tinyStage({ source: { stepsPerEpoch: 1, lanes: 1, step: async () => [[hugeTargets()]] } });
     await expect(train(stage)).rejects.toMatchObject({ code: 'train/not-finite' });
   });
 
@@ -259,7 +270,7 @@ describe('contrastive training', () => {
     const stage = await tinyStage({
       ...tinyModel(tinyClip),
       objective: 'contrastive',
-      source: { stepsPerEpoch: 4, step: async (step) => [pairs(step)] },
+      source: { stepsPerEpoch: 4, lanes: 1, step: async (step) => [[pairs(step)]] },
       settings: { steps: 60, lr: 1e-3 },
     });
     const losses = (await train(stage)).records.map(({ loss }) => loss);

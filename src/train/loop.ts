@@ -1,11 +1,12 @@
 import { int32, Random, selector, type Tensor, TesseraError } from '../base/index.ts';
-import type { Model } from '../models/index.ts';
 import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import type { Batch, BatchSource } from './batch.ts';
+import type { Batch, BatchSource, Lanes } from './batch.ts';
+import { allocateGradients, type GradientBuffer } from './gradients.ts';
 import { AdamW, type AdamWOptions, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
 import { type ScheduleName, scheduleFactor } from './optim/schedule.ts';
-import { allocateGradients, type GradientBuffer, LossProgram, type ObjectiveName } from './program.ts';
+import type { TraceOptions } from './program.ts';
+import { StepProgram } from './step.ts';
 
 export interface StageSettings extends AdamWOptions {
   readonly steps: number;
@@ -21,16 +22,11 @@ export interface StageSettings extends AdamWOptions {
   readonly logEvery: number;
 }
 
-export interface Stage {
+export interface Stage extends Omit<TraceOptions, 'trained'> {
   readonly name: string;
   readonly engine: Engine;
-  readonly model: Model;
   readonly store: ParameterStore;
-  readonly objective: ObjectiveName;
   readonly trainable: (path: string) => boolean;
-  readonly lora?: Lora;
-  /** As `ProgramOptions.recompute`. */
-  readonly recompute?: boolean;
   readonly source: BatchSource;
   readonly settings: StageSettings;
 }
@@ -77,7 +73,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   const { settings, store, source } = stage;
   const gradients = trainableGradients(stage);
   const moments = from?.moments ?? allocateMoments(gradients);
-  const program = new LossProgram({ ...stage, gradients });
+  const program = new StepProgram({ ...stage, gradients, lanes: source.lanes });
   const rateOf = ratesOf(settings);
   const optimizer = await AdamW.open(stage.engine, { store, gradients, moments, options: settings, rateOf });
   const schedule = { name: settings.schedule, warmup: warmupSteps(settings), total: settings.steps };
@@ -86,12 +82,13 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   try {
     let upcoming = done < settings.steps ? source.step(done) : undefined;
     while (done < settings.steps && upcoming) {
-      const batches = withDropoutSeeds(await upcoming, stage.lora, done);
+      const lanes = withDropoutSeeds(await upcoming, stage.lora, done);
+      const batches = lanes.flat();
       // The next batches are read while this step computes.
       upcoming = done + 1 < settings.steps ? source.step(done + 1) : undefined;
       upcoming?.catch(() => {});
       const targets = batches.reduce((n, batch) => n + batch.targets, 0);
-      const step = await gradientStep(program, batches, targets, hooks.signal);
+      const step = await gradientStep(program, lanes, targets, hooks.signal);
       if (step === undefined) return await interrupted(hooks, { step: done, moments }, loss, gradients);
       const norm = globalNorm(gradients.flat);
       requireFinite(stage.name, done + 1, step, norm, batches);
@@ -128,31 +125,31 @@ async function interrupted(
   return { status: 'interrupted', loss, trained: gradients.flat.length };
 }
 
-/** The loss of a whole optimizer step, its gradients summed; undefined when it was stopped before the end. */
+/** The loss of a whole optimizer step; undefined when it was stopped before the end. */
 async function gradientStep(
-  program: LossProgram,
-  batches: readonly Batch[],
+  program: StepProgram,
+  lanes: Lanes,
   targets: number,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  let loss = 0;
   try {
-    for (const [i, batch] of batches.entries()) loss += await program.run(batch, 1 / targets, i === 0, signal);
+    return await program.run(lanes, 1 / targets, signal);
   } catch (error) {
     if (error instanceof TesseraError && error.code === 'runtime/cancelled') return undefined;
     throw error;
   }
-  return loss;
 }
 
-/** Feeds each micro-batch the seed of its dropout masks, a function of the run's seed and its place in the run. */
-function withDropoutSeeds(batches: readonly Batch[], lora: Lora | undefined, step: number): readonly Batch[] {
+/** Feeds each batch the seed of its dropout masks, a function of the run's seed and its place in the run. */
+function withDropoutSeeds(lanes: Lanes, lora: Lora | undefined, step: number): Lanes {
   const { dropout } = lora ?? {};
-  if (!dropout) return batches;
-  return batches.map((batch, i) => {
-    const seed = int32([], [new Random(dropout.seed, 'dropout', step, i).bits()]);
-    return { ...batch, feeds: new Map<string, Tensor>([...batch.feeds, ['dropoutSeed', seed]]) };
-  });
+  if (!dropout) return lanes;
+  return lanes.map((lane, l) =>
+    lane.map((batch, i) => {
+      const seed = int32([], [new Random(dropout.seed, 'dropout', step, l, i).bits()]);
+      return { ...batch, feeds: new Map<string, Tensor>([...batch.feeds, ['dropoutSeed', seed]]) };
+    }),
+  );
 }
 
 function trainableGradients(stage: Stage): GradientBuffer {
@@ -184,7 +181,7 @@ function requireFinite(stage: string, step: number, loss: number, norm: number, 
     message: 'the loss or its gradient is no longer a number',
     path: `stage ${stage}, step ${step}`,
     expected: 'finite numbers',
-    got: `loss ${loss}, gradient norm ${norm} over ${batches.length} micro-batches`,
+    got: `loss ${loss}, gradient norm ${norm} over ${batches.length} batches`,
     remedy:
       'lower train.lr or train.clip, or look at the rows with `tessera data inspect`; resume goes back to the last checkpoint',
   });

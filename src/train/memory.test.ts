@@ -23,6 +23,7 @@ function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
     batches: [sized(4, 12, 4)],
     pictures: 10,
     accumulate: 1,
+    lanes: 1,
     evaluation: [],
     resumed: false,
     ...changes,
@@ -35,6 +36,7 @@ describe('planMemory', () => {
     const whole = plan({});
     expect(whole).toMatchObject({ gradients: 4 * whole.parameters, moments: 8 * whole.parameters, resident: RESIDENT });
     expect(plan({ accumulate: 2 }).gradients).toBe(2 * whole.gradients);
+    expect(plan({ accumulate: 2, lanes: 2 }).gradients).toBe(4 * whole.gradients);
     expect(plan({ resumed: true }).moments).toBe(0);
     const projector = plan({ trainable: selector(['multi_modal_projector.**']) });
     expect(projector.moments).toBe(2 * 4 * 2 * (16 * 16 + 16));
@@ -50,6 +52,7 @@ describe('planMemory', () => {
     expect(one.activations).toBe(plan({ batches: [long] }).activations);
     expect(plan({ batches: [long, text] }).activations).toBe(one.activations + plan({ batches: [text] }).activations);
     expect(plan({ batches: [long], evaluation: [long, text] }).activations).toBeGreaterThan(one.activations);
+    expect(plan({ batches: [long], lanes: 2 }).activations).toBe(2 * one.activations);
   });
 
   it('keeps less where less is trained, and still less when layers are computed again', () => {

@@ -32,6 +32,8 @@ export interface PlannedStage
   /** Different pictures among the batches. */
   readonly pictures: number;
   readonly accumulate: number;
+  /** The most lanes that a step has. */
+  readonly lanes: number;
   /** Batches of held-out rows whose loss is computed between steps. */
   readonly evaluation: readonly BatchSize[];
   /** True when the moments are there already, as after a resume. */
@@ -50,15 +52,16 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
   const paths = [...stage.store.tensors.keys()].filter(stage.trainable);
   const trainable = 4 * paths.reduce((n, path) => n + (stage.store.tensors.get(path)?.data.length ?? 0), 0);
   const training = largestRuns(stage.batches, { ...stage, trained: paths });
-  const runs = [...training, ...largestRuns(stage.evaluation, stage)];
+  const evaluation = largestRuns(stage.evaluation, stage);
   const largest = training.reduce((a, b) => (a.activations < b.activations ? b : a)).batch;
   const parts = {
-    gradients: trainable * (stage.accumulate > 1 ? 2 : 1),
+    gradients: trainable * stage.lanes * (stage.accumulate > 1 ? 2 : 1),
     moments: stage.resumed ? 0 : 2 * trainable,
-    activations: sum(runs, (run) => run.activations),
+    // The lanes of a step are of about the same size and run at the same time.
+    activations: stage.lanes * sum(training, mostOf) + sum(evaluation, mostOf),
     pictures: pictureBytes(stage),
     // The optimizer's session is one more.
-    runtime: SESSION_BYTES + sum(runs, (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
+    runtime: SESSION_BYTES + sum([...training, ...evaluation], (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
   };
   return {
     resident,
@@ -68,6 +71,8 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
     largest: Object.fromEntries(largest.sizes),
   };
 }
+
+const mostOf = ({ activations }: RunMemory): number => activations;
 
 interface LargestRun extends RunMemory {
   readonly batch: BatchSize;
@@ -103,12 +108,12 @@ function extremes(batches: readonly BatchSize[]): BatchSize[] {
 }
 
 /** Those that are kept, the batch of the running step and the one that is read meanwhile. */
-function pictureBytes({ model, pictures, batches, objective, accumulate }: PlannedStage): number {
+function pictureBytes({ model, pictures, batches, objective, accumulate, lanes }: PlannedStage): number {
   if (pictures === 0 || model.kind === 'vision' || !model.picture) return 0;
   const one = 4 * 3 * model.picture.height * model.picture.width;
   const shown = (b: BatchSize) => b.sizes.get(objective === 'contrastive' ? 'B' : 'N') ?? 0;
   const most = batches.reduce((n, batch) => Math.max(n, shown(batch)), 0);
-  return Math.min(pictureCacheBytes, one * pictures) + 2 * accumulate * one * most;
+  return Math.min(pictureCacheBytes, one * pictures) + 2 * accumulate * lanes * one * most;
 }
 
 function sum<T>(items: readonly T[], bytes: (item: T) => number): number {

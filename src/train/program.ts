@@ -12,55 +12,42 @@ import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { contrastive, languageModeling } from '../objectives/index.ts';
 import { compile, type Engine, type Session } from '../runtime/index.ts';
 import type { Batch } from './batch.ts';
+import type { GradientBuffer } from './gradients.ts';
 
 export type ObjectiveName = 'lm' | 'contrastive';
 
-export interface ProgramOptions {
-  readonly engine: Engine;
+/** What decides the graph of a program. */
+export interface TraceOptions {
   readonly model: Model;
-  readonly store: ParameterStore;
   readonly objective: ObjectiveName;
   readonly lora?: Lora;
   /** Keep no insides of layers for the reverse sweep: less memory, a third more time, the same gradients. */
   readonly recompute?: boolean;
-  /** Flat gradients of the trainable parameters; empty for a program that only evaluates. */
-  readonly gradients?: GradientBuffer;
+  /** Paths of the trainable parameters; absent for a program that only evaluates. */
+  readonly trained?: readonly string[];
 }
 
-/** One flat buffer of gradients, a view a trainable parameter. */
-export interface GradientBuffer {
-  readonly flat: Float32Array<ArrayBuffer>;
-  readonly tensors: ReadonlyMap<string, Tensor<'float32'>>;
-}
-
-/** Lays gradients of the chosen parameters out in store order. */
-export function allocateGradients(store: ParameterStore, trainable: (path: string) => boolean): GradientBuffer {
-  const chosen = [...store.tensors].filter(([path]) => trainable(path));
-  const flat = new Float32Array(chosen.reduce((n, [, t]) => n + t.data.length, 0));
-  const tensors = new Map<string, Tensor<'float32'>>();
-  let at = 0;
-  for (const [path, { shape, data }] of chosen) {
-    tensors.set(path, { dtype: 'float32', shape, data: flat.subarray(at, at + data.length) });
-    at += data.length;
-  }
-  return { flat, tensors };
+export interface ProgramOptions extends TraceOptions {
+  readonly engine: Engine;
+  /** Threads of a run; the engine's by default. */
+  readonly threads?: number;
+  readonly store: ParameterStore;
 }
 
 /** Loss and gradients of one objective on one model: executables for each kind of batch, built when first needed. */
 export class LossProgram {
   readonly #options: ProgramOptions;
   readonly #sessions = new Map<string, Promise<Variant>>();
-  #scratch: GradientBuffer | undefined;
 
   constructor(options: ProgramOptions) {
     this.#options = options;
   }
 
   /**
-   * The loss of a batch, its terms multiplied by `scale`; adds its gradients to the buffer, or puts them there when
-   * `first`. A program that trains with dropout also wants the feed `dropoutSeed`.
+   * The loss of a batch, its terms multiplied by `scale`; its gradients are written `into` a buffer of all that is
+   * trained. A program that trains with dropout also wants the feed `dropoutSeed`.
    */
-  async run(batch: Batch, scale: number, first: boolean, signal?: AbortSignal): Promise<number> {
+  async run(batch: Batch, scale: number, { into, signal }: LossRun = {}): Promise<number> {
     const { session, reached } = await this.#variant(batch);
     const feeds = new Map<string, Tensor>();
     const values = new Map([
@@ -71,12 +58,12 @@ export class LossProgram {
       const value = values.get(name) ?? this.#options.store.tensors.get(name);
       if (value) feeds.set(name, value);
     }
-    const target = first ? this.#options.gradients : this.#accumulator();
-    const into = new Map<string, Tensor>();
-    for (const path of reached) into.set(`gradient.${path}`, target?.tensors.get(path) as Tensor);
-    if (first) this.#clearUnreached(reached);
-    const outputs = await session.run(feeds, { into, fetch: ['loss'], ...(signal && { signal }) });
-    if (!first && target) this.#accumulate(target, reached);
+    const targets = new Map<string, Tensor>();
+    for (const [path, gradient] of into?.tensors ?? []) {
+      if (reached.has(path)) targets.set(`gradient.${path}`, gradient);
+      else gradient.data.fill(0);
+    }
+    const outputs = await session.run(feeds, { into: targets, fetch: ['loss'], ...(signal && { signal }) });
     return (outputs.get('loss') as Tensor<'float32'>).data[0] as number;
   }
 
@@ -94,24 +81,11 @@ export class LossProgram {
     }
     return variant;
   }
+}
 
-  #clearUnreached(reached: ReadonlySet<string>): void {
-    for (const [path, { data }] of this.#options.gradients?.tensors ?? []) if (!reached.has(path)) data.fill(0);
-  }
-
-  #accumulator(): GradientBuffer | undefined {
-    const { gradients: buffer, store } = this.#options;
-    if (buffer && !this.#scratch) this.#scratch = allocateGradients(store, (path) => buffer.tensors.has(path));
-    return this.#scratch;
-  }
-
-  #accumulate(scratch: GradientBuffer, reached: ReadonlySet<string>): void {
-    for (const path of reached) {
-      const sum = this.#options.gradients?.tensors.get(path)?.data as Float32Array;
-      const part = scratch.tensors.get(path)?.data as Float32Array;
-      for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + (part[i] as number);
-    }
-  }
+export interface LossRun {
+  readonly into?: GradientBuffer;
+  readonly signal?: AbortSignal;
 }
 
 interface Variant {
@@ -121,16 +95,11 @@ interface Variant {
 }
 
 async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
-  const trained = options.gradients && [...options.gradients.tensors.keys()];
-  const { graph, outputs, reached } = traceProgram({ ...options, ...(trained && { trained }) }, batch.feeds.keys());
-  const session = await compile(options.engine, graph, outputs, `${options.objective}-${options.model.architecture}`);
+  const { engine, objective, model, threads } = options;
+  const { graph, outputs, reached } = traceProgram(options, batch.feeds.keys());
+  const name = `${objective}-${model.architecture}`;
+  const session = await compile(engine, graph, outputs, name, threads === undefined ? {} : { threads });
   return { session, reached };
-}
-
-/** What decides the graph of a program. */
-export interface TraceOptions extends Pick<ProgramOptions, 'model' | 'objective' | 'lora' | 'recompute'> {
-  /** Paths of the trainable parameters; absent for a program that only evaluates. */
-  readonly trained?: readonly string[];
 }
 
 interface Traced {

@@ -49,7 +49,7 @@ async function losses(backend: NodeBackend): Promise<number[]> {
     ...tinyModel(tinyLlava),
     engine: await sharedEngine(backend),
     trainable: selector(['**']),
-    source: { stepsPerEpoch: 4, step: async (step) => [pictureBatch(step % 2, 2)] },
+    source: { stepsPerEpoch: 4, lanes: 1, step: async (step) => [[pictureBatch(step % 2, 2)]] },
     settings: { steps: STEPS },
   });
   const { records } = await train(stage);

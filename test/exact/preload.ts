@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
-import { LossProgram } from '../../src/train/index.ts';
+import { LossProgram, StepProgram } from '../../src/train/index.ts';
 
 /**
  * Loaded before the command, to end it by SIGKILL where the variable TESSERA_KILL says, as JSON, and to count the
@@ -28,12 +28,17 @@ function isLast(event: Event): boolean {
   return moment?.event === event && moment.at === counts[event];
 }
 
-const { run } = LossProgram.prototype;
-LossProgram.prototype.run = function (batch, scale, first, signal) {
-  // Only training can be stopped on the way.
-  const event = signal === undefined ? 'evaluate' : first ? 'step' : 'accumulate';
+const { run: runStep } = StepProgram.prototype;
+const { run: runBatch } = LossProgram.prototype;
+let batches = 0;
+StepProgram.prototype.run = function (...given) {
+  batches = 0;
+  return runStep.apply(this, given);
+};
+LossProgram.prototype.run = function (batch, scale, options) {
+  const event = options?.into === undefined ? 'evaluate' : batches++ === 0 ? 'step' : 'accumulate';
   if (isLast(event)) setTimeout(die, moment?.after);
-  return run.call(this, batch, scale, first, signal);
+  return runBatch.call(this, batch, scale, options);
 };
 
 type Call = (...args: unknown[]) => unknown;

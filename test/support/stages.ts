@@ -120,11 +120,16 @@ export function pictureBatch(step: number, count: number): Batch {
   return { ...batch, feeds };
 }
 
-/** `accumulate` micro-batches of `rows` rows a step, all of them new. */
-export function ruleSource(rows = 4, accumulate = 1): BatchSource {
+/** `lanes` lanes of `accumulate` batches of `rows` rows a step, all of them new. */
+export function ruleSource(rows = 4, accumulate = 1, lanes = 1): BatchSource {
+  const count = lanes * accumulate;
   return {
     stepsPerEpoch: 4,
-    step: async (step) => Array.from({ length: accumulate }, (_, i) => textBatch(rowsOf(step * accumulate + i, rows))),
+    lanes,
+    step: async (step) =>
+      Array.from({ length: lanes }, (_, lane) =>
+        Array.from({ length: accumulate }, (_, i) => textBatch(rowsOf(step * count + lane * accumulate + i, rows))),
+      ),
   };
 }
 

@@ -74,8 +74,8 @@ async function meanLoss(program: LossProgram, source: BatchSource): Promise<numb
   let sum = 0;
   let targets = 0;
   for (let step = 0; step < source.stepsPerEpoch; step++) {
-    for (const batch of await source.step(step)) {
-      sum += (await program.run(batch, 1, true)) as number;
+    for (const batch of (await source.step(step)).flat()) {
+      sum += await program.run(batch, 1);
       targets += batch.targets;
     }
   }

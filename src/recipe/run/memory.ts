@@ -44,6 +44,7 @@ export function stageMemory(stage: StagePlan, prepared: PreparedStage, resumed: 
       objective: stage.objective,
       recompute: stage.train.recompute,
       accumulate: stage.train.accumulate,
+      lanes: prepared.source.lanes,
       resumed,
     },
     process.memoryUsage.rss(),

@@ -31,17 +31,28 @@ export interface PreparedStage {
 export function prepareStage(stage: StagePlan, index: number, parts: Parts, data: StageData): PreparedStage {
   const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + index);
   const chosen = selector(stage.trainable);
-  const options = sourceOptions(stage, data, parts);
+  const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
+  const trainable = (path: string) => isFactor(path) || chosen(path);
+  const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(stage, loaded, trainable) };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
   return {
-    loaded: lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded,
+    loaded,
     ...(lora && { lora }),
-    trainable: (path) => isFactor(path) || chosen(path),
+    trainable,
     source,
     sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, data, parts) }),
     settings,
   };
+}
+
+/** The most bytes of gradients that are kept twice, so that two halves of a batch run side by side. */
+const mostTwice = 2 ** 30;
+
+/** Two lanes wherever rows add up to the loss; a contrastive loss compares all of them. */
+function lanesOf(stage: StagePlan, { store }: LoadedModel, trainable: (path: string) => boolean): 1 | 2 {
+  const bytes = [...store.tensors].reduce((n, [path, { data }]) => (trainable(path) ? n + data.byteLength : n), 0);
+  return stage.objective === 'lm' && stage.train.batch > 1 && bytes <= mostTwice ? 2 : 1;
 }
 
 function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {
@@ -60,6 +71,7 @@ export function evaluationOptions(stage: StagePlan, examples: readonly Example[]
     examples,
     plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
     accumulate: 1,
+    lanes: 1,
     padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
     objective: stage.objective,
     ...(processor && { pixels: pixelLoader(processor) }),

@@ -32,6 +32,7 @@ export function bindingEngine(setup: BindingSetup): Engine {
     version,
     threads,
     canRunSync: false,
+    canOverlap: false,
     ledger,
     createSession: (model, options = {}) => createSession(setup, ledger, model, { threads, ...options }),
   };

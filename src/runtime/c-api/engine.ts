@@ -21,6 +21,7 @@ export async function openNativeEngine(threads: number, library?: string): Promi
     version: native.version,
     threads,
     canRunSync: true,
+    canOverlap: true,
     ledger,
     createSession: (model, options = {}) => createSession(native, ledger, model, { threads, ...options }),
   };

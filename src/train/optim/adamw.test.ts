@@ -4,7 +4,7 @@ import { fixtureJson } from '../../../test/support/fixtures.ts';
 import { float32, Random, type Tensor } from '../../base/index.ts';
 import { allocateStore, type FlatStore, fillStore, zerosInit } from '../../nn/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
-import { allocateGradients, type GradientBuffer } from '../program.ts';
+import { allocateGradients, type GradientBuffer } from '../gradients.ts';
 import { AdamW, type AdamWOptions, allocateMoments, clipFactor, decays, globalNorm, type Moments } from './adamw.ts';
 
 type Arrays = Readonly<Record<string, readonly number[]>>;

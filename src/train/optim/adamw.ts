@@ -2,7 +2,7 @@ import { type Tensor, tensor, zeros } from '../../base/index.ts';
 import { add, div, Graph, mul, sqrt, sub } from '../../graph/index.ts';
 import type { ParameterStore } from '../../nn/index.ts';
 import { type BoundRun, compile, type Engine, type Session } from '../../runtime/index.ts';
-import type { GradientBuffer } from '../program.ts';
+import type { GradientBuffer } from '../gradients.ts';
 
 export interface AdamWOptions {
   readonly betas: readonly [number, number];
@@ -56,12 +56,12 @@ export class AdamW {
   readonly #target: AdamWTarget;
   readonly #groups: readonly Group[];
   readonly #shared = scalars('keepFirst', 'keepSecond', 'takeFirst', 'takeSecond', 'eps');
-  readonly #runSync: boolean;
+  readonly #atOnce: number;
 
   private constructor(engine: Engine, session: Session, target: AdamWTarget) {
     this.#session = session;
     this.#target = target;
-    this.#runSync = engine.canRunSync;
+    this.#atOnce = engine.canOverlap ? engine.threads : 1;
     this.#groups = spansOf(target).map((span) => {
       const own = scalars('rate', 'decay');
       return { ...span, own, runs: this.#bind(span, new Map([...this.#shared, ...own])) };
@@ -70,7 +70,7 @@ export class AdamW {
 
   static async open(engine: Engine, target: AdamWTarget): Promise<AdamW> {
     const { graph, outputs } = updateGraph();
-    return new AdamW(engine, await compile(engine, graph, outputs, 'adamw'), target);
+    return new AdamW(engine, await compile(engine, graph, outputs, 'adamw', { threads: 1 }), target);
   }
 
   /** Moves parameters and moments by the gradients of the buffer. */
@@ -86,11 +86,16 @@ export class AdamW {
       takeSecond: (1 - b2) * gradientScale ** 2,
       eps: eps * unbias,
     });
-    for (const { peakRate, decayed, own, runs } of this.#groups) {
+    for (const { peakRate, decayed, own } of this.#groups) {
       const rate = peakRate * rateFactor;
       set(own, { rate: (rate * unbias) / (1 - b1 ** step), decay: decayed ? rate * weightDecay : 0 });
-      for (const run of runs) await (this.#runSync ? run.runSync() : run.run());
     }
+    const waiting = this.#groups.flatMap(({ runs }) => runs).values();
+    // Pieces side by side, each on one thread: within operators as quick as these, threads would mostly wait.
+    const worker = async () => {
+      for (const run of waiting) await run.run();
+    };
+    await Promise.all(Array.from({ length: this.#atOnce }, worker));
   }
 
   dispose(): void {
@@ -114,8 +119,8 @@ export class AdamW {
   }
 }
 
-/** Elements a run: its tensors and what lies between them fit in a core's cache. */
-const PIECE = 2 ** 17;
+/** Elements a run: enough for its call not to count, and few enough for what lies between to stay near the core. */
+const PIECE = 2 ** 18;
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** A stretch of parameters that lie side by side and share their coefficients. */
