@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchPlan, planBatches, planTokenBatches } from './batches.ts';
+import { type BatchPlan, halve, planBatches, planTokenBatches } from './batches.ts';
 
 const epochOf = (plan: BatchPlan, epoch: number) =>
   Array.from({ length: plan.stepsPerEpoch }, (_, i) => plan.at(epoch * plan.stepsPerEpoch + i));
@@ -106,5 +106,32 @@ describe('planTokenBatches', () => {
     expect(() => planTokenBatches({ lengths: [3, 50], tokens: 40, seed: 1 })).toThrow(
       expect.objectContaining({ code: 'batch/budget', path: 'example 1', got: '50' }),
     );
+  });
+});
+
+describe('halve', () => {
+  const rows = (lengths: readonly number[]) => lengths.map((length, i) => ({ i, ids: { length } }));
+  const padded = (part: readonly { ids: { length: number } }[]) =>
+    part.length * Math.max(...part.map(({ ids }) => ids.length));
+
+  test('keeps every example, and no cut by length has a smaller larger half', () => {
+    fc.assert(
+      fc.property(sizes, (lengths) => {
+        const parts = halve(rows(lengths));
+        expect(parts).toHaveLength(lengths.length > 1 ? 2 : 1);
+        expect(sorted(parts.flat().map(({ i }) => i))).toEqual(all(lengths.length));
+        const ordered = rows([...lengths].sort((a, b) => a - b));
+        const others = all(lengths.length - 1).map((cut) => [ordered.slice(0, cut + 1), ordered.slice(cut + 1)]);
+        const larger = (cut: readonly (readonly { ids: { length: number } }[])[]) => Math.max(...cut.map(padded));
+        for (const other of others) expect(larger(parts)).toBeLessThanOrEqual(larger(other));
+      }),
+    );
+  });
+
+  test('cuts rows of one length in the middle', () => {
+    expect(halve(rows(Array(8).fill(5))).map((part) => part.map(({ i }) => i))).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+    ]);
   });
 });

@@ -82,6 +82,21 @@ describe('a step', () => {
     await training.dispose();
   });
 
+  it('ends both lanes before it fails', async () => {
+    const { training } = await open();
+    const { ledger } = await sharedEngine();
+    const { nativeHandles } = ledger.snapshot();
+    const broken = { ...ab, feeds: new Map([...ab.feeds].filter(([name]) => name !== 'ids')) };
+    for (const lanes of [
+      [[broken], [cd]],
+      [[ab], [broken]],
+    ]) {
+      await expect(step(training, ...lanes)).rejects.toMatchObject({ code: 'runtime/feed', path: 'ids' });
+    }
+    await training.dispose();
+    expect(ledger.snapshot().nativeHandles).toBe(nativeHandles);
+  });
+
   it('scales loss and gradient alike, and starts afresh', async () => {
     const lanes = [[ab], [cd]];
     const { training, gradients } = await open();

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Tensor } from '../base/index.ts';
+import { type Example, type PixelLoader, planBatches } from '../data/index.ts';
+import type { Batch } from './batch.ts';
+import { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
+
+/** Row i has a first token of its own, `4 + i % 5` tokens, and a picture where `i` is even. */
+const examples = Array.from({ length: 11 }, (_, i): Example => {
+  const length = 4 + (i % 5);
+  const images = i % 2 ? [] : [{ image: { path: `${i}` }, start: 1, tokens: 2 }];
+  const [id, where] = [`row ${i}`, `row ${i}`];
+  const ids = new Int32Array(length).fill(9).fill(100 + i, 0, 1);
+  return { id, where, ids, supervised: new Uint8Array(length).fill(1, 3), images };
+});
+
+const pixels: PixelLoader = {
+  load: async (images) => ({ dtype: 'float32', shape: [images.length, 1], data: Float32Array.from(images, numbered) }),
+};
+const numbered = ({ path }: { path: string }) => Number(path);
+
+function options(changes: Partial<SourceOptions> = {}): SourceOptions {
+  const plan = planBatches({ count: examples.length, batch: 4, seed: 3 });
+  return { examples, plan, accumulate: 1, lanes: 2, padId: 0, pixels, objective: 'lm', ...changes };
+}
+
+const feed = (batch: Batch, name: string) => batch.feeds.get(name) as Tensor<'int32'>;
+
+/** The first tokens of the rows of a batch. */
+function rowsOf(batch: Batch): number[] {
+  const { shape, data } = feed(batch, 'ids');
+  return Array.from({ length: batch.rows }, (_, row) => data[row * (shape[1] as number)] as number);
+}
+
+describe('exampleSource', () => {
+  it('puts the same rows in two lanes as in one, each padded to its own longest', async () => {
+    const [two, one] = [exampleSource(options()), exampleSource(options({ lanes: 1 }))];
+    for (let step = 0; step < 6; step++) {
+      const [lanes, [whole]] = [await two.step(step), (await one.step(step)) as [[Batch]]];
+      expect(lanes.length).toBe(whole[0].rows > 1 ? 2 : 1);
+      const batches = lanes.flat();
+      expect(batches.flatMap(rowsOf).sort()).toEqual(rowsOf(whole[0]).sort());
+      expect(batches.reduce((n, batch) => n + batch.targets, 0)).toBe(whole[0].targets);
+      for (const batch of batches) {
+        const longest = Math.max(...rowsOf(batch).map((id) => (examples[id - 100] as Example).ids.length));
+        expect(feed(batch, 'ids').shape).toEqual([batch.rows, longest]);
+        // Every picture is with its row.
+        const [pictures, rows] = [batch.feeds.get('pixels'), batch.feeds.get('imageRows') as Tensor<'int32'>];
+        const shown = [...(pictures?.data ?? [])].map((path) => Number(path) + 100);
+        expect(shown).toEqual(rowsOf(batch).filter((id) => id % 2 === 0));
+        const places = shown.map((_, i) => feed(batch, 'ids').data[(rows.data[2 * i] as number) - 1]);
+        expect(places).toEqual(shown);
+      }
+    }
+  });
+
+  it('gives every lane one batch a pass', async () => {
+    const lanes = await exampleSource(options({ accumulate: 2 })).step(0);
+    expect(lanes.map((lane) => lane.length)).toEqual([2, 2]);
+    expect(exampleSource(options({ accumulate: 2 })).stepsPerEpoch).toBe(2);
+  });
+
+  it('has nothing that depends on what was read before', async () => {
+    const [straight, jumping] = [exampleSource(options()), exampleSource(options())];
+    const steps = [await straight.step(0), await straight.step(1), await straight.step(2)];
+    expect(await jumping.step(2)).toEqual(steps[2]);
+  });
+});
+
+describe('exampleSizes', () => {
+  it.each([1, 2] as const)('foretells the feeds of %i lanes', async (lanes) => {
+    const made = options({ accumulate: 2, lanes });
+    const source = exampleSource(made);
+    const read = (await Promise.all([0, 1].map((step) => source.step(step)))).flat(2);
+    const sizes = read.map((batch) => {
+      const shape = (name: string) => batch.feeds.get(name)?.shape ?? [0];
+      const [B, T] = shape('ids') as [number, number];
+      return { B, T, K: shape('targetRows')[0], N: shape('pixels')[0] };
+    });
+    const foretold = exampleSizes(made, 100);
+    const inOrder = (all: readonly object[]) => all.map((one) => JSON.stringify(one)).sort();
+    expect(inOrder(foretold.batches.map((batch) => Object.fromEntries(batch.sizes)))).toEqual(inOrder(sizes));
+    expect(foretold.pictures).toBe(6);
+  });
+});
