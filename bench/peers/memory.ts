@@ -106,6 +106,7 @@ async function stage() {
   const plan = planMemory(
     {
       ...loaded,
+      engine,
       objective: 'lm',
       trainable,
       ...(lora && { lora }),

@@ -54,11 +54,16 @@ class Trainer:
                 use_cache=False,
             )
         )
+        self.forward = torch.compile(self.model) if compiled else self.model
+        self.fused = fused
+        self.start()
+
+    def start(self):
+        """Goes back to the first weights."""
         with torch.no_grad():
             for name, parameter in self.model.named_parameters():
                 parameter.copy_(initial_value(name, tuple(parameter.shape)))
-        self.forward = torch.compile(self.model) if compiled else self.model
-        self.optimizer = adamw(self.model.parameters(), optimizer, fused)
+        self.optimizer = adamw(self.model.parameters(), optimizer, self.fused)
 
     def step(self):
         return timed_step(self.forward, {"input_ids": ids, "labels": ids}, self.optimizer)
@@ -91,6 +96,7 @@ def matmul(m, k, n):
 trainer = Trainer(attention, fused, compiled)
 if compiled:
     tried = {"first step, with compilation": trainer.step()["ms"]}
+    trainer.start()
 say(
     ready=True,
     version=f"torch {torch.__version__}, transformers {transformers.__version__}",

@@ -40,6 +40,11 @@ export const dtypeInfo: { readonly [D in DType]: DTypeInfo<D> } = {
   bool: { bytes: 1, array: Uint8Array, onnx: 9, safetensors: 'BOOL' },
 };
 
+/** Dtypes by their code in ONNX. */
+export const dtypeByCode: ReadonlyMap<number, DType> = new Map(
+  Object.entries(dtypeInfo).map(([name, info]) => [info.onnx, name as DType]),
+);
+
 const scratch = new DataView(new ArrayBuffer(4));
 
 /** Rounds a float32 to bfloat16 bits, nearest even; NaN stays NaN. */

@@ -18,20 +18,30 @@ export interface PixelLoaderOptions {
 /** Reads, prepares and stacks pictures; pictures that come again are kept. */
 export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptions = {}): PixelLoader {
   const limit = options.cacheBytes ?? pictureCacheBytes;
-  const kept = new Map<string, Tensor<'float32'>>();
+  /** Pictures kept and pictures under way, the oldest first. */
+  const known = new Map<string, Promise<Tensor<'float32'>>>();
+  const kept = new Map<string, number>();
   let bytes = 0;
-  const one = async ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
-    const known = kept.get(path);
-    if (known) return known;
+  const read = async (path: string): Promise<Tensor<'float32'>> => {
     const picture = processImage(await decodeImage(path), processor);
-    kept.set(path, picture);
+    kept.set(path, picture.data.byteLength);
     bytes += picture.data.byteLength;
-    for (const [oldest, { data }] of kept) {
+    for (const [oldest, size] of kept) {
       if (bytes <= limit) break;
       kept.delete(oldest);
-      bytes -= data.byteLength;
+      known.delete(oldest);
+      bytes -= size;
     }
     return picture;
+  };
+  const one = ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
+    const found = known.get(path);
+    if (found) return found;
+    const reading = read(path);
+    known.set(path, reading);
+    // One that could not be read may be there the next time.
+    reading.catch(() => known.delete(path));
+    return reading;
   };
   return { load: async (images) => stack(await Promise.all(images.map(one)), images) };
 }

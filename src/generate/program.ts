@@ -2,7 +2,7 @@ import type { Tensor } from '../base/index.ts';
 import { Graph, type QuantizedMatrix, tokenLogProb, type Value } from '../graph/index.ts';
 import { type CausalModel, pictureInputs, tokenInput } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
-import { compile, type Engine, type Session } from '../runtime/index.ts';
+import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
 import { cacheNames, KeyValueCache } from './cache.ts';
 import type { PictureSize } from './prompt.ts';
 
@@ -31,7 +31,7 @@ type Kind = 'decode' | 'score';
 export class GenerationProgram {
   readonly model: CausalModel;
   readonly #options: GenerationProgramOptions;
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Sessions();
   #spare: Float32Array<ArrayBuffer> | undefined;
 
   constructor(options: GenerationProgramOptions) {
@@ -40,15 +40,11 @@ export class GenerationProgram {
   }
 
   /** The executable for prompts with pictures of this size, or without. */
-  session(kind: Kind, pictures?: PictureSize): Promise<Session> {
+  async session(kind: Kind, pictures?: PictureSize): Promise<Session> {
     const key = pictures ? `${kind} ${pictures.height}x${pictures.width}/${pictures.rows}` : kind;
-    let session = this.#sessions.get(key);
-    if (!session) {
-      session = build(this.#options, kind, pictures);
-      this.#sessions.set(key, session);
-      // A model that was refused once may be asked for again.
-      session.catch(() => this.#sessions.delete(key));
-    }
+    const { session } = await this.#sessions.get(key, async () => ({
+      session: await build(this.#options, kind, pictures),
+    }));
     return session;
   }
 
@@ -77,9 +73,7 @@ export class GenerationProgram {
 
   async dispose(): Promise<void> {
     this.#spare = undefined;
-    const sessions = await Promise.allSettled(this.#sessions.values());
-    for (const built of sessions) if (built.status === 'fulfilled') built.value.dispose();
-    this.#sessions.clear();
+    await this.#sessions.dispose();
   }
 }
 

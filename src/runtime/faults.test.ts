@@ -167,6 +167,19 @@ describe('a long run on the C API', async () => {
     session.dispose();
   });
 
+  it('stops with all others of its session that have its signal, also when the session is disposed meanwhile', async () => {
+    const handles = engine.ledger.snapshot().nativeHandles;
+    const session = await engine.createSession(power(3000));
+    const stop = new AbortController();
+    const run = () => session.run(feeds({ x: zeros('float32', [384, 384]) }), { signal: stop.signal });
+    const faults = [faultOf(run), faultOf(run)];
+    await sleep(5);
+    session.dispose();
+    stop.abort();
+    expect((await Promise.all(faults)).map(({ code }) => code)).toEqual(['runtime/cancelled', 'runtime/cancelled']);
+    expect(engine.ledger.snapshot()).toMatchObject({ liveSessions: 0, nativeHandles: handles });
+  });
+
   it('ends undisturbed when the session is disposed meanwhile', async () => {
     const session = await engine.createSession(power(50));
     const bound = session.bind(feeds({ x: float32([1, 1], [1]) }), feeds({ y: zeros('float32', [1, 1]) }));

@@ -202,6 +202,15 @@ describe('resuming', () => {
     };
   }
 
+  it('LoRA with dropout: every batch has masks of its own', async () => {
+    const seeds: unknown[] = [];
+    const stage = await tinyStage({ source: ruleSource(2, 2, 2), settings: { steps: 3 }, ...cases[1]?.[1] });
+    await train(stage, {
+      onStep: (_, batches) => void seeds.push(...batches.map(({ feeds }) => feeds.get('dropoutSeed')?.data[0])),
+    });
+    expect(new Set(seeds).size).toBe(3 * 4);
+  });
+
   it('a run that was done has nothing left to do', async () => {
     const stage = await tinyStage({ settings: { steps: 2 } });
     const { saved } = await train(stage);

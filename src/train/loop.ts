@@ -84,11 +84,13 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
     while (done < settings.steps && upcoming) {
       const lanes = withDropoutSeeds(await upcoming, stage.lora, done);
       const batches = lanes.flat();
-      // The next batches are read while this step computes.
-      upcoming = done + 1 < settings.steps ? source.step(done + 1) : undefined;
-      upcoming?.catch(() => {});
       const targets = batches.reduce((n, batch) => n + batch.targets, 0);
-      const step = await gradientStep(program, lanes, targets, hooks.signal);
+      const computing = gradientStep(program, lanes, targets, hooks.signal);
+      const next = done + 1;
+      // The next batches are read while this step computes: one turn later, when its runs are under way.
+      upcoming = next < settings.steps ? turn().then(() => source.step(next)) : undefined;
+      upcoming?.catch(() => {});
+      const step = await computing;
       if (step === undefined) return await interrupted(hooks, { step: done, moments }, loss, gradients);
       const norm = globalNorm(gradients.flat);
       requireFinite(stage.name, done + 1, step, norm, batches);
@@ -113,6 +115,11 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
     await program.dispose();
   }
   return { status: 'done', loss, trained: gradients.flat.length };
+}
+
+/** The next turn of the event loop. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 async function interrupted(

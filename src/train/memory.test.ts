@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { sharedEngine } from '../../test/support/evaluate.ts';
 import { numbersOf, tinyLlava, tinyModel } from '../../test/support/stages.ts';
 import { selector } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
@@ -15,9 +16,12 @@ function sized(rows: number, length: number, pictures = 0): BatchSize {
   return { feeds, sizes: new Map(Object.entries(sizes)) };
 }
 
+const engine = await sharedEngine();
+
 function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
   const stage: PlannedStage = {
     ...tinyModel(tinyLlava, changes.lora),
+    engine,
     objective: 'lm',
     trainable: selector(['**']),
     batches: [sized(4, 12, 4)],
@@ -53,6 +57,8 @@ describe('planMemory', () => {
     expect(plan({ batches: [long, text] }).activations).toBe(one.activations + plan({ batches: [text] }).activations);
     expect(plan({ batches: [long], evaluation: [long, text] }).activations).toBeGreaterThan(one.activations);
     expect(plan({ batches: [long], lanes: 2 }).activations).toBe(2 * one.activations);
+    const alone = { ...engine, canOverlap: false };
+    expect(plan({ batches: [long], lanes: 2, engine: alone }).activations).toBe(one.activations);
   });
 
   it('keeps less where less is trained, and still less when layers are computed again', () => {

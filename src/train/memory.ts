@@ -1,5 +1,5 @@
 import { pictureCacheBytes } from '../data/index.ts';
-import { type RunMemory, runMemory } from '../runtime/index.ts';
+import { overlap, type RunMemory, runMemory } from '../runtime/index.ts';
 import type { BatchSize } from './batch.ts';
 import type { Stage } from './loop.ts';
 import { type TraceOptions, traceProgram } from './program.ts';
@@ -27,7 +27,7 @@ export interface MemoryPlan {
 
 /** The part of a stage that decides its memory. */
 export interface PlannedStage
-  extends Pick<Stage, 'model' | 'store' | 'objective' | 'trainable' | 'lora' | 'recompute'> {
+  extends Pick<Stage, 'engine' | 'model' | 'store' | 'objective' | 'trainable' | 'lora' | 'recompute'> {
   readonly batches: readonly BatchSize[];
   /** Different pictures among the batches. */
   readonly pictures: number;
@@ -57,8 +57,8 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
   const parts = {
     gradients: trainable * stage.lanes * (stage.accumulate > 1 ? 2 : 1),
     moments: stage.resumed ? 0 : 2 * trainable,
-    // The lanes of a step are of about the same size and run at the same time.
-    activations: stage.lanes * sum(training, mostOf) + sum(evaluation, mostOf),
+    // The lanes of a step are of about the same size.
+    activations: overlap(stage.engine, stage.lanes).atOnce * sum(training, mostOf) + sum(evaluation, mostOf),
     pictures: pictureBytes(stage),
     // The optimizer's session is one more.
     runtime: SESSION_BYTES + sum([...training, ...evaluation], (run) => SESSION_BYTES + NODE_BYTES * run.nodes),

@@ -10,7 +10,7 @@ import {
 } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { contrastive, languageModeling } from '../objectives/index.ts';
-import { compile, type Engine, type Session } from '../runtime/index.ts';
+import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
 import type { Batch } from './batch.ts';
 import type { GradientBuffer } from './gradients.ts';
 
@@ -29,7 +29,7 @@ export interface TraceOptions {
 
 export interface ProgramOptions extends TraceOptions {
   readonly engine: Engine;
-  /** Threads of a run; the engine's by default. */
+  /** Threads of its sessions, which runs at the same time share; the engine's by default. */
   readonly threads?: number;
   readonly store: ParameterStore;
 }
@@ -37,7 +37,7 @@ export interface ProgramOptions extends TraceOptions {
 /** Loss and gradients of one objective on one model: executables for each kind of batch, built when first needed. */
 export class LossProgram {
   readonly #options: ProgramOptions;
-  readonly #sessions = new Map<string, Promise<Variant>>();
+  readonly #variants = new Sessions<Variant>();
 
   constructor(options: ProgramOptions) {
     this.#options = options;
@@ -48,7 +48,8 @@ export class LossProgram {
    * trained. A program that trains with dropout also wants the feed `dropoutSeed`.
    */
   async run(batch: Batch, scale: number, { into, signal }: LossRun = {}): Promise<number> {
-    const { session, reached } = await this.#variant(batch);
+    const key = [...batch.feeds.keys()].sort().join(' ');
+    const { session, reached } = await this.#variants.get(key, () => buildVariant(this.#options, batch));
     const feeds = new Map<string, Tensor>();
     const values = new Map([
       ...batch.feeds,
@@ -67,19 +68,8 @@ export class LossProgram {
     return (outputs.get('loss') as Tensor<'float32'>).data[0] as number;
   }
 
-  async dispose(): Promise<void> {
-    for (const variant of this.#sessions.values()) (await variant).session.dispose();
-    this.#sessions.clear();
-  }
-
-  #variant(batch: Batch): Promise<Variant> {
-    const key = [...batch.feeds.keys()].sort().join(' ');
-    let variant = this.#sessions.get(key);
-    if (!variant) {
-      variant = buildVariant(this.#options, batch);
-      this.#sessions.set(key, variant);
-    }
-    return variant;
+  dispose(): Promise<void> {
+    return this.#variants.dispose();
   }
 }
 

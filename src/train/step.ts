@@ -1,3 +1,5 @@
+import { allEnded } from '../base/index.ts';
+import { overlap } from '../runtime/index.ts';
 import type { Batch, Lanes } from './batch.ts';
 import { allocateGradients, type GradientBuffer, GradientSum } from './gradients.ts';
 import { LossProgram, type ProgramOptions } from './program.ts';
@@ -10,8 +12,8 @@ export interface StepOptions extends Omit<ProgramOptions, 'trained' | 'threads'>
 }
 
 /**
- * Loss and gradients of whole optimizer steps. A lane takes one thread where there are enough: two lanes wait for each
- * other once a step, and not at every operator, which costs more the more others use the machine.
+ * Loss and gradients of whole optimizer steps. On two threads each of two lanes has one: they wait for each other once a
+ * step, and not at every operator, which costs more the more others use the machine. Further threads are shared.
  */
 export class StepProgram {
   readonly #options: StepOptions;
@@ -28,23 +30,14 @@ export class StepProgram {
     this.#program = new LossProgram({
       ...options,
       trained: [...gradients.tensors.keys()],
-      // One thread of each lane calls ONNX Runtime and works there; the session has the others.
-      threads: this.#sideBySide ? engine.threads - lanes + 1 : engine.threads,
+      threads: overlap(engine, lanes).threads,
     });
     this.#sums = [gradients, ...Array.from({ length: lanes - 1 }, () => this.#buffer())];
   }
 
   /** The loss of a step, its terms multiplied by `scale`. */
   async run(lanes: Lanes, scale: number, signal?: AbortSignal): Promise<number> {
-    const losses: number[] = [];
-    if (this.#sideBySide) {
-      // All have to end, even if one fails: they write into memory that is used again.
-      const ended = await Promise.allSettled(lanes.map((lane, i) => this.#lane(lane, i, scale, signal)));
-      for (const result of ended) {
-        if (result.status === 'rejected') throw result.reason;
-        losses.push(result.value);
-      }
-    } else for (const [i, lane] of lanes.entries()) losses.push(await this.#lane(lane, i, scale, signal));
+    const losses = await this.#losses(lanes, scale, signal);
     const [sum, ...others] = this.#sums.slice(0, lanes.length) as [GradientBuffer, ...GradientBuffer[]];
     for (const other of others) await this.#add(sum, other);
     return losses.reduce((a, b) => a + b, 0);
@@ -55,9 +48,13 @@ export class StepProgram {
     (await this.#adder)?.dispose();
   }
 
-  get #sideBySide(): boolean {
-    const { engine, lanes } = this.#options;
-    return lanes > 1 && engine.canOverlap && engine.threads >= lanes;
+  async #losses(lanes: Lanes, scale: number, signal?: AbortSignal): Promise<number[]> {
+    const { engine, lanes: most } = this.#options;
+    const run = (lane: readonly Batch[], i: number) => this.#lane(lane, i, scale, signal);
+    if (overlap(engine, most).atOnce > 1) return allEnded(lanes.map(run));
+    const losses: number[] = [];
+    for (const [i, lane] of lanes.entries()) losses.push(await run(lane, i));
+    return losses;
   }
 
   async #lane(batches: readonly Batch[], lane: number, scale: number, signal?: AbortSignal): Promise<number> {

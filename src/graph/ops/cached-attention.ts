@@ -2,7 +2,7 @@ import { formatShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { MICROSOFT, type Op, type Spec, shapeFault } from '../op.ts';
 
-interface CachedAttentionAttrs {
+export interface CachedAttentionAttrs {
   readonly heads: number;
   readonly kvHeads: number;
 }

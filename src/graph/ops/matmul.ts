@@ -3,7 +3,7 @@ import type { Value } from '../node.ts';
 import { MICROSOFT, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
 import { reshape, transpose } from './shape-ops.ts';
 
-interface MatMulAttrs {
+export interface MatMulAttrs {
   readonly transA: boolean;
   readonly transB: boolean;
   readonly alpha: number;

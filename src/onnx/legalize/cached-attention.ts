@@ -1,12 +1,5 @@
 import { type Dim, dtypeInfo, full, int64, mulDims, type Shape } from '../../base/index.ts';
-import type { Emitter, Spec } from '../../graph/index.ts';
-
-const MICROSOFT = 'com.microsoft';
-
-export interface CachedAttentionAttrs {
-  readonly heads: number;
-  readonly kvHeads: number;
-}
+import { type CachedAttentionAttrs, type Emitter, MICROSOFT, type Spec } from '../../graph/index.ts';
 
 /** Attention over a key-value cache from plain operators; inputs, outputs and meaning are those of `CachedAttention`. */
 export function emitCachedAttention(

@@ -1,13 +1,7 @@
 import { full, int64 } from '../../base/index.ts';
-import type { Emitter, Spec } from '../../graph/index.ts';
-import { type CachedAttentionAttrs, emitCachedAttention } from './cached-attention.ts';
+import type { CachedAttentionAttrs, Emitter, MatMulAttrs, Spec } from '../../graph/index.ts';
+import { emitCachedAttention } from './cached-attention.ts';
 import type { Rules } from './table.ts';
-
-interface MatMulAttrs {
-  readonly transA: boolean;
-  readonly transB: boolean;
-  readonly alpha: number;
-}
 
 const HOST = 'the provider has no kernel for it and would copy to the host and back';
 

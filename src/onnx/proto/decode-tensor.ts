@@ -1,8 +1,14 @@
-import { type DType, dtypeInfo, elementCount, type Tensor, TesseraError, tensor } from '../../base/index.ts';
+import {
+  type DType,
+  dtypeByCode,
+  dtypeInfo,
+  elementCount,
+  type Tensor,
+  TesseraError,
+  tensor,
+} from '../../base/index.ts';
 import type { ExternalData, OnnxInitializer } from './model.ts';
 import { fieldBigInts, fieldBytes, fieldInt, fieldInts, fieldNumbers, fieldString, wireFields } from './wire-reader.ts';
-
-const dtypeByCode = new Map(Object.entries(dtypeInfo).map(([name, info]) => [info.onnx, name as DType]));
 
 /** The dtype of a `TensorProto.DataType` code. */
 export function dtypeOf(code: number, where: string): DType {
@@ -41,9 +47,9 @@ function readRaw(bytes: Uint8Array, where: string): RawTensor {
     isExternal: false,
   };
   for (const field of wireFields(bytes, where)) {
-    if (field.number === 1) out.dims.push(...fieldInts(field));
+    if (field.number === 1) out.dims = out.dims.concat(fieldInts(field));
     else if (field.number === 2) out.code = fieldInt(field);
-    else if (field.number === 4) out.numbers.push(...fieldNumbers(field, 4));
+    else if (field.number === 4) out.numbers = out.numbers.concat(fieldNumbers(field, 4));
     else if (field.number === 5 || field.number === 7) out.integers = out.integers.concat(fieldBigInts(field));
     else if (field.number === 8) out.name = fieldString(field);
     else if (field.number === 9) out.raw = fieldBytes(field);

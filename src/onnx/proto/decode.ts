@@ -142,8 +142,8 @@ function readAttributeValue(field: WireField, values: AttributeValues): void {
   else if (field.number === 3) values.int = fieldInt(field);
   else if (field.number === 4) values.string = fieldString(field);
   else if (field.number === 5) values.tensor = readTensor(fieldBytes(field), field.where);
-  else if (field.number === 7) values.floats.push(...fieldNumbers(field, 4));
-  else if (field.number === 8) values.ints.push(...fieldInts(field));
+  else if (field.number === 7) values.floats = values.floats.concat(fieldNumbers(field, 4));
+  else if (field.number === 8) values.ints = values.ints.concat(fieldInts(field));
   else if (field.number === 9) values.strings.push(fieldString(field));
   else if (field.number === 6 || field.number === 11) unsupported(field, 'subgraphs');
   else if (field.number === 21) unsupported(field, 'references to function attributes');

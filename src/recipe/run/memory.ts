@@ -1,4 +1,4 @@
-import { openEngine } from '../../runtime/index.ts';
+import { type Engine, openEngine } from '../../runtime/index.ts';
 import { type MemoryPlan, planMemory } from '../../train/index.ts';
 import type { Plan, StagePlan } from '../plan.ts';
 import type { DataRecipe } from '../schema.ts';
@@ -15,13 +15,13 @@ const SAMPLE = { scenes: 200, rows: 1000 } as const;
  * the plan that a stage makes before its first step knows all its rows.
  */
 export async function foretellMemory(plan: Plan, hooks: Hooks): Promise<readonly StageMemory[]> {
-  await openEngine({ log: hooks.log });
+  const engine = await openEngine({ log: hooks.log });
   const stages = plan.stages.map((stage) => ({ ...stage, data: stage.data.map(beginning) }));
   const parts = await buildParts(plan, () => stageTexts(stages, hooks));
   const found: StageMemory[] = [];
   for (const [index, stage] of stages.entries()) {
-    const prepared = prepareStage(stage, index, parts, await stageData(stage, parts, hooks));
-    found.push({ stage: stage.name, memory: stageMemory(stage, prepared, false) });
+    const prepared = prepareStage(engine, stage, index, parts, await stageData(stage, parts, hooks));
+    found.push({ stage: stage.name, memory: stageMemory(engine, stage, prepared, false) });
   }
   return found;
 }
@@ -33,12 +33,13 @@ function beginning(data: DataRecipe): DataRecipe {
 }
 
 /** @param resumed whether the moments are in memory already. */
-export function stageMemory(stage: StagePlan, prepared: PreparedStage, resumed: boolean): MemoryPlan {
+export function stageMemory(engine: Engine, stage: StagePlan, prepared: PreparedStage, resumed: boolean): MemoryPlan {
   const { model, store } = prepared.loaded;
   return planMemory(
     {
       ...prepared,
       ...prepared.sizes(),
+      engine,
       model,
       store,
       objective: stage.objective,

@@ -2,6 +2,7 @@ import { selector } from '../../base/index.ts';
 import { type Example, pixelLoader, planBatches } from '../../data/index.ts';
 import type { LoadedModel } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
+import type { Engine } from '../../runtime/index.ts';
 import {
   type BatchSize,
   type BatchSource,
@@ -28,12 +29,18 @@ export interface PreparedStage {
 }
 
 /** @param index the stage's place in its plan. */
-export function prepareStage(stage: StagePlan, index: number, parts: Parts, data: StageData): PreparedStage {
+export function prepareStage(
+  engine: Engine,
+  stage: StagePlan,
+  index: number,
+  parts: Parts,
+  data: StageData,
+): PreparedStage {
   const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + index);
   const chosen = selector(stage.trainable);
   const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
   const trainable = (path: string) => isFactor(path) || chosen(path);
-  const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(stage, loaded, trainable) };
+  const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(engine, stage, loaded, trainable) };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
   return {
@@ -46,13 +53,22 @@ export function prepareStage(stage: StagePlan, index: number, parts: Parts, data
   };
 }
 
-/** The most bytes of gradients that are kept twice, so that two halves of a batch run side by side. */
-const mostTwice = 2 ** 30;
+/** The most bytes of further gradients, so that two halves of a batch run side by side. */
+const mostAdded = 2 ** 30;
 
-/** Two lanes wherever rows add up to the loss; a contrastive loss compares all of them. */
-function lanesOf(stage: StagePlan, { store }: LoadedModel, trainable: (path: string) => boolean): 1 | 2 {
+/**
+ * Two lanes wherever rows add up to the loss; a contrastive loss compares all of them, and a GPU would read weights and
+ * write gradients twice for nothing.
+ */
+function lanesOf(
+  engine: Engine,
+  { objective, train }: StagePlan,
+  { store }: LoadedModel,
+  trainable: (path: string) => boolean,
+): 1 | 2 {
   const bytes = [...store.tensors].reduce((n, [path, { data }]) => (trainable(path) ? n + data.byteLength : n), 0);
-  return stage.objective === 'lm' && stage.train.batch > 1 && bytes <= mostTwice ? 2 : 1;
+  const added = bytes * (train.accumulate > 1 ? 2 : 1);
+  return objective === 'lm' && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
 }
 
 function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {

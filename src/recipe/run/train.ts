@@ -111,11 +111,11 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const earlier = structuredClone(job.report.toJSON());
   job.report.merge(data.report);
   writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
-  const prepared = prepareStage(stage, job.index, parts, data);
+  const prepared = prepareStage(engine, stage, job.index, parts, data);
   const { loaded, lora, source, settings, trainable } = prepared;
   const state = from && restoreCheckpoint(from, loaded.store);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
-  const planned = stageMemory(stage, prepared, state !== undefined);
+  const planned = stageMemory(engine, stage, prepared, state !== undefined);
   announceMemory(planned, hooks);
   const fresh = job.index === 0 ? 0 : undefined;
   const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh, hooks.log);

@@ -1,10 +1,8 @@
-import { type DType, dtypeInfo, type Shape, TesseraError } from '../../base/index.ts';
+import { type DType, dtypeByCode, type Shape, TesseraError } from '../../base/index.ts';
 import type { Port } from '../engine.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Pointer } from './functions.ts';
 import { check, type Native, own, pointerFrom } from './native.ts';
-
-const dtypeByCode = new Map(Object.entries(dtypeInfo).map(([name, info]) => [info.onnx, name as DType]));
 
 /** The inputs or outputs of a session. */
 export function readPorts(native: Native, ledger: Ledger, session: Pointer, side: 'inputs' | 'outputs'): Port[] {

@@ -5,7 +5,16 @@ import { float32, Random, type Tensor } from '../../base/index.ts';
 import { allocateStore, type FlatStore, fillStore, zerosInit } from '../../nn/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
 import { allocateGradients, type GradientBuffer } from '../gradients.ts';
-import { AdamW, type AdamWOptions, allocateMoments, clipFactor, decays, globalNorm, type Moments } from './adamw.ts';
+import {
+  AdamW,
+  type AdamWOptions,
+  allocateMoments,
+  clipFactor,
+  decays,
+  globalNorm,
+  type Moments,
+  PIECE,
+} from './adamw.ts';
 
 type Arrays = Readonly<Record<string, readonly number[]>>;
 
@@ -114,7 +123,7 @@ describe('adamw', () => {
 
   it('moves large tensors piece by piece, and only those that have gradients, to the bits of its definition', async () => {
     const shapes: Readonly<Record<string, readonly number[]>> = {
-      'a.weight': [700, 300],
+      'a.weight': [1000, 701],
       'frozen.weight': [5, 7],
       'b.weight': [300, 501],
       'b.bias': [501],
@@ -122,6 +131,7 @@ describe('adamw', () => {
     const store = allocateStore(
       new Map(Object.entries(shapes).map(([path, shape]) => [path, { path, shape, init: zerosInit }])),
     );
+    expect(1000 * 701).toBeGreaterThan(2 * PIECE);
     const gradients = allocateGradients(store, (path) => !path.startsWith('frozen'));
     const moments = allocateMoments(gradients);
     const random = new Random(3, 'adamw');

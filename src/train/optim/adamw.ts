@@ -1,7 +1,7 @@
-import { type Tensor, tensor, zeros } from '../../base/index.ts';
+import { allEnded, type Tensor, tensor, zeros } from '../../base/index.ts';
 import { add, div, Graph, mul, sqrt, sub } from '../../graph/index.ts';
 import type { ParameterStore } from '../../nn/index.ts';
-import { type BoundRun, compile, type Engine, type Session } from '../../runtime/index.ts';
+import { type BoundRun, compile, type Engine, overlap, type Session } from '../../runtime/index.ts';
 import type { GradientBuffer } from '../gradients.ts';
 
 export interface AdamWOptions {
@@ -58,10 +58,10 @@ export class AdamW {
   readonly #shared = scalars('keepFirst', 'keepSecond', 'takeFirst', 'takeSecond', 'eps');
   readonly #atOnce: number;
 
-  private constructor(engine: Engine, session: Session, target: AdamWTarget) {
+  private constructor(session: Session, target: AdamWTarget, atOnce: number) {
     this.#session = session;
     this.#target = target;
-    this.#atOnce = engine.canOverlap ? engine.threads : 1;
+    this.#atOnce = atOnce;
     this.#groups = spansOf(target).map((span) => {
       const own = scalars('rate', 'decay');
       return { ...span, own, runs: this.#bind(span, new Map([...this.#shared, ...own])) };
@@ -70,7 +70,8 @@ export class AdamW {
 
   static async open(engine: Engine, target: AdamWTarget): Promise<AdamW> {
     const { graph, outputs } = updateGraph();
-    return new AdamW(engine, await compile(engine, graph, outputs, 'adamw', { threads: 1 }), target);
+    const { atOnce, threads } = overlap(engine, 2);
+    return new AdamW(await compile(engine, graph, outputs, 'adamw', { threads }), target, atOnce);
   }
 
   /** Moves parameters and moments by the gradients of the buffer. */
@@ -91,11 +92,11 @@ export class AdamW {
       set(own, { rate: (rate * unbias) / (1 - b1 ** step), decay: decayed ? rate * weightDecay : 0 });
     }
     const waiting = this.#groups.flatMap(({ runs }) => runs).values();
-    // Pieces side by side, each on one thread: within operators as quick as these, threads would mostly wait.
+    // Two pieces side by side: threads within operators as quick as these mostly wait for one another.
     const worker = async () => {
       for (const run of waiting) await run.run();
     };
-    await Promise.all(Array.from({ length: this.#atOnce }, worker));
+    await allEnded(Array.from({ length: this.#atOnce }, worker));
   }
 
   dispose(): void {
@@ -120,7 +121,7 @@ export class AdamW {
 }
 
 /** Elements a run: enough for its call not to count, and few enough for what lies between to stay near the core. */
-const PIECE = 2 ** 18;
+export const PIECE = 2 ** 18;
 const BYTES = Float32Array.BYTES_PER_ELEMENT;
 
 /** A stretch of parameters that lie side by side and share their coefficients. */

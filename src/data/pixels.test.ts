@@ -1,0 +1,49 @@
+import { copyFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../../test/support/scratch-folder.ts';
+import { clipCrop } from './image/index.ts';
+import { pixelLoader } from './pixels.ts';
+
+const SIDE = 14;
+const PICTURE = 4 * 3 * SIDE * SIDE;
+const { path } = scratchFolder();
+
+const show = (file: string, ...names: readonly string[]) => {
+  for (const name of names) copyFileSync(`test/fixtures/image/files/${file}`, path(name));
+};
+
+function open(pictures: number) {
+  const loader = pixelLoader(clipCrop(SIDE), { cacheBytes: pictures * PICTURE });
+  return async (...names: readonly string[]) => (await loader.load(names.map((name) => ({ path: path(name) })))).data;
+}
+
+describe('pixelLoader', () => {
+  it('stacks pictures in their order', async () => {
+    show('bits.png', 'a');
+    show('cmyk.jpg', 'b');
+    const load = open(0);
+    const [a, b] = [await load('a'), await load('b')];
+    expect(a).not.toEqual(b);
+    expect(await load('b', 'a', 'b')).toEqual(Float32Array.from([...b, ...a, ...b]));
+  });
+
+  it('keeps what fits, counts every picture once, and lets the oldest go', async () => {
+    show('bits.png', 'a', 'b', 'c');
+    const load = open(2);
+    const old = await load('a', 'a', 'a', 'b');
+    await Promise.all([load('b'), load('b')]);
+    show('cmyk.jpg', 'a', 'b', 'c');
+    expect(await load('a', 'a', 'a', 'b')).toEqual(old);
+    const fresh = await load('c');
+    expect(fresh).not.toEqual(old.subarray(0, fresh.length));
+    expect(await load('b')).toEqual(old.subarray(0, fresh.length));
+    expect(await load('a')).toEqual(fresh);
+  });
+
+  it('reads a picture again that could not be read', async () => {
+    const load = open(2);
+    await expect(load('later')).rejects.toMatchObject({ code: 'image/missing' });
+    show('bits.png', 'later');
+    expect((await load('later')).length).toBe(PICTURE / 4);
+  });
+});
