@@ -23,6 +23,8 @@ export interface MemoryPlan {
   readonly peak: number;
   /** Sizes of the batch that takes most, by their names in the graph. */
   readonly largest: Readonly<Record<string, number>>;
+  /** How many batches of that size are computed at the same time. */
+  readonly atOnce: number;
 }
 
 /** The part of a stage that decides its memory. */
@@ -54,11 +56,12 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
   const training = largestRuns(stage.batches, { ...stage, trained: paths });
   const evaluation = largestRuns(stage.evaluation, stage);
   const largest = training.reduce((a, b) => (a.activations < b.activations ? b : a)).batch;
+  const { atOnce } = overlap(stage.engine, stage.lanes);
   const parts = {
     gradients: trainable * stage.lanes * (stage.accumulate > 1 ? 2 : 1),
     moments: stage.resumed ? 0 : 2 * trainable,
     // The lanes of a step are of about the same size.
-    activations: overlap(stage.engine, stage.lanes).atOnce * sum(training, mostOf) + sum(evaluation, mostOf),
+    activations: atOnce * sum(training, mostOf) + sum(evaluation, mostOf),
     pictures: pictureBytes(stage),
     // The optimizer's session is one more.
     runtime: SESSION_BYTES + sum([...training, ...evaluation], (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
@@ -69,6 +72,7 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
     ...parts,
     peak: resident + sum(Object.values(parts), (bytes) => bytes),
     largest: Object.fromEntries(largest.sizes),
+    atOnce,
   };
 }
 

@@ -83,7 +83,7 @@ describe('tessera', () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 2 } }] },
-      memory: [{ stage: 'text', memory: { largest: { B: 2 }, peak: expect.any(Number) } }],
+      memory: [{ stage: 'text', memory: { largest: { B: 1 }, atOnce: 2, peak: expect.any(Number) } }],
     });
   });
 

@@ -56,13 +56,13 @@ const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)}`;
 
 /** A plan as a small table, in millions of bytes. */
 export function formatMemory(memory: MemoryPlan): string {
-  const { resident, weights, gradients, moments, activations, pictures, runtime, peak, largest } = memory;
+  const { resident, weights, gradients, moments, activations, pictures, runtime, peak, largest, atOnce } = memory;
   const sizes = Object.entries(largest).flatMap(([name, size]) => (size > 0 ? [`${name}=${size}`] : []));
   const rows: readonly (readonly [string, number, string])[] = [
     ['in use now', resident, `weights ${megabytes(weights)}`],
     ['gradients', gradients, ''],
     ['moments', moments, ''],
-    ['activations', activations, `largest batch ${sizes.join(' ')}`],
+    ['activations', activations, `largest batch ${atOnce > 1 ? `${atOnce} x ` : ''}${sizes.join(' ')}`],
     ['pictures', pictures, ''],
     ['runtime', runtime, ''],
     ['peak', peak, `of ${megabytes(resident + process.availableMemory())} MB to be had`],
