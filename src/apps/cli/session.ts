@@ -1,5 +1,5 @@
-import type { Log, TesseraError } from '../../base/index.ts';
-import { formatFault, silentLog, stderrLog } from '../../base/index.ts';
+import type { Log } from '../../base/index.ts';
+import { formatFault, silentLog, stderrLog, TesseraError } from '../../base/index.ts';
 import type { Bar } from './terminal/progress.ts';
 import { openBar } from './terminal/progress.ts';
 
@@ -42,14 +42,23 @@ export function openSession(args: readonly string[]): Session {
   };
   process.on('SIGINT', onInterrupt);
   process.on('SIGTERM', onInterrupt);
-  process.stdout.on('error', leaveOnClosedPipe);
+  const fault = (error: TesseraError) =>
+    void process.stderr.write(`${json ? JSON.stringify({ error }) : faultText(error)}\n`);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // A reader such as `head` that has seen enough is no fault.
+    if (error.code === 'EPIPE') process.exit(abort.signal.aborted ? exitCodes.interrupted : exitCodes.done);
+    fault(unwritten(error));
+    process.exit(exitCodes.fault);
+  });
+  // Work goes on, and is saved, when nobody reads how far it is: Ctrl-C ends the `tee` of a pipe as well.
+  process.stderr.on('error', () => {});
   return {
     json,
     quiet,
     signal: abort.signal,
     log: quiet ? silentLog : stderrLog,
     result: (data, text) => void process.stdout.write(`${json ? JSON.stringify(data) : text()}\n`),
-    fault: (error) => void process.stderr.write(`${json ? JSON.stringify({ error }) : faultText(error)}\n`),
+    fault,
     watch: async (work) => {
       const bar = openBar(process.stderr, quiet);
       const log: Log = quiet
@@ -68,10 +77,10 @@ export function openSession(args: readonly string[]): Session {
   };
 }
 
-/** A reader such as `head` that has seen enough is no fault. */
-function leaveOnClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(exitCodes.done);
-  throw error;
+function unwritten(cause: Error): TesseraError {
+  const fault = { code: 'cli/output', message: 'the result could not be written to standard output' };
+  const remedy = 'make room there, or send it somewhere else';
+  return new TesseraError({ ...fault, got: cause.message, remedy }, { cause });
 }
 
 function faultText(error: TesseraError): string {

@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { TesseraError } from '../../base/index.ts';
 import { loadForGeneration, openConversation } from '../../generate/index.ts';
 import { openEngine } from '../../runtime/index.ts';
 import { imageName, readScenes, shapesOf } from '../../world/index.ts';
@@ -17,13 +18,14 @@ const QUESTIONS = ['What is in the image?', 'Is there a star in the image?', 'Ho
 
 /**
  * Trains the tiny LLaVA of the recipe `llava` on the tabletop world, evaluates it and asks it about a picture. An
- * unfinished demo goes on where it stopped; a finished one is replaced.
+ * unfinished demo goes on where it stopped; a finished one is replaced. Who stops it at the questions gets the answers
+ * given so far.
+ * @throws TesseraError `demo/folder` for a folder that holds anything but a demo, and leaves it as it is
  */
 export async function runDemo(hooks: Hooks): Promise<DemoResult> {
   const began = performance.now();
   const plan = loadPlan('llava', [`output.folder=${FOLDER}`]);
   const resume = unfinished(plan);
-  if (!resume) rmSync(FOLDER, { recursive: true, force: true });
   const training = await trainPlan(plan, { resume }, hooks);
   if (training.status === 'interrupted') return { training, answers: [], seconds: since(began) };
   const picture = await pictureToAsk(plan, hooks);
@@ -31,10 +33,11 @@ export async function runDemo(hooks: Hooks): Promise<DemoResult> {
   const answers = [];
   try {
     for (const question of QUESTIONS) {
-      const { text } = await chat.say(
+      const { text, finish } = await chat.say(
         { text: question, images: [picture.path] },
         { maxTokens: 96, signal: hooks.signal },
       );
+      if (finish === 'cancelled') break;
       answers.push({ question, answer: text });
       chat.forget();
     }
@@ -46,13 +49,25 @@ export async function runDemo(hooks: Hooks): Promise<DemoResult> {
 
 const since = (began: number) => (performance.now() - began) / 1000;
 
-/** True when the folder holds a run of the same recipe that has not come to its end. */
+/** Whether there is a demo to go on with; a finished one is removed. */
 function unfinished(plan: Plan): boolean {
   const run = runFolder(FOLDER);
-  return !resultOf(run) && isRunOf(run, plan);
+  if (!existsSync(FOLDER) || readdirSync(FOLDER).length === 0) return false;
+  if (!isRunOf(run, plan)) {
+    throw new TesseraError({
+      code: 'demo/folder',
+      message: 'the folder of the demo holds something else',
+      path: FOLDER,
+      expected: 'no such folder, or the run of a demo of this version',
+      remedy: 'move it away, or run the demo in another folder',
+    });
+  }
+  if (!resultOf(run)) return true;
+  rmSync(FOLDER, { recursive: true });
+  return false;
 }
 
-/** The first evaluation scene with four kinds of things or more, and what is really on it. */
+/** The first evaluation scene with three kinds of things or more, and what is really on it. */
 async function pictureToAsk(plan: Plan, hooks: Hooks) {
   const folder = await evaluationScenes(plan.eval.limit, hooks);
   const scenes = await readScenes(folder);
