@@ -1,5 +1,5 @@
 /** Where a key of another tool goes here, or why it has no place. */
-type Alias =
+export type Alias =
   | { readonly to: readonly string[]; readonly values?: Readonly<Record<string, string>> }
   | { readonly no: string };
 

@@ -7,7 +7,12 @@ import { recipeSchema } from './schema.ts';
 
 /** Faults that one key alone cannot show, in a recipe whose stages have their defaults filled in. */
 export function checkRecipe(recipe: Recipe, where: Where): Fault[] {
-  return [...systemFaults(recipe, where), ...modelFaults(recipe.model, where), ...stagesFaults(recipe, where)];
+  return [
+    ...systemFaults(recipe, where),
+    ...modelFaults(recipe.model, where),
+    ...stagesFaults(recipe, where),
+    ...evalFaults(recipe, where),
+  ];
 }
 
 /** As far as the model section of faulty data can be read, its faults, so that they are told together with the others. */
@@ -42,7 +47,7 @@ function modelFaults(model: ModelRecipe, where: Where): Fault[] {
       remedy: `take out ${key}, or model.from`,
     }));
   }
-  const wanted = architecture === 'llava' ? ['size', 'projector', 'vision', 'language'] : ['size'];
+  const wanted = architecture === 'llava' ? ['projector', 'vision', 'language'] : ['size'];
   const lacking = wanted.filter((key) => !Object.hasOwn(parts, key));
   const faults: Fault[] = [];
   if (lacking.length > 0) {
@@ -54,7 +59,7 @@ function modelFaults(model: ModelRecipe, where: Where): Fault[] {
       remedy: 'model.from=<Hugging Face folder> on the command line says all of it',
     });
   }
-  if (architecture === 'llava') return faults;
+  if (architecture === 'llava') return [...faults, ...sizeFaults(model, where)];
   const tokenizers = ['tokenizer', 'vocab_size'].filter((key) => Object.hasOwn(parts, key));
   if (tokenizers.length !== 1) {
     faults.push({
@@ -63,6 +68,46 @@ function modelFaults(model: ModelRecipe, where: Where): Fault[] {
       path: where(['model']),
       expected: 'tokenizer (a folder) or vocab_size (train one of this many pieces)',
       got: tokenizers.join(' and ') || 'neither',
+    });
+  }
+  return faults;
+}
+
+/** A LLaVA is put together from two folders, each of a size of its own. */
+function sizeFaults(model: ModelRecipe, where: Where): Fault[] {
+  if (model.size === undefined) return [];
+  return [
+    {
+      code: 'recipe/conflict',
+      message: 'the vision and language folders already say the size',
+      path: where(['model', 'size']),
+      got: model.size,
+      remedy: 'take size out; for another size give other folders to model.vision and model.language',
+    },
+  ];
+}
+
+/** Evaluations that could not be made once training is over. */
+function evalFaults({ eval: evaluation, model }: Recipe, where: Where): Fault[] {
+  if (!evaluation) return [];
+  const faults: Fault[] = [];
+  if (model.architecture !== 'llava') {
+    faults.push({
+      code: 'recipe/eval',
+      message: `every evaluation asks about pictures, and a ${model.architecture} model cannot answer such questions`,
+      path: where(['eval', 'tasks']),
+      expected: 'a llava model, or no eval section',
+      got: evaluation.tasks?.join(', ') ?? '',
+      remedy: 'take eval out; eval=null on the command line does',
+    });
+  }
+  if (evaluation.limit === 1) {
+    faults.push({
+      code: 'recipe/eval',
+      message: 'the blind run shows each question the picture of another, so it needs two pictures at least',
+      path: where(['eval', 'limit']),
+      expected: 'at least 2',
+      got: '1',
     });
   }
   return faults;

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
+import { aliases } from './aliases.ts';
 import { elementOf, shapesOf } from './option.ts';
 
 /** A place in a recipe: keys and list positions from the top. */
@@ -45,7 +46,7 @@ function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Wh
 
 /** A fault for a key that no section has. */
 function unknownKey(key: string, known: readonly string[], path: string): Fault {
-  const near = nearest(key, known);
+  const near = otherName(key, known) ?? nearest(key, known);
   return {
     code: 'recipe/unknown-key',
     message: `there is no option named ${key}`,
@@ -54,6 +55,13 @@ function unknownKey(key: string, known: readonly string[], path: string): Fault 
     got: key,
     remedy: near ? `did you mean ${near}?` : 'take the key out; `tessera recipes options` lists every key',
   };
+}
+
+/** The key that another tool calls by this name, if the section has it. */
+function otherName(key: string, known: readonly string[]): string | undefined {
+  const alias = Object.hasOwn(aliases, key) ? aliases[key] : undefined;
+  const name = alias && 'to' in alias ? alias.to.at(-1) : undefined;
+  return name !== undefined && known.includes(name) ? name : undefined;
 }
 
 function missingKey(issue: Issue, data: unknown, where: Where): Fault {

@@ -25,6 +25,14 @@ function faultsIn(text: string, ...overrides: string[]): string {
   return 'no fault';
 }
 
+function faultsOfPlan(name: string, ...overrides: string[]): unknown {
+  try {
+    return loadPlan(name, overrides);
+  } catch (error) {
+    return error instanceof TesseraError ? [error, ...error.others] : error;
+  }
+}
+
 describe('parsePlan', () => {
   it('fills in every default', () => {
     const { stages, output } = parsePlan(good, 'x/tiny-text.yaml');
@@ -91,6 +99,29 @@ describe('parsePlan', () => {
   it('refuses anchors that expand without end', () => {
     const bomb = Array.from({ length: 12 }, (_, i) => `k${i + 1}: &k${i + 1} [${`*k${i},`.repeat(9)}]`).join('\n');
     expect(faultsIn(`k0: &k0 [x]\n${bomb}`)).toContain('recipe/yaml');
+  });
+
+  it('refuses what nothing reads: a size beside the folders that have one', () => {
+    expect(faultsOfPlan('llava', 'model.size=7b')).toMatchObject([
+      { code: 'recipe/conflict', path: expect.stringContaining('model.size') },
+    ]);
+  });
+
+  it('refuses evaluations that would fail once training is over', () => {
+    expect(faultsIn(good, 'eval.tasks=pope')).toContain('a llama model cannot answer such questions [recipe/eval]');
+    expect(faultsIn(good, 'eval.tasks=pope', 'eval=null')).toBe('no fault');
+    expect(faultsOfPlan('llava', 'eval.limit=1')).toMatchObject([{ code: 'recipe/eval', expected: 'at least 2' }]);
+  });
+
+  it('names the key that another tool calls by another name in a section', () => {
+    const text = good.replace('lr: 1.0e-3', 'learning_rate: 1.0e-3');
+    expect(faultsIn(text)).toContain('did you mean lr?');
+  });
+
+  it('tells the first faults of a text that is no recipe, and how many follow', () => {
+    const told = faultsIn('`a\n: ]\n'.repeat(60)).split('\n');
+    expect(told.filter((line) => line.includes('[recipe/yaml]'))).toHaveLength(11);
+    expect(told.join()).toMatch(/\d+ more faults follow/);
   });
 
   it('finds recipes by name and suggests the nearest', () => {

@@ -20,6 +20,7 @@ const largestRecipe = 1 << 20;
 /** How often anchors may be expanded before a file counts as hostile. */
 const largestAliasCount = 100;
 const deepestRecipe = 32;
+const mostSyntaxFaults = 10;
 
 /**
  * Reads a recipe, applies overrides, and fills in every default.
@@ -69,12 +70,7 @@ export function formatRecipe(recipe: Recipe): string {
 function parseRecipe(text: string, file: string, overrides: readonly string[]): { recipe: Recipe; where: Where } {
   const lines = new LineCounter();
   const document = parsed(text, file, lines);
-  raise(
-    [...document.errors, ...document.warnings].map((error) => {
-      const { line, col } = lines.linePos(error.pos[0]);
-      return { code: 'recipe/yaml', message: sentence(error.message), path: `${file}:${line}:${col}` };
-    }),
-  );
+  raise(syntaxFaults(document, file, lines));
   const named = underOwnNames(plainData(document, file), file);
   const { data, written, faults } = applyOverrides(named.data, overrides);
   // A section that is in no file was made by the override that reaches below it.
@@ -94,6 +90,21 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
     : [...faultsOf(result.error.issues, recipeSchema, data, where), ...checkModel(data, where)];
   raise([...named.faults, ...faults, ...found]);
   return { recipe: result.data as Recipe, where };
+}
+
+/** The first faults of the text, and how many follow: a file that is no YAML at all has hundreds. */
+function syntaxFaults(document: Document, file: string, lines: LineCounter): Fault[] {
+  const found = [...document.errors, ...document.warnings];
+  const told = found.slice(0, mostSyntaxFaults).map((error) => {
+    const { line, col } = lines.linePos(error.pos[0]);
+    return { code: 'recipe/yaml', message: sentence(error.message), path: `${file}:${line}:${col}` };
+  });
+  const more = found.length - told.length;
+  if (more === 0) return told;
+  return [
+    ...told,
+    { code: 'recipe/yaml', message: `${more} more faults follow`, path: file, remedy: 'is this file a recipe?' },
+  ];
 }
 
 /** The library recurses, so a deeply nested file ends its stack. */

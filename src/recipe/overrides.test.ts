@@ -43,6 +43,11 @@ describe('aliases', () => {
     ['lora_rank=8', ['lora', 'r'], 8],
     ['lora_target=all', ['lora', 'targets'], 'all-linear'],
     ['model_name_or_path=x', ['model', 'from'], 'x'],
+    ['train.learning_rate=1e-4', ['train', 'lr'], 1e-4],
+    ['stages.align.train.max_steps=4', ['stages', 'align', 'train', 'steps'], 4],
+    ['lora.lora_alpha=4', ['lora', 'alpha'], 4],
+    ['stages.learning_rate.name=x', ['stages', 'learning_rate', 'name'], 'x'],
+    ['model.lora_r=8', ['model', 'lora_r'], 8],
   ])('takes %s', (text, path, value) => {
     expect(parseOverride(text)).toMatchObject({ path, value });
   });

@@ -1,7 +1,7 @@
 import { parseDocument } from 'yaml';
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
-import { aliases } from './aliases.ts';
+import { type Alias, aliases } from './aliases.ts';
 import type { KeyPath } from './faults.ts';
 import { inline } from './faults.ts';
 
@@ -72,17 +72,27 @@ function malformed(text: string, expected: string): Fault {
   };
 }
 
-/** An override or a top-level key with another tool's name, under the name it has here. */
+/**
+ * An override or a top-level key with another tool's name, under the name it has here: `learning_rate`, and in its
+ * section `train.learning_rate` or `stages.align.train.learning_rate`.
+ */
 export function renamed(override: Override): Override | Fault {
-  const [key] = override.path;
-  const alias = override.path.length === 1 && key && Object.hasOwn(aliases, key) ? aliases[key] : undefined;
+  const key = override.path.at(-1) as string;
+  const section = override.path.at(-2);
+  const found = Object.hasOwn(aliases, key) ? aliases[key] : undefined;
+  const alias = section === undefined || (found && sectionOf(found) === section) ? found : undefined;
   if (!alias) return override;
   if ('no' in alias) {
     return { code: 'recipe/alias', message: `${key} has no place here`, path: override.text, remedy: alias.no };
   }
   const { value } = override;
   const mapped = typeof value === 'string' ? (alias.values?.[value] ?? value) : value;
-  return { ...override, path: alias.to, value: mapped };
+  return { ...override, path: [...override.path.slice(0, -2), ...alias.to], value: mapped };
+}
+
+/** The section that other tools' keys are looked for in; those without a place here are all about training. */
+function sectionOf(alias: Alias): string | undefined {
+  return 'to' in alias ? alias.to[0] : 'train';
 }
 
 /**

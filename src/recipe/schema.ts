@@ -114,7 +114,7 @@ const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('llava'), 'kind of model'),
     from,
-    size: optional(size, 'which of the built-in sizes'),
+    size: optional(size, 'not for llava: the folders of vision and language say it'),
     projector: optional(z.enum(['linear', 'mlp']), 'what joins pictures to words'),
     vision: optional(file, 'folder of the picture encoder'),
     language: optional(file, 'folder of the language model and its tokenizer'),

@@ -51,7 +51,7 @@ export async function runCli(args: readonly string[]): Promise<number> {
 function buildProgram(session: Session): Command {
   const program = new Command('tessera')
     .description('Train, align, evaluate, talk to and export vision-language models.')
-    .addHelpText('after', '\nExample:\n  $ tessera train llava model.size=tiny train.steps=500')
+    .addHelpText('after', '\nExample:\n  $ tessera train llava train.batch=16 train.steps=500')
     .helpCommand('help [verb]', 'show the help of a verb')
     .version(version(), '--version', 'print the version');
   for (const verb of verbs) program.addCommand(verb(session));

@@ -1,6 +1,7 @@
 import type { DataReport } from '../../data/index.ts';
-import type { LoadedModel } from '../../models/index.ts';
+import { type LoadedModel, modelFolder } from '../../models/index.ts';
 import type { Lora } from '../../nn/index.ts';
+import { locate } from '../place.ts';
 import type { Plan, StagePlan } from '../plan.ts';
 import type { RunFolder } from './folder.ts';
 import { merge, withoutAdapters, writeAdapterFolder } from './lora.ts';
@@ -57,7 +58,7 @@ export function finishStage(finished: FinishedStage): Parts {
  * or, when earlier stages trained or the recipe made the model, a copy of what they left.
  */
 function adapterBase({ run, plan, index, parts, loaded }: FinishedStage, options: ModelFolderOptions): string {
-  if (index === 0 && plan.model.from !== undefined) return plan.model.from;
+  if (index === 0 && plan.model.from !== undefined) return modelFolder(locate(plan.model.from));
   writeModelFolder(run.base, { ...parts, loaded: withoutAdapters(loaded) }, options);
   return run.base;
 }

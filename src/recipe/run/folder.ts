@@ -72,6 +72,15 @@ function openFolder(plan: Plan, resume: boolean): RunFolder {
   const early = [run.recipe, run.dataReport, run.claim].map((file) => basename(file));
   const used =
     existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name) && !isTemporary(name));
+  if (used && !existsSync(run.recipe)) {
+    throw new TesseraError({
+      code: 'run/not-empty',
+      message: 'the folder holds other files and no run',
+      path: run.path,
+      expected: 'a new or empty folder',
+      remedy: 'set output.folder to one, such as output.folder=runs/new',
+    });
+  }
   if (used && !(resume && isRunOf(run, plan))) {
     throw new TesseraError({
       code: resume ? 'run/other-recipe' : 'run/exists',

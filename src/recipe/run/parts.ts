@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { TesseraError } from '../../base/index.ts';
 import {
@@ -16,15 +17,16 @@ import {
 import { folderProcessor } from '../../generate/index.ts';
 import {
   clipJson,
-  clipVisionJson,
   copyPart,
   createModel,
   type LoadedModel,
   llamaJson,
   llavaJson,
   loadModel,
+  modelFolder,
   readJsonObject,
   type SizeName,
+  trainedModel,
   visionPart,
 } from '../../models/index.ts';
 import { initializeStore } from '../../nn/index.ts';
@@ -76,11 +78,11 @@ async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> 
  */
 export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
   const { model } = plan;
-  if (model.from !== undefined) return partsFromFolder(locate(model.from));
+  if (model.from !== undefined) return partsFromFolder(modelFolder(locate(model.from)));
   const seed = plan.stages[0]?.train.seed ?? 0;
   if (model.architecture === 'llava') return llavaParts(model, seed);
   const tokenizer = model.tokenizer
-    ? await loadTokenizer(locate(model.tokenizer))
+    ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer)))
     : trainTokenizer(await corpus(), model.vocab_size);
   const json =
     model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
@@ -88,6 +90,11 @@ export async function buildParts(plan: Plan, corpus: () => Promise<readonly stri
   initializeStore(loaded.store, seed);
   const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
   return { loaded, tokenizer, ...eyes };
+}
+
+/** A tokenizer may stand in a folder alone, or in that of a model. */
+function tokenizerFolder(folder: string): string {
+  return existsSync(join(folder, trainedModel)) ? modelFolder(folder) : folder;
 }
 
 function sizeOf(model: ModelRecipe): SizeName {
@@ -107,17 +114,9 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
 }
 
 async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>, seed: number): Promise<Parts> {
-  const language = model.language === undefined ? undefined : locate(model.language);
-  if (language === undefined) {
-    throw new TesseraError({
-      code: 'recipe/no-language',
-      message: 'a new LLaVA needs a language model to start from',
-      path: 'model.language',
-      expected: 'a folder with a decoder and its tokenizer',
-      got: 'nothing',
-      remedy: 'set model.language, or model.from to a whole LLaVA folder',
-    });
-  }
+  // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
+  const language = modelFolder(locate(model.language as string));
+  const vision = modelFolder(locate(model.vision as string));
   const tokenizer = await loadTokenizer(language);
   const imageToken = '<image>';
   const imageTokenId = tokenizer.specials.get(imageToken);
@@ -130,21 +129,15 @@ async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>
     });
   }
   const decoder = loadModel(language);
-  const vision = model.vision === undefined ? undefined : locate(model.vision);
-  const tower =
-    vision === undefined
-      ? clipVisionJson(sizeOf(model))
-      : visionPart(readJsonObject(join(vision, 'config.json')), vision);
+  const eyes = loadModel(vision);
+  const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
   const projector = model.projector ?? 'mlp';
   const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
   initializeStore(loaded.store, seed);
   copyPart(decoder, '', loaded.store, 'language_model.');
-  if (vision !== undefined) {
-    const eyes = loadModel(vision);
-    copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
-  }
+  copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
   const size = loaded.model.kind === 'causal' ? (loaded.model.picture?.height as number) : 0;
-  return { loaded, tokenizer, imageToken, processor: (vision && folderProcessor(vision)) || clipCrop(size) };
+  return { loaded, tokenizer, imageToken, processor: folderProcessor(vision) ?? clipCrop(size) };
 }
 
 /** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */

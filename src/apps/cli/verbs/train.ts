@@ -15,7 +15,7 @@ export const trainVerb: Verb = (session) =>
     .option('--resume', 'go on with the run folder of the recipe when there is one')
     .addHelpText(
       'after',
-      examples('train llava', 'train llava model.size=small train.steps=500', 'train llava-1.5 lora.r=16 --dry-run'),
+      examples('train llava', 'train llava train.batch=16 train.steps=500', 'train llava-1.5 lora.r=16 --dry-run'),
     )
     .action(async (name: string, overrides: string[], options: { dryRun?: boolean; resume?: boolean }) => {
       const { foretellMemory, formatMemory, loadPlan, missingInputs, trainPlan } = await import(
