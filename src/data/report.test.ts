@@ -80,7 +80,7 @@ describe('DataReport', () => {
           },
         ],
         "path": "train.json",
-        "remedy": "mend the rows named below, or allow a larger share to be refused",
+        "remedy": "mend the rows named below, or take them out of the data",
       }
     `);
     expect(faultOf(() => filled(0, 3).check(1)).code).toBe('data/no-rows');

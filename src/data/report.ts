@@ -111,7 +111,7 @@ export class DataReport {
         path: this.sources.map(({ file }) => file).join(', '),
         expected: kept === 0 ? 'at least one row' : `at most ${percent(most)} refused`,
         got: `${rejected} of ${kept + rejected} rows refused (${percent(share)})`,
-        remedy: 'mend the rows named below, or allow a larger share to be refused',
+        remedy: 'mend the rows named below, or take them out of the data',
       },
       { others: this.reasons.flatMap(({ examples }) => examples.slice(0, 1)) },
     );

@@ -82,6 +82,6 @@ function refuseExisting(target: string, overwrite: boolean): void {
     path: target,
     expected: 'a new or empty folder',
     got: isFolder ? `${count} files` : 'a file or a broken link',
-    remedy: isFolder ? 'choose another folder, or ask for overwriting' : 'choose another path',
+    remedy: isFolder ? 'choose another folder, or remove this one' : 'choose another path',
   });
 }

@@ -1,6 +1,7 @@
 import type { Comparison } from '../eval/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
 import type { Plan } from './plan.ts';
+import type { Inspection } from './run/inspect.ts';
 import type { RunSummary } from './run/overview/summary.ts';
 import type {
   DataCounts,
@@ -66,12 +67,12 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
   return (await import('./run/inspect.ts')).reportData(plan, hooks);
 }
 
-/** Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. */
+/** Rows as training sees them, rendered for reading, with a count of those refused; a fault when none is left. */
 export async function inspectRows(
   plan: Plan,
   options: { readonly stage?: string; readonly rows: number; readonly colour: boolean },
   hooks: Hooks,
-): Promise<readonly { readonly text: string; readonly data: unknown }[]> {
+): Promise<Inspection> {
   return (await import('./run/inspect.ts')).inspectRows(plan, options, hooks);
 }
 

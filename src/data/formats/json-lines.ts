@@ -13,10 +13,18 @@ export interface Located {
 }
 
 /**
- * Reads one JSON value a line; blank lines are passed over. Only a line feed ends a line, so U+2028 may stand in text.
+ * Reads one JSON value a line.
  * @throws TesseraError `data/file`
  */
 export function* jsonLines(path: string, name: string): Generator<Outcome<Located>> {
+  for (const line of textLines(path, name)) yield 'refused' in line ? line : parseLine(line.kept.text, line.kept.where);
+}
+
+/**
+ * Reads the lines of a UTF-8 file; blank ones are passed over. Only a line feed ends a line, so U+2028 may stand in text.
+ * @throws TesseraError `data/file`
+ */
+export function* textLines(path: string, name: string): Generator<Outcome<{ where: string; text: string }>> {
   const reader = new ByteReader(path);
   try {
     while (reader.peek() !== -1) {
@@ -25,7 +33,7 @@ export function* jsonLines(path: string, name: string): Generator<Outcome<Locate
       const text = bytes && utf8(bytes);
       if (bytes === undefined) yield refused(where, 'row/too-large', 'the line is too long for a record');
       else if (text === undefined) yield refused(where, 'row/encoding', 'the line is no UTF-8 text');
-      else if (text.trim() !== '') yield parseLine(text, where);
+      else if (text.trim() !== '') yield { kept: { where, text: text.replace(/\r$/, '') } };
     }
   } finally {
     reader.close();

@@ -26,6 +26,33 @@ function refusals(name: string, content: unknown, options: ReadOptions = {}): Fa
 const shown = (faults: readonly Fault[]) =>
   faults.map((fault) => formatFault(fault).replaceAll(images, '<pictures>')).join('\n');
 
+describe('plain text files', () => {
+  it('are read a text a line, whatever the lines look like', () => {
+    const { rows, format } = read('poem.txt', '{\r\n\n a red\u2028ball \n');
+    expect(format).toBe('text');
+    expect(rows.map(({ where, turns }) => [where, turns])).toEqual(
+      [
+        ['poem.txt line 1', '{'],
+        ['poem.txt line 3', ' a red\u2028ball '],
+      ].map(([where, text]) => [where, [{ role: 'assistant', parts: [{ type: 'text', text }] }]]),
+    );
+  });
+
+  it('must be UTF-8', () => {
+    expect(refusals('latin.txt', Buffer.from('caf\xe9\ntea\n', 'latin1'))).toMatchObject([
+      { code: 'row/encoding', path: 'latin.txt line 1' },
+    ]);
+    expect(faultOf(() => read('blank.txt', ' \n\n')).code).toBe('data/empty');
+  });
+});
+
+it('names a folder of pictures that is none once, not with every row', () => {
+  const rows = [{ image: 'a.jpg', conversations: talk('<image>', 'It.') }];
+  for (const images of [folder.path('nowhere'), picture('a.jpg').path]) {
+    expect(faultOf(() => read('train.json', rows, { images }))).toMatchObject({ code: 'data/images', path: images });
+  }
+});
+
 describe('LLaVA conversations', () => {
   it('knows no speakers but its own, not even those every object has', () => {
     const said = (from: string) => ({
@@ -383,7 +410,7 @@ describe('the format of a file', () => {
     expect(formatFault(error).replace(error.path ?? '', 'x.json')).toMatchInlineSnapshot(`
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
-        expected: llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; text: records {text}; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
+        expected: llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
         got:      a first record with conversatons
         remedy:   did you mean conversations instead of conversatons?"
     `);

@@ -1,9 +1,11 @@
 import { basename, dirname } from 'node:path';
 import { nearest, TesseraError } from '../../base/index.ts';
+import { lookUp } from '../../files/index.ts';
 import { DataReport } from '../report.ts';
 import { cocoRows } from './coco.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { imageFolder } from './image-folder.ts';
+import { textLines } from './json-lines.ts';
 import { jsonItems } from './json-stream.ts';
 import { llavaRow } from './llava.ts';
 import { messagesRow } from './messages.ts';
@@ -51,10 +53,15 @@ function recordFormat(looks: string, convert: Convert): Format {
   };
 }
 
+const textRecords = recordFormat('records {text}', textRow);
+
 const formats = {
   llava: recordFormat('records {image, conversations: [{from, value}]}', llavaRow),
   messages: recordFormat('records {messages: [{role, content}]}', messagesRow),
-  text: recordFormat('records {text}', textRow),
+  text: {
+    looks: 'records {text}, or a .txt file with a text a line',
+    rows: (path, options, folder) => (isPlainText(path) ? plainRows(path) : textRecords.rows(path, options, folder)),
+  },
   'coco-captions': {
     looks: 'an object {images: [{id, file_name}], annotations: [{image_id, caption}]}',
     rows: (path, _options, folder) => cocoRows(path, folder),
@@ -66,6 +73,17 @@ const formats = {
 export type FormatName = keyof typeof formats;
 
 export const formatNames = Object.keys(formats) as FormatName[];
+
+function isPlainText(path: string): boolean {
+  return /\.txt$/i.test(path);
+}
+
+function* plainRows(path: string): Generator<Outcome<Row>> {
+  for (const line of textLines(path, basename(path))) {
+    if ('refused' in line) yield line;
+    else yield attempt(() => textRow({ text: line.kept.text }, line.kept.where));
+  }
+}
 
 function* vqaRows(path: string, options: ReadOptions): Generator<Outcome<Row>> {
   const { annotations, images, imageName, allowOutside, promptSuffix } = options;
@@ -94,11 +112,25 @@ function* vqaRows(path: string, options: ReadOptions): Generator<Outcome<Row>> {
  * Reads training rows one by one, so that the file may be large; faults of a row are handed out with it, faults of the
  * file are thrown.
  *
- * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/syntax`, `data/no-annotations`
+ * @throws TesseraError `data/file`, `data/images`, `data/empty`, `data/unknown-format`, `data/syntax`,
+ *   `data/no-annotations`
  */
 export function* streamRows(path: string, options: ReadOptions = {}): Generator<Outcome<Row>> {
+  if (options.images !== undefined) requireFolder(options.images);
   const format: Format = formats[options.format ?? detectFormat(path)];
   yield* format.rows(path, options, imageFolder(options.images ?? dirname(path), options.allowOutside));
+}
+
+/** One fault in the place of one a row. */
+function requireFolder(path: string): void {
+  const kind = lookUp(path)?.kind;
+  if (kind === 'folder') return;
+  throw new TesseraError({
+    code: 'data/images',
+    message: kind === undefined ? 'there is no such folder of pictures' : 'the folder of pictures is no folder',
+    path,
+    remedy: 'name the folder that the names of the pictures are relative to',
+  });
 }
 
 /**
@@ -127,11 +159,12 @@ function* upTo(count: number, outcomes: Iterable<Outcome<Row>>): Generator<Outco
 }
 
 /**
- * Tells a file's format from its first record.
+ * Tells a file's format from its first record; a `.txt` file holds plain text, whatever it begins with.
  * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/syntax`
  */
 export function detectFormat(path: string): FormatName {
   const container = containerOf(path);
+  if (container !== 'empty' && isPlainText(path)) return 'text';
   if (container === 'document') return detectDocument(path);
   for (const record of container === 'empty' ? [] : records(path, basename(path))) {
     // A broken line is refused when rows are read; the next one tells the format.

@@ -23,25 +23,34 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
   return counts;
 }
 
-/** Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. */
+/** Rows as training sees them, and what became of those it would refuse. */
+export interface Inspection {
+  readonly shown: readonly { readonly text: string; readonly data: unknown }[];
+  /** The refused rows of the files, and those refused in the place of one that is shown. */
+  readonly report: DataReport;
+}
+
+/**
+ * Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. Refused rows are passed
+ * over and counted, with reasons.
+ * @throws TesseraError `data/no-rows` when none is left, `recipe/unknown-stage`
+ */
 export async function inspectRows(
   plan: Plan,
   options: { readonly stage?: string; readonly rows: number; readonly colour: boolean },
   hooks: Hooks,
-): Promise<readonly { readonly text: string; readonly data: unknown }[]> {
+): Promise<Inspection> {
   const stage = chosenStage(plan, options.stage);
   const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const template = stageTemplate(stage, parts);
+  const report = new DataReport();
   const shown: { text: string; data: unknown }[] = [];
   for (const data of stage.data) {
-    const { rows } = await sourceRows(data, new DataReport(), hooks);
-    for (const row of rows.slice(0, options.rows - shown.length)) {
+    const { rows, file, format } = await sourceRows(data, report, hooks);
+    for (const row of rows) {
+      if (shown.length === options.rows) break;
       const outcome = encodeStageRow(row, stage, template, parts);
-      if ('refused' in outcome)
-        shown.push({
-          text: `${row.where}: refused, ${outcome.refused.message}`,
-          data: { where: row.where, refused: outcome.refused },
-        });
+      if ('refused' in outcome) report.withdraw(file, format, outcome.refused);
       else {
         const { kept } = outcome;
         shown.push({
@@ -51,7 +60,8 @@ export async function inspectRows(
       }
     }
   }
-  return shown;
+  if (shown.length === 0) report.check();
+  return { shown, report };
 }
 
 function chosenStage(plan: Plan, name: string | undefined): StagePlan {

@@ -45,10 +45,10 @@ export const dataVerb: Verb = (session) => {
       const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
       const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
       const options = { rows, colour, ...(stage !== undefined && { stage }) };
-      const shown = await session.watch((hooks) => inspectRows(plan, options, hooks));
-      session.result(
-        shown.map((row) => row.data),
-        () => shown.map((row) => row.text).join('\n\n'),
+      const { shown, report } = await session.watch((hooks) => inspectRows(plan, options, hooks));
+      const refusals = report.rejected === 0 ? [] : [`refused:\n${report.format()}`];
+      session.result({ rows: shown.map((row) => row.data), refused: report.reasons }, () =>
+        [...shown.map((row) => row.text), ...refusals].join('\n\n'),
       );
     });
   data
