@@ -1,3 +1,4 @@
+import { raise } from '../../base/index.ts';
 import type { Conversation, Quantization, Said, SayOptions, SpeakerParts } from '../../generate/index.ts';
 import type { Session } from './session.ts';
 import { exitCodes, Stopped } from './session.ts';
@@ -14,16 +15,27 @@ export interface Question {
   readonly images: readonly string[];
 }
 
+/**
+ * Reads pictures, so that one that cannot be shown is told before a model is loaded or a question typed.
+ * @throws TesseraError with the faults of all of them
+ */
+export async function checkPictures(paths: readonly string[]): Promise<void> {
+  if (paths.length === 0) return;
+  const { decodeImage } = await import('../../data/index.ts');
+  const outcomes = await Promise.allSettled(paths.map((path) => decodeImage(path)));
+  raise(outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : [])));
+}
+
 /** Loads a model, answers one question while it is being written, and lets the model go. */
 export async function answerOnce(session: Session, model: ModelFlags, question: Question, options: SayOptions) {
+  await checkPictures(question.images);
   await withChat(session, model, async (chat) => {
     const answer = await say(session, chat, question, options, session.signal);
-    if (session.json) session.result(answer, () => answer.text);
     if (answer.finish === 'cancelled') throw new Stopped(exitCodes.interrupted);
   });
 }
 
-/** Asks within a conversation; the words appear as they come, but for `--json`. */
+/** Asks within a conversation; the words appear as they come, with `--json` as one object a line. */
 export async function say(
   session: Session,
   chat: Conversation,
@@ -33,7 +45,8 @@ export async function say(
 ): Promise<Said> {
   const onText = (text: string) => void (session.json || process.stdout.write(text));
   const answer = await chat.say(question, { ...options, signal, onText });
-  if (!session.json) process.stdout.write('\n');
+  if (session.json) session.result(answer, () => answer.text);
+  else process.stdout.write('\n');
   return answer;
 }
 
@@ -52,9 +65,18 @@ export async function withChat<T>(
   }
 }
 
-/** What it takes to speak with the model of a folder. */
+/**
+ * What it takes to speak with the model of a folder.
+ * @throws the session's reason when it was stopped meanwhile
+ */
 export async function loadParts(session: Session, { folder, quantize }: ModelFlags): Promise<SpeakerParts> {
   const { loadForGeneration } = await import('../../generate/index.ts');
   const { openEngine } = await import('../../runtime/index.ts');
-  return session.watch(async ({ log }) => loadForGeneration(folder, await openEngine({ log }), { quantize }));
+  return session.watch(async ({ log, signal }) => {
+    const parts = await loadForGeneration(folder, await openEngine({ log }), { quantize });
+    // Loading does not let go of the thread; a signal that came meanwhile is heard in the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    signal.throwIfAborted();
+    return parts;
+  });
 }

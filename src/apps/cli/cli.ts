@@ -1,7 +1,8 @@
 import { Command, CommanderError } from 'commander';
-import { asTesseraError, TesseraError } from '../../base/index.ts';
+import { asTesseraError } from '../../base/index.ts';
 import type { Session } from './session.ts';
-import { exitCodes, openSession, Stopped } from './session.ts';
+import { exitCodes, openSession, Stopped, wasStopped } from './session.ts';
+import { noSuchVerb } from './verb.ts';
 import { chatVerb } from './verbs/chat.ts';
 import { dataVerb } from './verbs/data.ts';
 import { demoVerb } from './verbs/demo.ts';
@@ -50,12 +51,24 @@ export async function runCli(args: readonly string[]): Promise<number> {
 
 function buildProgram(session: Session): Command {
   const program = new Command('tessera')
-    .description('Train, align, evaluate, talk to and export vision-language models.')
+    .description('Train, evaluate, talk to and export vision-language models.')
     .addHelpText('after', '\nExample:\n  $ tessera train llava train.batch=16 train.steps=500')
-    .helpCommand('help [verb]', 'show the help of a verb')
     .version(version(), '--version', 'print the version');
   for (const verb of verbs) program.addCommand(verb(session));
   return settle(program);
+}
+
+/** `help [verb]`, which tells a misspelt verb from none; Commander's own shows the whole help for both. */
+function helpOf(parent: Command): Command {
+  return new Command('help')
+    .description('show the help of a verb')
+    .argument('[verb]')
+    .helpOption(false)
+    .action((word: string | undefined) => {
+      const verb = word === undefined ? parent : parent.commands.find((command) => command.name() === word);
+      if (!verb) throw noSuchVerb(parent, word as string);
+      verb.help();
+    });
 }
 
 /** Gives a command and those under it the options and manners that all verbs share. */
@@ -67,6 +80,7 @@ function settle(command: Command): Command {
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'print results and faults alone');
   command.commands.forEach(settle);
+  if (command.commands.length > 0) command.helpCommand(false).addCommand(helpOf(command).exitOverride());
   return command;
 }
 
@@ -81,10 +95,12 @@ function exitCodeOf(error: unknown, session: Session): number {
     );
     return exitCodes.usage;
   }
-  // Work that was stopped ends by throwing the signal's reason, which is nothing to report.
-  if (session.signal.aborted && !(error instanceof TesseraError)) return exitCodes.interrupted;
+  if (wasStopped(error, session.signal)) {
+    session.log.info('stopped; what was there before is as it was, and the same command begins again');
+    return exitCodes.interrupted;
+  }
   session.fault(asTesseraError(error, { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' }));
-  return session.signal.aborted ? exitCodes.interrupted : exitCodes.fault;
+  return exitCodes.fault;
 }
 
 function usageMessage(error: CommanderError): string {

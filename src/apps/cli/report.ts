@@ -1,8 +1,27 @@
-import type { EvalResult, TrainResult } from '../../recipe/index.ts';
+import type { EvalResult, Hooks, TrainResult } from '../../recipe/index.ts';
 import type { Session } from './session.ts';
-import { exitCodes, Stopped } from './session.ts';
+import { exitCodes, Stopped, wasStopped } from './session.ts';
 import { duration, figure } from './terminal/progress.ts';
 import { table } from './terminal/table.ts';
+
+/**
+ * Trains with a progress bar.
+ * @param again the command that goes on with a training
+ * @throws Stopped when it was stopped between its stages or in its evaluation, having said how to go on
+ */
+export async function watchTraining<T>(
+  session: Session,
+  again: string,
+  work: (hooks: Hooks) => Promise<T>,
+): Promise<T> {
+  try {
+    return await session.watch(work);
+  } catch (error) {
+    if (!wasStopped(error, session.signal)) throw error;
+    session.log.info(`stopped; go on with: ${again}`);
+    throw new Stopped(exitCodes.interrupted);
+  }
+}
 
 /**
  * Prints how a training ended.

@@ -15,6 +15,14 @@ export class Stopped extends Error {
   }
 }
 
+const stops: readonly string[] = ['data/stopped', 'eval/interrupted', 'runtime/cancelled'];
+
+/** Whether work ended because its user wanted no more of it, which is nothing to report as a fault. */
+export function wasStopped(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  return error === signal.reason || (error instanceof TesseraError && stops.includes(error.code));
+}
+
 /** What every verb has: where to print, how to tell progress, and whether the user wants it to stop. */
 export interface Session {
   readonly json: boolean;

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { InvalidArgumentError, Option } from 'commander';
+import { CommanderError, InvalidArgumentError, Option } from 'commander';
+import { nearest } from '../../base/index.ts';
 import type { Session } from './session.ts';
 
 /** A verb of the command line, built for one session. */
@@ -31,12 +32,28 @@ export function wholeIn(low: number, high: number): (text: string) => number {
   };
 }
 
-/** Reads `a,b,c`. */
+/** Reads `a,b,c`: words that are not empty, each once. */
 export function commaList(text: string): string[] {
-  return text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
+  const words = text.split(',').map((word) => word.trim());
+  const twice = words.find((word, at) => words.indexOf(word) < at);
+  if (words.includes('')) throw new InvalidArgumentError('expected words between commas, as in a,b,c.');
+  if (twice !== undefined) throw new InvalidArgumentError(`${twice} is named twice.`);
+  return words;
+}
+
+/** The refusal of a word that names none of a command's verbs, with the verb that may be meant. */
+export function noSuchVerb(command: Command, word: string): CommanderError {
+  const near = verbMeant(command, word);
+  const meant = near === undefined ? '' : `\n(Did you mean ${near}?)`;
+  return new CommanderError(1, 'commander.unknownCommand', `error: unknown command '${word}'${meant}`);
+}
+
+/** The verb of a command that a word is a misspelling of. */
+export function verbMeant(command: Command, word: string): string | undefined {
+  return nearest(
+    word,
+    command.commands.map((verb) => verb.name()),
+  );
 }
 
 /** `--image <file>`, any number of times. */

@@ -25,6 +25,7 @@ export function openBar(screen: Screen, quiet: boolean, now: () => number = () =
   let label = '';
   let begun = 0;
   let first = 0;
+  let reached = 0;
   let shownAt = Number.NEGATIVE_INFINITY;
   let drawn = false;
   const wipe = () => {
@@ -34,10 +35,12 @@ export function openBar(screen: Screen, quiet: boolean, now: () => number = () =
   return {
     show: (progress) => {
       const at = now();
-      const fresh = progress.label !== label;
+      const fresh = progress.label !== label || progress.done < reached;
+      const again = !fresh && reached >= progress.total;
       if (fresh) [label, begun, first] = [progress.label, at, progress.done];
+      reached = progress.done;
       const last = progress.done >= progress.total;
-      if (!fresh && !last && at - shownAt < (live ? redrawEvery : lineEvery)) return;
+      if (again || (!fresh && !last && at - shownAt < (live ? redrawEvery : lineEvery))) return;
       shownAt = at;
       const text = progressText(progress, progress.done - first, (at - begun) / 1000);
       if (!live) return void screen.write(`${text}\n`);
@@ -66,11 +69,17 @@ export function progressText(progress: Progress, since: number, seconds: number)
   const parts = [label, `${done}/${total} ${unit}`];
   if (since > 0 && seconds > 0) {
     const rate = since / seconds;
-    parts.push(rate >= 1 ? `${rate.toPrecision(2)}/s` : `${(1 / rate).toPrecision(2)} s each`);
+    parts.push(rate >= 1 ? `${brief(rate)}/s` : `${brief(1 / rate)} s each`);
     parts.push(done < total ? `ETA ${duration((total - done) / rate)}` : `in ${duration(seconds)}`);
   }
   for (const [name, value] of Object.entries(numbers)) parts.push(`${name} ${figure(value)}`);
   return parts.join('  ');
+}
+
+/** A number from 1 on in two significant figures: 2.3, 1500, 12k. */
+function brief(value: number): string {
+  const two = (number: number) => (number < 9.95 ? number.toFixed(1) : `${Number(number.toPrecision(2))}`);
+  return value < 9950 ? two(value) : `${two(value / 1000)}k`;
 }
 
 /** A number in at most four significant figures, small and large ones with an exponent. */

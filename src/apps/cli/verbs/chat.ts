@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { TesseraError } from '../../../base/index.ts';
 import type { Conversation, Quantization, SayOptions } from '../../../generate/index.ts';
-import { answerOnce, say, withChat } from '../answer.ts';
+import { answerOnce, checkPictures, say, withChat } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
@@ -44,6 +44,7 @@ export const chatVerb: Verb = (session) =>
           remedy: 'ask one question with --prompt',
         });
       }
+      await checkPictures(flags.image);
       await withChat(session, { folder, quantize }, (chat) => converse(session, chat, flags.image, options));
     });
 
@@ -56,7 +57,7 @@ async function converse(
   first: readonly string[],
   options: SayOptions,
 ): Promise<void> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ' });
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: '> ', signal: session.signal });
   let images = [...first];
   let answering: AbortController | undefined;
   lines.on('SIGINT', () => (answering ? answering.abort() : lines.close()));
@@ -69,31 +70,29 @@ async function converse(
     if (text === '/new') {
       chat.forget();
       images = [];
-    } else if (picture) images.push(picture);
-    else if (text.startsWith('/')) session.log.info(help);
+    } else if (picture) {
+      if (await told(session, checkPictures([picture]))) images.push(picture);
+    } else if (text.startsWith('/')) session.log.info(help);
     else if (text !== '') {
       answering = new AbortController();
-      await turn(session, chat, { text, images }, options, answering.signal);
+      const signal = AbortSignal.any([answering.signal, session.signal]);
+      // What is wrong with a turn, such as one too many for the model, leaves its pictures for the next.
+      if (await told(session, say(session, chat, { text, images }, options, signal))) images = [];
       answering = undefined;
-      images = [];
     }
     lines.prompt();
   }
   lines.close();
 }
 
-/** One turn. What is wrong with a turn, such as a picture that cannot be read, is told and does not end the conversation. */
-async function turn(
-  session: Session,
-  chat: Conversation,
-  question: { text: string; images: string[] },
-  options: SayOptions,
-  signal: AbortSignal,
-): Promise<void> {
+/** Whether work within a conversation came to its end; what is wrong with it is told and does not end the conversation. */
+async function told(session: Session, work: Promise<unknown>): Promise<boolean> {
   try {
-    await say(session, chat, question, options, signal);
+    await work;
+    return true;
   } catch (error) {
     if (!(error instanceof TesseraError)) throw error;
     session.fault(error);
+    return false;
   }
 }

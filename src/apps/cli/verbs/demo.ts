@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import type { DemoResult } from '../../../recipe/index.ts';
-import { evalText, reportTraining, stageTable } from '../report.ts';
+import { evalText, reportTraining, stageTable, watchTraining } from '../report.ts';
+import { exitCodes, Stopped } from '../session.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
@@ -10,11 +11,12 @@ export const demoVerb: Verb = (session) =>
     .addHelpText('after', examples('demo', 'demo --json'))
     .action(async () => {
       const { runDemo } = await import('../../../recipe/index.ts');
-      const result = await session.watch(runDemo);
+      const result = await watchTraining(session, 'tessera demo', runDemo);
       if (result.training.status === 'interrupted') return reportTraining(session, result.training);
       const text = session.json ? '' : await demoText(result);
       const summary = session.json ? await demoSummary(result) : {};
       session.result(summary, () => text);
+      if (session.signal.aborted) throw new Stopped(exitCodes.interrupted);
     });
 
 async function demoText({ training, picture, answers, seconds }: DemoResult): Promise<string> {

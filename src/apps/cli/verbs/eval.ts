@@ -5,28 +5,33 @@ import type { Verb } from '../verb.ts';
 import { commaList, examples, quantizeOption, wholeIn } from '../verb.ts';
 
 interface EvalFlags {
-  tasks: string[];
+  tasks?: string[];
   limit?: number;
   blind: boolean;
   data?: string;
   quantize?: Quantization;
+  out?: string;
 }
-
-const tasks = ['pope', 'chair', 'vqa'];
 
 export const evalVerb: Verb = (session) =>
   new Command('eval')
     .description('measure how well a model sees and how often it makes things up')
     .argument('<model>', 'a run folder or a Hugging Face folder')
     .addOption(
-      new Option('--tasks <list>', 'which of pope, chair and vqa, as a,b,c')
-        .argParser(commaList)
-        .default(tasks, 'all three'),
+      new Option(
+        '--tasks <list>',
+        "which of pope, chair and vqa, as a,b,c; when absent as the run's recipe says, or all",
+      ).argParser(commaList),
     )
-    .option('--limit <n>', 'pictures of each task', wholeIn(1, 1e9))
+    .option('--limit <n>', "pictures of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
     .option('--no-blind', 'leave out the second run, whose pictures are shuffled to see what the answers owe to them')
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')
     .addOption(quantizeOption())
+    .option(
+      '--out <folder>',
+      "for the results; when absent the run folder if this is what the run's recipe asks for, or else a folder of " +
+        'their own below evals, in the run folder or here',
+    )
     .addHelpText('after', examples('eval runs/llava', 'eval runs/llava --tasks pope,vqa --limit 200 --json'))
     .action(async (folder: string, { blind, ...flags }: EvalFlags) => {
       const { evaluateModel } = await import('../../../recipe/index.ts');
@@ -37,11 +42,12 @@ export const evalVerb: Verb = (session) =>
     });
 
 /** Leaves the options out that all verbs share. */
-function pick({ tasks, limit, data, quantize }: Omit<EvalFlags, 'blind'>) {
+function pick({ tasks, limit, data, quantize, out }: Omit<EvalFlags, 'blind'>) {
   return {
-    tasks,
+    ...(tasks !== undefined && { tasks }),
     ...(limit !== undefined && { limit }),
     ...(data !== undefined && { data }),
     ...(quantize !== undefined && { quantize }),
+    ...(out !== undefined && { out }),
   };
 }

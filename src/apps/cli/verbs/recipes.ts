@@ -4,13 +4,15 @@ import { Command } from 'commander';
 import { asTesseraError, TesseraError } from '../../../base/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { examples } from '../verb.ts';
+import { examples, noSuchVerb } from '../verb.ts';
 
 export const recipesVerb: Verb = (session) => {
   const recipes = new Command('recipes')
     .description('list the thirty systems, what each needs and whether it works')
     .addHelpText('after', examples('recipes', 'recipes show llava', 'recipes copy llava my-llava.yaml'))
-    .action(async () => {
+    .allowExcessArguments()
+    .action(async (_, command: Command) => {
+      if (command.args[0] !== undefined) throw noSuchVerb(command, command.args[0]);
       const { catalog, statusOf } = await import('../../../recipe/index.ts');
       const rows = catalog.map((system) => ({ ...system, status: statusOf(system) }));
       session.result(rows, () =>

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { reportTraining } from '../report.ts';
+import { reportTraining, watchTraining } from '../report.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
@@ -10,5 +10,6 @@ export const resumeVerb: Verb = (session) =>
     .addHelpText('after', examples('resume runs/llava'))
     .action(async (folder: string) => {
       const { resumeRun } = await import('../../../recipe/index.ts');
-      await reportTraining(session, await session.watch((hooks) => resumeRun(folder, hooks)));
+      const again = `tessera resume ${folder}`;
+      await reportTraining(session, await watchTraining(session, again, (hooks) => resumeRun(folder, hooks)));
     });

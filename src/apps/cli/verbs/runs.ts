@@ -1,14 +1,17 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import type { Comparison } from '../../../eval/index.ts';
 import type { Verb } from '../verb.ts';
-import { examples } from '../verb.ts';
+import { examples, noSuchVerb, verbMeant } from '../verb.ts';
 
 export const runsVerb: Verb = (session) => {
   const runs = new Command('runs')
     .description('list training runs, or compare some of them')
     .argument('[folders...]', 'run folders, or folders that hold some; runs when none is given')
     .addHelpText('after', examples('runs', 'runs compare runs/llava runs/llava-lora --html compare.html'))
-    .action(async (folders: string[]) => {
+    .action(async (folders: string[], _, command: Command) => {
+      const [first] = folders;
+      if (first !== undefined && !existsSync(first) && verbMeant(command, first)) throw noSuchVerb(command, first);
       const { listRuns } = await import('../../../recipe/index.ts');
       const found = await listRuns(folders.length > 0 ? folders : ['runs']);
       const { listText } = await import('../runs-text.ts');

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { raise } from '../../../base/index.ts';
 import type { Plan } from '../../../recipe/index.ts';
-import { reportTraining } from '../report.ts';
+import { reportTraining, watchTraining } from '../report.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
@@ -29,7 +29,9 @@ export const trainVerb: Verb = (session) =>
         const text = memory.map(({ stage }, i) => `${stage}\n${tables[i]}`);
         return session.result({ recipe: plan.resolved, memory }, () => [planText(plan), ...text].join('\n\n'));
       }
-      const result = await session.watch((hooks) => trainPlan(plan, { resume: options.resume === true }, hooks));
+      const result = await watchTraining(session, `tessera resume ${plan.output.folder}`, (hooks) =>
+        trainPlan(plan, { resume: options.resume === true }, hooks),
+      );
       await reportTraining(session, result);
     });
 
