@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,7 +90,7 @@ describe('evaluate', () => {
     expect(requests.length).toBeLessThan(records.length);
   });
 
-  it('counts requests up to the announced total', async () => {
+  it('counts the requests of each task up to the announced total', async () => {
     const seen: Progress[] = [];
     await evaluate(seeing, tasks(), {
       version,
@@ -99,9 +99,13 @@ describe('evaluate', () => {
       blind: false,
       onProgress: (progress) => void seen.push(progress),
     });
-    const done = seen.map((progress) => progress.done);
-    expect(done).toEqual([...done].sort((a, b) => a - b));
-    expect(seen.at(-1)).toMatchObject({ task: 'vqa', run: 'sighted', done: seen[0]!.total, total: seen[0]!.total });
+    for (const name of ['pope', 'chair', 'vqa']) {
+      const own = seen.filter(({ task }) => task === name);
+      const done = own.map((progress) => progress.done);
+      expect(done[0]).toBeLessThanOrEqual(4);
+      expect(done).toEqual([...done].sort((a, b) => a - b));
+      expect(new Set(own.map(({ total }) => total))).toEqual(new Set([done.at(-1)]));
+    }
   });
 
   it('stops when told and keeps what it has', async () => {
@@ -152,6 +156,10 @@ describe('results', () => {
     expect(read('predictions.jsonl')).toBe(kept);
     await run();
     expect(read('predictions.jsonl')).toBe(kept);
+    const failed = openPredictions(out);
+    failed.discard();
+    expect(readdirSync(out).sort()).toEqual(['eval.json', 'predictions.jsonl']);
+    expect(evaluation.settings).toEqual({ tasks: ['pope', 'chair', 'vqa'], limit: 4, blind: true });
   });
 
   it('summarises the headline numbers', async () => {

@@ -3,7 +3,7 @@ import { derange } from './derangement.ts';
 import { bootstrap, bootstrapDifference } from './metrics/bootstrap.ts';
 import type { Tally } from './metrics/tally.ts';
 import { sumTallies } from './metrics/tally.ts';
-import type { Evaluation, ItemRecord, MetricResult, TaskResult } from './results.ts';
+import type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, TaskResult } from './results.ts';
 import type { Item, Task, Verdict } from './tasks/task.ts';
 
 /** One question to a model. */
@@ -24,7 +24,7 @@ export interface Responder {
 export interface Progress {
   readonly task: string;
   readonly run: ItemRecord['run'];
-  /** Requests answered, over all tasks and runs. */
+  /** Requests answered of this pass over the task. */
   readonly done: number;
   readonly total: number;
 }
@@ -44,6 +44,9 @@ export interface EvaluateOptions {
   readonly resamples?: number;
   /** How the responder picks tokens, for the results; `greedy` unless told. */
   readonly decoding?: string;
+  /** The folder of questions and what the weights were rounded to, for the results. */
+  readonly data?: string;
+  readonly quantize?: string;
   /** ISO 8601; now unless told. */
   readonly date?: string;
   readonly signal?: AbortSignal;
@@ -76,9 +79,9 @@ export async function evaluate(
   options: EvaluateOptions,
 ): Promise<Evaluation> {
   const { seed = 0, resamples = 1000, decoding = 'greedy', date = new Date().toISOString(), version } = options;
+  const settings = settingsOf(tasks, options);
   const plans = [];
-  for (const task of tasks)
-    plans.push(planRuns(task, await loadItems(task, options.limit), options.blind ?? true, seed));
+  for (const task of tasks) plans.push(planRuns(task, await loadItems(task, options.limit), settings.blind, seed));
   const ask = asker(responder, options, totalRequests(plans.flat()));
   const results: TaskResult[] = [];
   for (const runs of plans) {
@@ -86,7 +89,18 @@ export async function evaluate(
     for (const run of runs) verdicts.push(await ask(run));
     results.push(summariseTask(runs[0] as Run, verdicts, decoding, { seed, resamples }));
   }
-  return { model: responder.name, date, version, seed, resamples, tasks: results };
+  return { model: responder.name, date, version, seed, resamples, settings, tasks: results };
+}
+
+function settingsOf(tasks: readonly Task[], options: EvaluateOptions): EvaluationSettings {
+  const { limit, blind = true, data, quantize } = options;
+  return {
+    tasks: tasks.map(({ name }) => name),
+    ...(limit !== undefined && { limit }),
+    blind,
+    ...(data !== undefined && { data }),
+    ...(quantize !== undefined && { quantize }),
+  };
 }
 
 async function loadItems(task: Task, limit: number | undefined): Promise<readonly Item[]> {
@@ -145,7 +159,7 @@ function asker(responder: Responder, options: EvaluateOptions, total: number) {
         }
       });
       done += slice.length;
-      onProgress?.({ task: run.task.name, run: run.run, done, total });
+      onProgress?.({ task: run.task.name, run: run.run, done: at + slice.length, total: queue.length });
     }
     return verdicts;
   };

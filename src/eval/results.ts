@@ -39,6 +39,18 @@ export interface ItemRecord {
   readonly invented: readonly Span[];
 }
 
+/** What was asked, so that no answers to other questions are taken for these. */
+export interface EvaluationSettings {
+  readonly tasks: readonly string[];
+  /** Pictures of each task; all when absent. */
+  readonly limit?: number;
+  readonly blind: boolean;
+  /** The folder of questions; the tabletop world when absent. */
+  readonly data?: string;
+  /** What the weights were rounded to; as saved when absent. */
+  readonly quantize?: string;
+}
+
 /** Everything but the answers: `eval.json`. */
 export interface Evaluation {
   readonly model: string;
@@ -48,14 +60,17 @@ export interface Evaluation {
   readonly version: string;
   readonly seed: number;
   readonly resamples: number;
+  readonly settings?: EvaluationSettings;
   readonly tasks: readonly TaskResult[];
 }
 
 export interface Predictions {
-  /** Appends a record to `predictions.jsonl.part`, so that an interrupted evaluation leaves what it has. */
+  /** Appends a record to `predictions.jsonl.part`. */
   add(record: ItemRecord): void;
   /** Writes `eval.json` and gives the records their name; only now are earlier results replaced. */
   commit(evaluation: Evaluation): void;
+  /** Takes the records of an evaluation back that has failed; nothing after `commit`. */
+  discard(): void;
 }
 
 /** Opens a folder for the results of one evaluation. */
@@ -71,5 +86,6 @@ export function openPredictions(folder: string): Predictions {
       renameSync(part, join(folder, 'predictions.jsonl'));
       writeTextAtomically(join(folder, 'eval.json'), `${JSON.stringify(evaluation, null, 2)}\n`);
     },
+    discard: () => rmSync(part, { force: true }),
   };
 }

@@ -2,6 +2,7 @@ export type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
 export { allocateGradients } from './gradients.ts';
 export {
   type LoopHooks,
+  requireTrainable,
   runStage,
   type Stage,
   type StageOutcome,

@@ -160,13 +160,19 @@ function withDropoutSeeds(lanes: Lanes, lora: Lora | undefined, step: number): L
 }
 
 function trainableGradients(stage: Stage): GradientBuffer {
-  const gradients = allocateGradients(stage.store, stage.trainable);
-  if (gradients.flat.length > 0) return gradients;
+  requireTrainable(stage);
+  return allocateGradients(stage.store, stage.trainable);
+}
+
+/** @throws TesseraError `train/nothing-trainable` */
+export function requireTrainable({ name, store, trainable }: Pick<Stage, 'name' | 'store' | 'trainable'>): void {
+  const paths = [...store.tensors.keys()];
+  if (paths.some(trainable)) return;
   throw new TesseraError({
     code: 'train/nothing-trainable',
     message: 'the patterns of the stage select no parameter',
-    path: `stages.${stage.name}.trainable`,
-    expected: `patterns of paths such as ${[...stage.store.tensors.keys()].slice(0, 3).join(', ')}`,
+    path: `stages.${name}.trainable`,
+    expected: `patterns of paths such as ${paths.slice(0, 3).join(', ')}`,
   });
 }
 

@@ -51,6 +51,11 @@ export const taskNames: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(catalog).map(([name, { describe }]) => [name, describe]),
 );
 
+/** @throws TesseraError `eval/unknown-task` for names that no task has, all of them at once */
+export function checkTasks(names: readonly string[]): void {
+  raise(names.filter((name) => !Object.hasOwn(catalog, name)).map(unknownTask));
+}
+
 /**
  * Tasks over an evaluation folder: `images/` with `pope_<split>.jsonl`, `scenes.jsonl`, `vqa_questions.json` and
  * `vqa_annotations.json`, as far as the tasks need them. A folder of the tabletop world is one.

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import { TesseraError } from '../../base/index.ts';
 import {
   type Evaluation,
   evaluate,
@@ -14,6 +15,7 @@ import { shortAnswerPrompt } from '../../world/index.ts';
 import { formatRecipe } from '../load.ts';
 import { locate } from '../place.ts';
 import type { Plan } from '../plan.ts';
+import { type Asked, settleAsked } from './asked.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
 import { readMetrics } from './metrics.ts';
 import { cachedWorld } from './rows.ts';
@@ -27,16 +29,21 @@ const EVAL_SEED = 1;
 
 /** Evaluates the model that a run has trained, with the tasks of its plan. */
 export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const limit = plan.eval.limit;
-  const options = { tasks: plan.eval.tasks, blind: true, ...(limit !== undefined && { limit }) };
-  return evaluateFolder(run.path, options, engine, hooks);
+  const result = await evaluateFolder(run.path, { ...plan.eval, blind: true, out: run.path }, engine, hooks);
+  showScores(run, result.evaluation);
+  return result;
 }
 
-/** Evaluates a run folder or a Hugging Face folder. */
+/** Evaluates a run folder or a Hugging Face folder; where the results go, `settleAsked` says. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
-  const result = await evaluateFolder(folder, options, await openEngine({ log: hooks.log }), hooks);
-  // What fewer bits make of a run is not what the run has come to.
-  if (!options.quantize) showScores(runFolder(folder), result.evaluation);
+  const asked = settleAsked(folder, options);
+  const run = runFolder(folder);
+  const own = asked.out === folder;
+  if (!own && existsSync(run.recipe)) {
+    hooks.log.info(`not the evaluation that the run's recipe asks for, so its results go to ${asked.out}`);
+  }
+  const result = await evaluateFolder(folder, asked, await openEngine({ log: hooks.log }), hooks);
+  if (own) showScores(run, result.evaluation);
   return result;
 }
 
@@ -51,25 +58,28 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
   openTracker(run.tensorboard, { past: done }).evaluation(done, evaluation);
 }
 
-async function evaluateFolder(folder: string, options: EvalOptions, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const { quantize } = options;
+async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
+  const { limit, data, quantize } = asked;
   const parts = await loadForGeneration(folder, engine, { quantize });
-  const questions = options.data ? locate(options.data) : await evaluationScenes(options.limit, hooks);
+  if (!parts.model.picture) throw blindModel(folder);
+  const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
   // One-word answers, as LLaVA-1.5 is asked for them.
-  const tasks = openTasks(questions, options.tasks, { pope: { suffix: shortAnswerPrompt } });
+  const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
   const responder = createResponder({
     ...parts,
     name: [basename(folder), quantize].filter(Boolean).join(' '),
     batch: 64,
   });
-  const predictions = openPredictions(folder);
+  const predictions = openPredictions(asked.out);
   const records: ItemRecord[] = [];
   try {
     const evaluation = await evaluate(responder, tasks, {
       version,
-      blind: options.blind,
+      blind: asked.blind,
       batch: 512,
-      ...(options.limit !== undefined && { limit: options.limit }),
+      ...(limit !== undefined && { limit }),
+      ...(data !== undefined && { data }),
+      ...(quantize !== undefined && { quantize }),
       signal: hooks.signal,
       onProgress: ({ task, run, done, total }) => {
         hooks.progress({
@@ -86,11 +96,21 @@ async function evaluateFolder(folder: string, options: EvalOptions, engine: Engi
       },
     });
     predictions.commit(evaluation);
-    const report = await writeReport(folder, evaluation, { ...reportExtras(folder), records });
+    const report = await writeReport(asked.out, evaluation, { ...reportExtras(folder, asked), records });
     return { evaluation, report };
   } finally {
+    predictions.discard();
     await responder.close();
   }
+}
+
+function blindModel(folder: string): TesseraError {
+  return new TesseraError({
+    code: 'eval/no-eyes',
+    message: 'every evaluation asks about pictures, and this model sees none',
+    path: folder,
+    expected: 'a model with a picture encoder',
+  });
 }
 
 /** The folder of scenes that evaluations ask about. */
@@ -100,14 +120,15 @@ export function evaluationScenes(limit: number | undefined, hooks: Hooks): Promi
 }
 
 /** What the report says of a run besides its scores. */
-function reportExtras(folder: string) {
+function reportExtras(folder: string, asked: Asked) {
   const run = runFolder(folder);
-  const title = basename(folder);
-  if (!existsSync(run.recipe)) return { title, command: `tessera eval ${folder}` };
+  const title = basename(resolve(folder));
+  const command = evalCommand(folder, asked);
+  if (!existsSync(run.recipe)) return { title, command };
   const plan = planOfRun(folder);
   return {
     title,
-    command: `tessera train ${plan.name}`,
+    command: `tessera train ${run.recipe} output.folder=${join(folder, '..', `${title}-again`)}${asked.out === folder ? '' : `\n${command}`}`,
     recipe: formatRecipe(plan.resolved),
     facts: { system: plan.system },
     losses: readMetrics(run.metrics).flatMap(({ stage, step, loss }) =>
@@ -115,4 +136,15 @@ function reportExtras(folder: string) {
     ),
     ...(existsSync(run.dataReport) && { data: JSON.parse(readFileSync(run.dataReport, 'utf8')) }),
   };
+}
+
+function evalCommand(folder: string, { tasks, limit, blind, data, quantize }: Asked): string {
+  const words = [
+    `tessera eval ${folder} --tasks ${tasks.join(',')}`,
+    limit !== undefined && `--limit ${limit}`,
+    !blind && '--no-blind',
+    data !== undefined && `--data ${data}`,
+    quantize && `--quantize ${quantize}`,
+  ];
+  return words.filter(Boolean).join(' ');
 }

@@ -1,5 +1,15 @@
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import {
+  accessSync,
+  appendFileSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { asTesseraError, type Log, TesseraError } from '../../base/index.ts';
 import { isTemporary, makeFolder, syncFile, writeTextAtomically } from '../../files/index.ts';
 import { trainedModel } from '../../models/index.ts';
@@ -24,6 +34,8 @@ export interface RunFolder {
   /** The model that the adapters stand beside, where no other folder holds it. */
   readonly base: string;
   readonly report: string;
+  /** Scores of the evaluation that the recipe asks for. */
+  readonly evaluation: string;
   /** Steps, losses and times of the stages, once all are over. */
   readonly result: string;
   /** Which process trains in the folder, while one does. */
@@ -43,6 +55,7 @@ export function runFolder(path: string): RunFolder {
     adapter: join(path, 'adapter'),
     base: join(path, 'base'),
     report: join(path, 'report.html'),
+    evaluation: join(path, 'eval.json'),
     result: join(path, 'result.json'),
     claim: join(path, 'running.json'),
   };
@@ -56,17 +69,46 @@ export function openRun(plan: Plan, resume: boolean): RunFolder {
   try {
     return openFolder(plan, resume);
   } catch (error) {
-    const remedy = 'check permissions, or set output.folder';
-    throw asTesseraError(error, {
-      code: 'run/folder',
-      path: plan.output.folder,
-      expected: 'a folder to write in',
-      remedy,
-    });
+    throw noFolder(error, plan);
   }
 }
 
+function noFolder(error: unknown, plan: Plan): TesseraError {
+  return asTesseraError(error, {
+    code: 'run/folder',
+    path: plan.output.folder,
+    expected: 'a folder to write in',
+    remedy: 'check permissions, or set output.folder',
+  });
+}
+
 function openFolder(plan: Plan, resume: boolean): RunFolder {
+  const { run, used } = lookAt(plan, resume);
+  makeFolder(run.path);
+  if (!used) writeTextAtomically(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
+  return run;
+}
+
+/**
+ * Checks that a run could be started or gone on with, and writes nothing.
+ * @throws TesseraError as `openRun`
+ */
+export function checkRunFolder(plan: Plan, resume: boolean): void {
+  try {
+    const { run } = lookAt(plan, resume);
+    // The dot lets a file in the place of a folder fail.
+    accessSync(`${nearest(resolve(run.path))}/.`, constants.W_OK);
+  } catch (error) {
+    throw noFolder(error, plan);
+  }
+}
+
+/** The folder itself, or the one that it would be made in. */
+function nearest(path: string): string {
+  return existsSync(path) || path === dirname(path) ? path : nearest(dirname(path));
+}
+
+function lookAt(plan: Plan, resume: boolean): { run: RunFolder; used: boolean } {
   const run = runFolder(plan.output.folder);
   // A run that failed while reading its data left nothing worth keeping.
   const early = [run.recipe, run.dataReport, run.claim].map((file) => basename(file));
@@ -90,9 +132,7 @@ function openFolder(plan: Plan, resume: boolean): RunFolder {
       remedy: `go on with \`tessera resume ${run.path}\`, or set output.folder`,
     });
   }
-  makeFolder(run.path);
-  if (!used) writeTextAtomically(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
-  return run;
+  return { run, used };
 }
 
 /** Whether a folder holds a run of this very plan. */

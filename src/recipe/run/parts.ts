@@ -78,7 +78,7 @@ async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> 
  */
 export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
   const { model } = plan;
-  if (model.from !== undefined) return partsFromFolder(modelFolder(locate(model.from)));
+  if (model.from !== undefined) return withEyes(plan, await partsFromFolder(modelFolder(locate(model.from))));
   const seed = plan.stages[0]?.train.seed ?? 0;
   if (model.architecture === 'llava') return llavaParts(model, seed);
   const tokenizer = model.tokenizer
@@ -90,6 +90,20 @@ export async function buildParts(plan: Plan, corpus: () => Promise<readonly stri
   initializeStore(loaded.store, seed);
   const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
   return { loaded, tokenizer, ...eyes };
+}
+
+/** What a folder holds shows only when it is read; found out after the training, it would be too late. */
+function withEyes(plan: Plan, parts: Parts): Parts {
+  const { model } = parts.loaded;
+  if (plan.eval.tasks.length === 0 || (model.kind === 'causal' && model.picture)) return parts;
+  throw new TesseraError({
+    code: 'recipe/eval',
+    message: 'every evaluation asks about pictures, and the model of this folder cannot answer such questions',
+    path: `model.from ${plan.model.from}`,
+    expected: 'a model with a picture encoder and a language model, or no eval section',
+    got: model.architecture,
+    remedy: 'take eval out; eval=null on the command line does',
+  });
 }
 
 /** A tokenizer may stand in a folder alone, or in that of a model. */

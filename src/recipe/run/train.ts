@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { elementCount, TesseraError } from '../../base/index.ts';
 import { DataReport } from '../../data/index.ts';
 import { sweepTemporaries, writeTextAtomically } from '../../files/index.ts';
@@ -22,22 +23,51 @@ import type { Hooks, StageSummary, TrainResult } from './types.ts';
 
 /**
  * Trains every stage of a plan into its run folder, then evaluates. With `resume` it goes on where the folder stops;
- * without, a folder that holds a run is a fault.
+ * without, a folder that holds a run is a fault. The run is finished before it is evaluated, so that an evaluation that
+ * fails holds nothing back.
  */
 export async function trainPlan(plan: Plan, options: { readonly resume: boolean }, hooks: Hooks): Promise<TrainResult> {
   const run = openRun(plan, options.resume);
   const over = resultOf(run);
-  if (over) {
+  if (over && !lacksScores(run, plan)) {
     hooks.log.info(`the run in ${run.path} is finished; nothing is left to do`);
     return over;
   }
   const release = claimRun(run);
-  return trainStages(run, plan, hooks).finally(release);
+  try {
+    const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
+    const trained = over ?? (await trainStages(run, plan, engine, hooks));
+    return trained.status === 'done' && lacksScores(run, plan)
+      ? await withScores(trained, run, plan, engine, hooks)
+      : trained;
+  } finally {
+    release();
+  }
 }
 
-async function trainStages(run: RunFolder, plan: Plan, hooks: Hooks): Promise<TrainResult> {
+function lacksScores(run: RunFolder, plan: Plan): boolean {
+  return plan.eval.tasks.length > 0 && !existsSync(run.evaluation);
+}
+
+/** Evaluates a finished run. */
+async function withScores(
+  trained: TrainResult,
+  run: RunFolder,
+  plan: Plan,
+  engine: Engine,
+  hooks: Hooks,
+): Promise<TrainResult> {
+  try {
+    return { ...trained, eval: await evaluateRun(run, plan, engine, hooks) };
+  } catch (error) {
+    if (hooks.signal.aborted) return { ...trained, status: 'interrupted' };
+    hooks.log.warn(`the training is finished and its model saved; \`tessera eval ${run.path}\` evaluates it again`);
+    throw error;
+  }
+}
+
+async function trainStages(run: RunFolder, plan: Plan, engine: Engine, hooks: Hooks): Promise<TrainResult> {
   const began = performance.now();
-  const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
   sweepTemporaries(run.path);
   const saved = newestCheckpoint(run.checkpoints, hooks.log);
   let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
@@ -58,11 +88,8 @@ async function trainStages(run: RunFolder, plan: Plan, hooks: Hooks): Promise<Tr
     parts = outcome.parts;
   }
   const trained: TrainResult = { folder: run.path, status: 'done', stages: finished, seconds: since(began) };
-  const evaluation = plan.eval.tasks.length > 0 && (await evaluateRun(run, plan, engine, hooks));
-  if (evaluation) tracker.evaluation(stepsOf(finished), evaluation.evaluation);
-  const result = { ...trained, seconds: since(began) };
-  saveResult(run, result);
-  return evaluation ? { ...result, eval: evaluation } : result;
+  saveResult(run, trained);
+  return trained;
 }
 
 /** Who stops a run while it reads the data of a later stage can go on from the stage before. */

@@ -26,6 +26,8 @@ export interface Hooks {
 export interface StageMemory {
   readonly stage: string;
   readonly memory: MemoryPlan;
+  /** How many rows the plan was made from, where the stage has more: it is then a lower bound. */
+  readonly firstRows?: number;
 }
 
 /** How a stage ended. */
@@ -52,8 +54,9 @@ export interface TrainResult {
 }
 
 export interface EvalOptions {
-  readonly tasks: readonly string[];
-  /** Pictures of each task. */
+  /** Those of the run's recipe when absent, or all. */
+  readonly tasks?: readonly string[];
+  /** Pictures of each task; as many as the run's recipe says when absent, or all. */
   readonly limit?: number;
   /** Also with pictures shuffled between questions, to see what the answers owe to them. */
   readonly blind: boolean;
@@ -61,6 +64,8 @@ export interface EvalOptions {
   readonly quantize?: Quantization;
   /** A folder of questions and pictures in the place of the tabletop world's. */
   readonly data?: string;
+  /** Folder for the results, in the place of the one that they go to by themselves. */
+  readonly out?: string;
 }
 
 export interface EvalResult {

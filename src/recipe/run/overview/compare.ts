@@ -1,6 +1,12 @@
 import { basename } from 'node:path';
 import { TesseraError } from '../../../base/index.ts';
-import { type ComparedRun, type Comparison, headlines, type StageCurves } from '../../../eval/index.ts';
+import {
+  type ComparedRun,
+  type Comparison,
+  type Evaluation,
+  headlines,
+  type StageCurves,
+} from '../../../eval/index.ts';
 import { type RunFiles, readRun, summaryOf } from './summary.ts';
 
 /**
@@ -19,7 +25,7 @@ export function compareRuns(folders: readonly string[]): Comparison {
   const files = folders.map(readRun);
   return {
     runs: files.map(comparedRun),
-    settings: differences(files.map(({ plan }) => flatten(plan.resolved))),
+    settings: [...differences(files.map(({ plan }) => flatten(plan.resolved))), ...evaluationDifferences(files)],
     scores: scoreRows(files),
     curves: stageCurves(files),
   };
@@ -51,6 +57,18 @@ function differences(settings: readonly ReadonlyMap<string, string>[]): Comparis
   return keys
     .map((key) => ({ key, values: settings.map((map) => map.get(key) ?? null) }))
     .filter(({ values }) => new Set(values).size > 1);
+}
+
+/** What scores side by side were asked with, where that differs. A run without scores has no say in it. */
+function evaluationDifferences(files: readonly RunFiles[]): Comparison['settings'] {
+  const asked = files.map(({ evaluation }) => (evaluation?.settings ? evaluationSettings(evaluation) : undefined));
+  const known = asked.filter((map) => map !== undefined);
+  return differences(known).map(({ key }) => ({ key, values: asked.map((map) => map?.get(key) ?? null) }));
+}
+
+function evaluationSettings({ settings, seed }: Evaluation): Map<string, string> {
+  const defaults = { limit: 'all', data: 'tabletop', quantize: 'none' };
+  return flatten({ ...defaults, ...settings, seed }, 'evaluation');
 }
 
 /** Headline scores, in the order in which the runs first name them. */

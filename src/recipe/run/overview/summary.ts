@@ -62,7 +62,7 @@ export function readRun(folder: string): RunFiles {
     run,
     plan,
     metrics: readMetrics(run.metrics),
-    ...readEvaluation(join(folder, 'eval.json')),
+    ...readEvaluation(run.evaluation),
     ...(result && { result }),
   };
 }
