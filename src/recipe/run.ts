@@ -52,14 +52,18 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
   return (await import('./run/export.ts')).exportModel(folder, options);
 }
 
-/** Foretells the memory of every stage of a plan; reads data and weights, and trains nothing. */
-export async function foretellMemory(plan: Plan, hooks: Hooks): Promise<readonly StageMemory[]> {
-  return (await import('./run/memory.ts')).foretellMemory(plan, hooks);
+/** Checks what training would refuse before its first step, and foretells the memory of every stage; trains nothing. */
+export async function foretellMemory(
+  plan: Plan,
+  options: { readonly resume: boolean },
+  hooks: Hooks,
+): Promise<readonly StageMemory[]> {
+  return (await import('./run/memory.ts')).foretellMemory(plan, options, hooks);
 }
 
-/** A memory plan as a small table, in millions of bytes. */
-export async function formatMemory(memory: StageMemory['memory']): Promise<string> {
-  return (await import('./run/memory.ts')).formatMemory(memory);
+/** What a stage is going to take as a small table, in millions of bytes. */
+export async function formatMemory({ memory, firstRows }: StageMemory): Promise<string> {
+  return (await import('./run/memory.ts')).formatMemory(memory, firstRows);
 }
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */

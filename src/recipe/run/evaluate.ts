@@ -39,8 +39,8 @@ export async function evaluateModel(folder: string, options: EvalOptions, hooks:
   const asked = settleAsked(folder, options);
   const run = runFolder(folder);
   const own = asked.out === folder;
-  if (!own && existsSync(run.recipe)) {
-    hooks.log.info(`not the evaluation that the run's recipe asks for, so its results go to ${asked.out}`);
+  if (!own && options.out === undefined && existsSync(run.recipe)) {
+    hooks.log.info(`the scores of the run stay as they are; the results of this evaluation go to ${asked.out}`);
   }
   const result = await evaluateFolder(folder, asked, await openEngine({ log: hooks.log }), hooks);
   if (own) showScores(run, result.evaluation);

@@ -24,8 +24,8 @@ export const trainVerb: Verb = (session) =>
       const plan = loadPlan(name, overrides);
       raise(missingInputs(plan));
       if (options.dryRun) {
-        const memory = await session.watch((hooks) => foretellMemory(plan, hooks));
-        const tables = await Promise.all(memory.map((one) => formatMemory(one.memory)));
+        const memory = await session.watch((hooks) => foretellMemory(plan, { resume: options.resume === true }, hooks));
+        const tables = await Promise.all(memory.map(formatMemory));
         const text = memory.map(({ stage }, i) => `${stage}\n${tables[i]}`);
         return session.result({ recipe: plan.resolved, memory }, () => [planText(plan), ...text].join('\n\n'));
       }
