@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +17,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const tsx = import.meta.resolve('tsx');
 const folder = mkdtempSync(join(tmpdir(), 'tessera-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -22,7 +33,12 @@ function tessera(...args: string[]): Promise<Ended> {
 }
 
 function start(...args: string[]) {
-  return spawn(process.execPath, ['--import', 'tsx', main, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  return startIn(root, ...args);
+}
+
+function startIn(cwd: string, ...args: string[]) {
+  const env = { ...process.env, TESSERA_CACHE: join(folder, 'cache') };
+  return spawn(process.execPath, ['--import', tsx, main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 function ended(child: ReturnType<typeof start>): Promise<Ended> {
@@ -34,6 +50,15 @@ function ended(child: ReturnType<typeof start>): Promise<Ended> {
     err += chunk;
   });
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, out, err })));
+}
+
+/** A recipe that trains a small language model on a few scenes. */
+function fewScenes(): string {
+  const file = join(folder, 'few.yaml');
+  const stage = '{ name: text, objective: lm, trainable: "**", data: [{ source: tabletop, task: corpus, scenes: 4 }] }';
+  const model = '{ architecture: llama, size: tiny, vocab_size: 400 }';
+  writeFileSync(file, `system: tabletop-lm\nmodel: ${model}\nstages: [${stage}]\ntrain: { batch: 2, lr: 1.0e-3 }\n`);
+  return file;
 }
 
 describe('tessera', () => {
@@ -74,12 +99,7 @@ describe('tessera', () => {
   });
 
   it('shows the plan of a recipe and its memory without training', async () => {
-    const file = join(folder, 'few.yaml');
-    const stage =
-      '{ name: text, objective: lm, trainable: "**", data: [{ source: tabletop, task: corpus, scenes: 4 }] }';
-    const model = '{ architecture: llama, size: tiny, vocab_size: 400 }';
-    writeFileSync(file, `system: tabletop-lm\nmodel: ${model}\nstages: [${stage}]\ntrain: { batch: 2, lr: 1.0e-3 }\n`);
-    const { code, out } = await tessera('train', file, 'train.steps=7', '--dry-run', '--json');
+    const { code, out } = await tessera('train', fewScenes(), 'train.steps=7', '--dry-run', '--json');
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 2 } }] },
@@ -130,6 +150,80 @@ describe('tessera', () => {
     const fault = await tessera('train', 'lava', '--json');
     expect(fault).toMatchObject({ code: 1, out: '' });
     expect(JSON.parse(fault.err).error).toMatchObject({ code: 'recipe/not-found', remedy: 'did you mean llava?' });
+  });
+
+  it.each([
+    ['help trian', 'Did you mean train?'],
+    ['recipes help shw', 'Did you mean show?'],
+    ['recipes shw llava', 'Did you mean show?'],
+    ['runs comapre a b', 'Did you mean compare?'],
+    ['eval runs/x --tasks ,', 'expected words between commas'],
+    ['eval runs/x --tasks pope,vqa,pope', 'pope is named twice'],
+  ])('refuses `%s`', async (line, said) => {
+    const { code, out, err } = await tessera(...line.split(' '));
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(said);
+  });
+
+  it('tells which pictures cannot be shown before it loads a model', async () => {
+    const { code, err } = await tessera(...'generate no-model --prompt x --image a.jpg --image b.jpg'.split(' '));
+    expect(code).toBe(1);
+    expect(err.match(/image\/missing/g)).toHaveLength(2);
+    expect(err).not.toContain('no-model');
+  });
+
+  it('leaves a folder alone that is no demo', async () => {
+    const notes = join(folder, 'runs/demo/thesis/notes.txt');
+    mkdirSync(join(notes, '..'), { recursive: true });
+    writeFileSync(notes, 'precious');
+    const { code, out, err } = await ended(startIn(folder, 'demo'));
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain('demo/folder');
+    expect(readFileSync(notes, 'utf8')).toBe('precious');
+  });
+
+  it('is quiet about a reader that has seen enough', async () => {
+    const child = start('recipes', 'options');
+    child.stdout.destroy();
+    expect(await ended(child)).toEqual({ code: 0, out: '', err: '' });
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('says that a result could not be written', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, ['--import', tsx, main, 'recipes'], { stdio: ['ignore', full, 'pipe'] });
+    let err = '';
+    child.stderr?.on('data', (chunk) => {
+      err += chunk;
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(1);
+    closeSync(full);
+    expect(err).toMatch(
+      /^error: the result could not be written to standard output \[cli\/output\]\n {2}got: .*\n {2}remedy: .*\n$/,
+    );
+  });
+
+  it('says calmly how to go on with a training that was stopped before its first step', async () => {
+    const run = join(folder, 'early');
+    const child = start('train', 'llava', `output.folder=${run}`);
+    const end = ended(child);
+    child.stderr.once('data', () => child.kill('SIGINT'));
+    const { code, err } = await end;
+    expect(code).toBe(130);
+    expect(err).toContain(`stopped; go on with: tessera resume ${run}\n`);
+    expect(err).not.toContain('error');
+  });
+
+  it('saves a training at Ctrl-C though nobody reads its progress any more', async () => {
+    const run = join(folder, 'unread');
+    const child = start('train', fewScenes(), 'train.steps=100000', `output.folder=${run}`);
+    child.stderr.on('data', (chunk) => {
+      if (!`${chunk}`.includes('stage text  1/')) return;
+      child.stderr.destroy();
+      child.kill('SIGINT');
+    });
+    expect(await ended(child)).toMatchObject({ code: 130, out: expect.stringContaining('stopped and saved') });
+    expect(readdirSync(join(run, 'checkpoints'))).toHaveLength(1);
+    expect(readdirSync(run)).not.toContain('running.json');
   });
 
   it('refuses a conversation without a terminal', async () => {

@@ -96,7 +96,7 @@ function exitCodeOf(error: unknown, session: Session): number {
     return exitCodes.usage;
   }
   if (wasStopped(error, session.signal)) {
-    session.log.info('stopped; what was there before is as it was, and the same command begins again');
+    session.log.info('stopped; nothing was replaced, and the same command begins again');
     return exitCodes.interrupted;
   }
   session.fault(asTesseraError(error, { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' }));

@@ -47,7 +47,7 @@ export function openBar(screen: Screen, quiet: boolean, now: () => number = () =
       wipe();
       drawn = !last;
       const bar = drawBar(progress.done / progress.total);
-      screen.write(`${bar} ${text}`.slice(0, Math.max(20, (screen.columns ?? 80) - 1)) + (last ? '\n' : ''));
+      screen.write(`${bar} ${text}`.slice(0, Math.max(20, (screen.columns || 80) - 1)) + (last ? '\n' : ''));
     },
     note: (message) => {
       wipe();

@@ -13,7 +13,7 @@ export interface Column {
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width: number = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+  width: number = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY,
 ): string {
   const titles = columns.map(({ title }) => title);
   const widths = fitted(

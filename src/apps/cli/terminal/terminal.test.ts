@@ -21,6 +21,33 @@ describe('table', () => {
   });
 });
 
+describe('table in a narrow terminal', () => {
+  const columns = [{ title: 'name' }, { title: 'n', align: 'right' as const }, { title: 'meaning' }];
+
+  it('wraps the widest columns between words', () => {
+    const text = table(
+      columns,
+      [
+        ['a', '10', 'what joins pictures to words'],
+        ['  b', '2', 'steps'],
+      ],
+      24,
+    );
+    expect(text.split('\n')).toEqual([
+      'name   n  meaning',
+      '----  --  --------------',
+      'a     10  what joins',
+      '          pictures to',
+      '          words',
+      '  b    2  steps',
+    ]);
+  });
+
+  it('never breaks a word', () => {
+    expect(table(columns, [['a', '1', 'folder/of/a/run is here']], 10)).toContain('a     1  folder/of/a/run\n');
+  });
+});
+
 describe('sparkline', () => {
   it.each([
     [[1, 2, 3], 3, '▁▅█'],
@@ -40,6 +67,18 @@ describe('progressText', () => {
     expect(progressText(progress, 20, 2)).toBe('stage align  120/300 steps  10/s  ETA 0:18  loss 2.314  lr 2.00e-5');
     expect(progressText({ ...progress, done: 101 }, 1, 4)).toContain('4.0 s each  ETA 13:16');
     expect(progressText({ ...progress, done: 100 }, 0, 0)).toBe('stage align  100/300 steps  loss 2.314  lr 2.00e-5');
+  });
+
+  it.each([
+    [1487, '1500/s'],
+    [2.3, '2.3/s'],
+    [9.97, '10/s'],
+    [9960, '10k/s'],
+    [12_300, '12k/s'],
+    [0.004, '250 s each'],
+  ])('writes a rate of %d', (rate, text) => {
+    const parts = progressText({ label: 'x', done: 1, total: 9, numbers: {} }, rate, 1).split('  ');
+    expect(parts[2]).toBe(text);
   });
 
   it.each([
@@ -86,6 +125,18 @@ describe('openBar', () => {
     expect(written[note - 1]).toBe('\r\u001b[2K');
     expect(written.every((text) => !text.includes('\n') || text === 'halfway\n' || text === written.at(-1))).toBe(true);
     expect(Math.max(...written.map((text) => text.length))).toBeLessThanOrEqual(60);
+  });
+
+  it('shows the end once, until the same work begins anew', () => {
+    const written: string[] = [];
+    const bar = openBar({ write: (text) => written.push(text) }, false, () => 0);
+    for (const done of [1, 100, 100, 100, 1, 100]) bar.show(step(done));
+    expect(written.map((line) => line.trim())).toEqual([
+      'x  1/100 steps',
+      'x  100/100 steps',
+      'x  1/100 steps',
+      'x  100/100 steps',
+    ]);
   });
 
   it('is silent when quiet', () => expect(run(true, true)).toEqual([]));
