@@ -190,15 +190,29 @@ describe('export', () => {
     }
     const loaded = loadModel(model);
     const batch = await pictureBatch(16);
-    const session = await InferenceSession.create(join(out, 'model.onnx'));
-    const feeds = Object.entries(batch.feeds).map(([name, t]) => [
-      name,
-      new OrtTensor(t.dtype as 'int32', t.data as Int32Array, t.shape),
-    ]);
-    const { logits } = await session.run(Object.fromEntries(feeds));
-    expect(maxAbsolute(logits?.data as Float32Array, (await runCausal(loaded, batch.all)).logits)).toBeLessThan(1e-4);
-    await session.release();
+    const logits = await onnxLogits(out, batch.feeds);
+    expect(maxAbsolute(logits, (await runCausal(loaded, batch.all)).logits)).toBeLessThan(1e-4);
   });
+
+  it.each([
+    ['float16', 'F16', 2e-2],
+    ['bfloat16', 'BF16', 2e-1],
+  ] as const)(
+    'stores the weights of an ONNX file in %s, which runs with nearly the same logits',
+    async (dtype, storedType, near) => {
+      const out = join(root, `onnx-${dtype}`);
+      await exportModel(run, { to: 'onnx', out, dtype, merge: true });
+      const stored = [...openSafetensors(join(out, 'model.safetensors')).tensors.values()];
+      expect(new Set(stored.map((entry) => entry.dtype))).toEqual(new Set([storedType]));
+      expect(readJson(join(out, 'config.json')).dtype).toBe(dtype);
+      expect(readFileSync(join(out, 'README.md'), 'utf8')).toContain('| input | `imageRows` | int32 |');
+      const batch = await pictureBatch(16);
+      const logits = await onnxLogits(out, batch.feeds);
+      const off = maxAbsolute(logits, (await runCausal(loadModel(model), batch.all)).logits);
+      expect(off).toBeGreaterThan(0);
+      expect(off).toBeLessThan(near);
+    },
+  );
 
   it('never writes into the run or over files', async () => {
     const settings = { to: 'hf', dtype: 'float32', merge: true } as const;
@@ -210,6 +224,18 @@ describe('export', () => {
     });
   });
 });
+
+/** Logits as the npm binding alone computes them from an exported folder. */
+async function onnxLogits(folder: string, feeds: Awaited<ReturnType<typeof pictureBatch>>['feeds']) {
+  const session = await InferenceSession.create(join(folder, 'model.onnx'));
+  const given = Object.entries(feeds).map(([name, t]) => [
+    name,
+    new OrtTensor(t.dtype as 'int32', t.data as Int32Array, t.shape),
+  ]);
+  const { logits } = await session.run(Object.fromEntries(given));
+  await session.release();
+  return logits?.data as Float32Array;
+}
 
 /** One row about one picture, as model inputs. */
 async function pictureBatch(rows: number) {
