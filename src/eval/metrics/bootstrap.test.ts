@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random, TesseraError } from '../../base/index.ts';
-import { bootstrap, bootstrapDifference } from './bootstrap.ts';
+import { bootstrap, bootstrapDifference, wilson } from './bootstrap.ts';
 import type { Tally } from './tally.ts';
 import { share } from './tally.ts';
 
@@ -39,10 +39,40 @@ describe('bootstrap', () => {
     expect(half).toBeLessThan(0.048);
   });
 
-  it('leaves an undefined score undefined and has no width without spread', () => {
-    expect(bootstrap([{ all: 0 }], accuracy, { seed: 0 }).accuracy).toEqual({ value: null, low: null, high: null });
-    const sure = bootstrap([{ right: 1, all: 1 }], accuracy, { seed: 0 }).accuracy;
-    expect(sure).toEqual({ value: 1, low: 1, high: 1 });
+  it('leaves an undefined score undefined', () => {
+    const undefinedScore = { value: null, low: null, high: null };
+    expect(bootstrap([{ all: 0 }], accuracy, { seed: 0 }).accuracy).toEqual(undefinedScore);
+  });
+
+  it('gives no interval of a few pictures', () => {
+    const clusters = [1, 0, 1, 0].map((right) => ({ right, all: 2 }));
+    const few = bootstrap(clusters, accuracy, { seed: 0 }).accuracy;
+    expect(few).toEqual({ value: 0.25, low: null, high: null });
+    const enough = bootstrap([...clusters, { right: 1, all: 2 }], accuracy, { seed: 0 }).accuracy!;
+    expect(enough.low!).toBeLessThan(enough.value!);
+  });
+
+  it("is Wilson's where no picture differs, or each is one outcome", () => {
+    const same = (right: number) =>
+      Array.from({ length: 100 }, (_, i) => ({ right: right * (1 + (i % 3)), all: 1 + (i % 3) }));
+    expect(bootstrap(same(0), accuracy, { seed: 0 }).accuracy).toEqual({ value: 0, ...wilson(0, 100) });
+    expect(bootstrap(same(0.5), accuracy, { seed: 0 }).accuracy).toEqual({ value: 0.5, ...wilson(0.5, 100) });
+    const outcomes = Array.from({ length: 20 }, (_, i) => ({ right: Number(i < 3), all: 1 }));
+    expect(bootstrap(outcomes, accuracy, { seed: 0 }).accuracy).toEqual({ value: 0.15, ...wilson(0.15, 20) });
+  });
+});
+
+describe("Wilson's interval", () => {
+  // Newcombe 1998, Two-sided confidence intervals for the single proportion, table I, method 3.
+  it.each([
+    [81, 263, 0.2553, 0.3662],
+    [15, 148, 0.0624, 0.1605],
+    [0, 20, 0, 0.1611],
+    [1, 29, 0.0061, 0.1718],
+  ])('of %d of %d', (k, n, low, high) => {
+    expect(wilson(k / n, n).low).toBeCloseTo(low, 4);
+    expect(wilson(k / n, n).high).toBeCloseTo(high, 4);
+    expect(wilson(1 - k / n, n).high).toBeCloseTo(1 - low, 4);
   });
 });
 
@@ -51,7 +81,7 @@ describe('paired difference', () => {
     const a = pictures(80, 0.5, 5);
     const b = a.map((tally) => ({ right: (tally.right as number) / 2, all: 4 }));
     const { value, low, high } = bootstrapDifference(a, a, accuracy, { seed: 2 }).accuracy!;
-    expect([value, low, high]).toEqual([0, 0, 0]);
+    expect([value, low, high]).toEqual([0, null, null]);
     const half = bootstrapDifference(a, b, accuracy, { seed: 2 }).accuracy!;
     expect(half.value).toBeCloseTo(bootstrap(a, accuracy, { seed: 2 }).accuracy!.value! / 2, 12);
     expect(half.low!).toBeGreaterThan(0);

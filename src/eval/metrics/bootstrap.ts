@@ -1,11 +1,16 @@
 import { Random, TesseraError } from '../../base/index.ts';
 import type { Tally } from './tally.ts';
 
-/** A score with the ends of its 95% interval; null where it is undefined. */
+/** A score with the ends of its 95% interval; null where it is undefined, or where too little was seen to tell. */
 export interface Estimate {
   readonly value: number | null;
   readonly low: number | null;
   readonly high: number | null;
+}
+
+interface Interval {
+  readonly low: number;
+  readonly high: number;
 }
 
 interface BootstrapOptions {
@@ -14,11 +19,15 @@ interface BootstrapOptions {
   readonly resamples?: number;
 }
 
+/** Fewer pictures than these say nothing about their spread, so there is no interval. */
+export const fewestForInterval = 5;
+
 type Scorer = (sum: Tally) => Readonly<Record<string, number>>;
 
 /**
  * Percentile bootstrap over clusters (Efron 1979): pictures are drawn with replacement, since the questions about one
- * picture stand or fall together. Same seed and clusters, same interval.
+ * picture stand or fall together. Same seed and clusters, same interval. Where every picture is a 0 or a 1 by itself, or
+ * all resamples agree, the bootstrap would be too narrow, down to no width at all; there the interval is Wilson's.
  *
  * @param clusters one tally a picture.
  * @param score the metrics of summed tallies; NaN where undefined, and such resamples do not enter the interval.
@@ -30,12 +39,37 @@ export function bootstrap(
 ): Record<string, Estimate> {
   const scores = score(total(clusters));
   const replicates = resample([clusters], options).map(([sum]) => score(sum as Tally));
-  return estimates(scores, replicates);
+  const alone = clusters.map(score);
+  return estimates(scores, (key, value) => {
+    const own = alone.map((s) => s[key] as number).filter(Number.isFinite);
+    if (own.length < fewestForInterval) return undefined;
+    const spread = percentiles(replicates.map((r) => r[key] as number));
+    const even = spread === undefined && value >= 0 && value <= 1;
+    return even || isMeanOfOutcomes(own, value) ? wilson(value, own.length) : spread;
+  });
+}
+
+/** Whether a score is the mean of zeros and ones. */
+function isMeanOfOutcomes(outcomes: readonly number[], value: number): boolean {
+  const ones = outcomes.filter((outcome) => outcome === 1).length;
+  return outcomes.every((x) => x === 0 || x === 1) && Math.abs(ones / outcomes.length - value) < 1e-9;
+}
+
+/**
+ * The 95% score interval of a share `p` of `n` independent outcomes (Wilson 1927, Probable inference, the law of
+ * succession, and statistical inference). It has width even where all outcomes are the same: 0 of 100 leave room for 3.7%.
+ */
+export function wilson(p: number, n: number): Interval {
+  const z2 = 1.959963984540054 ** 2;
+  const middle = (p + z2 / (2 * n)) / (1 + z2 / n);
+  const half = Math.sqrt(z2 * ((p * (1 - p)) / n + z2 / (4 * n * n))) / (1 + z2 / n);
+  return { low: p === 0 ? 0 : middle - half, high: p === 1 ? 1 : middle + half };
 }
 
 /**
  * The difference `a - b` of two runs over the same pictures, in the same order, with a paired interval: each resample
- * draws the same pictures for both, so what makes a picture hard for both cancels.
+ * draws the same pictures for both, so what makes a picture hard for both cancels. There is no interval where all
+ * resamples agree.
  * @throws TesseraError `bootstrap/unpaired` when the runs have different numbers of pictures.
  */
 export function bootstrapDifference(
@@ -53,7 +87,9 @@ export function bootstrapDifference(
     });
   }
   const replicates = resample([a, b], options).map(([x, y]) => minus(score(x as Tally), score(y as Tally)));
-  return estimates(minus(score(total(a)), score(total(b))), replicates);
+  return estimates(minus(score(total(a)), score(total(b))), (key) =>
+    a.length < fewestForInterval ? undefined : percentiles(replicates.map((r) => r[key] as number)),
+  );
 }
 
 function minus(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
@@ -97,26 +133,28 @@ function sumRows(keys: readonly string[], rows: readonly number[][], drawn: read
 
 function estimates(
   scores: Readonly<Record<string, number>>,
-  replicates: readonly Readonly<Record<string, number>>[],
+  intervalOf: (key: string, value: number) => Interval | undefined,
 ): Record<string, Estimate> {
   return Object.fromEntries(
     Object.entries(scores).map(([key, value]) => {
-      const sorted = replicates
-        .map((r) => r[key] as number)
-        .filter(Number.isFinite)
-        .sort((a, b) => a - b);
-      return [key, { value: defined(value), low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) }];
+      if (!Number.isFinite(value)) return [key, { value: null, low: null, high: null }];
+      const { low, high } = intervalOf(key, value) ?? { low: null, high: null };
+      return [key, { value, low, high }];
     }),
   );
 }
 
-function defined(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
+/** The middle 95% of what resamples gave, where that is defined; undefined when all that is the same. */
+function percentiles(replicates: readonly number[]): Interval | undefined {
+  const sorted = replicates.filter(Number.isFinite).sort((a, b) => a - b);
+  const [least, most] = [sorted[0], sorted.at(-1)];
+  // The same numbers summed in another order differ in their last bits.
+  if (least === undefined || most === undefined || most - least < 1e-12) return undefined;
+  return { low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) };
 }
 
 /** Linear interpolation between order statistics. */
-function percentile(sorted: readonly number[], p: number): number | null {
-  if (sorted.length === 0) return null;
+function percentile(sorted: readonly number[], p: number): number {
   const at = p * (sorted.length - 1);
   const low = sorted[Math.floor(at)] as number;
   const high = sorted[Math.ceil(at)] as number;

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { fewestForInterval } from '../metrics/bootstrap.ts';
 import type { Evaluation, ItemRecord } from '../results.ts';
 import type { LossRow } from './curves.ts';
 import { lossCurves } from './curves.ts';
@@ -42,7 +43,8 @@ ${await examples(extras.records, seed)}
 ${lossCurves(extras.losses ?? [])}
 ${extras.data ? dataReport(extras.data) : nothing}
 ${reproduce(extras)}</main>
-<footer>Written by tessera ${version}. Intervals: ${resamples} bootstrap resamples of pictures, seed ${seed}.</footer>`;
+<footer>Written by tessera ${version}. Intervals of 95%: ${resamples} bootstrap resamples of pictures, seed ${seed};
+Wilson's score interval (1927) where each picture counts 0 or 1 or all resamples agree; none of fewer than ${fewestForInterval} pictures.</footer>`;
   return writePage(join(folder, 'report.html'), page(extras.title, body));
 }
 
