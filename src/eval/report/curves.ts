@@ -32,8 +32,14 @@ function figure(stage: string, points: readonly Point[]): Html {
   const [first, last] = [mean[0]?.y, mean.at(-1)?.y];
   if (first === undefined || last === undefined) return noLoss(stage);
   return html`<figure>
-<figcaption><b>${stage}</b> <span>loss ${first.toFixed(2)} → ${last.toFixed(2)} in ${points.length} rows</span></figcaption>
+<figcaption><b>${stage}</b> <span>loss ${first.toFixed(2)} → ${last.toFixed(2)} in ${steps(points)}</span></figcaption>
 ${chart(`Loss of the stage ${stage}, ending at ${last.toFixed(3)}`, lossAxes, [{ name: stage, color: 0, points, rings: [] }])}</figure>`;
+}
+
+/** The steps that were logged, of which there may be fewer than were taken. */
+function steps(points: readonly Point[]): string {
+  const [first, last] = [points[0]?.x, points.at(-1)?.x];
+  return first === last ? `step ${last}` : `steps ${first} to ${last}`;
 }
 
 /** In the place of a chart. */

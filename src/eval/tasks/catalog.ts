@@ -37,7 +37,7 @@ const catalog: Readonly<Record<string, Entry>> = {
     open: (at, { chair }) => chairTask({ pictures: at('images'), scenes: at('scenes.jsonl') }, chair),
   },
   vqa: {
-    describe: 'short answers against ten human ones',
+    describe: 'short answers against the ten of each question',
     needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
     open: (at, { vqa }) => {
       const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };

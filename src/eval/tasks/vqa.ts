@@ -20,11 +20,14 @@ export interface VqaOptions {
   readonly maxTokens?: number;
 }
 
-/** VQAv2: open questions with short answers, scored against ten human ones (Goyal et al. 2017). */
+/**
+ * VQAv2: open questions with short answers, scored against ten reference answers (Goyal et al. 2017). Those of VQAv2 are
+ * of people, those of the tabletop world its own.
+ */
 export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxTokens = 16 }: VqaOptions = {}): Task {
   return {
     name: 'vqa',
-    describe: 'Asks for a word or phrase and compares it with ten human answers',
+    describe: 'Asks for a word or phrase and compares it with the ten answers of each question',
     prompt: `{question}${suffix}`,
     maxTokens,
     groups: ['all', 'yes/no', 'number', 'other'],
@@ -76,7 +79,7 @@ function questionFaults({ id, where, answers, answerType }: VqaQuestion, repeate
     expected,
     got,
   });
-  const ten = 'VQA accuracy compares an answer with those of ten people';
+  const ten = 'VQA accuracy compares an answer with ten';
   return [
     ...(answers.length === 10 ? [] : [fault('eval/answers', ten, '10 answers', `${answers.length}`)]),
     ...(answerType
