@@ -1,5 +1,6 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { asTesseraError } from '../base/index.ts';
 import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
 import type { Metric, Span } from './tasks/task.ts';
@@ -73,12 +74,18 @@ export interface Predictions {
   discard(): void;
 }
 
-/** Opens a folder for the results of one evaluation. */
+/**
+ * Opens a folder for the results of one evaluation.
+ * @throws TesseraError `eval/out` for one that cannot be written in
+ */
 export function openPredictions(folder: string): Predictions {
-  mkdirSync(folder, { recursive: true });
   const part = join(folder, 'predictions.jsonl.part');
-  rmSync(part, { force: true });
-  writeFileSync(part, '');
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(part, '');
+  } catch (error) {
+    throw asTesseraError(error, { code: 'eval/out', path: folder, expected: 'a folder to write the results in' });
+  }
   return {
     add: (record) => appendFileSync(part, `${JSON.stringify(record)}\n`),
     commit: (evaluation) => {

@@ -25,7 +25,7 @@ export function compareRuns(folders: readonly string[]): Comparison {
   const files = folders.map(readRun);
   return {
     runs: files.map(comparedRun),
-    settings: [...differences(files.map(({ plan }) => flatten(plan.resolved))), ...evaluationDifferences(files)],
+    settings: [...recipeDifferences(files), ...evaluationDifferences(files)],
     scores: scoreRows(files),
     curves: stageCurves(files),
   };
@@ -57,6 +57,13 @@ function differences(settings: readonly ReadonlyMap<string, string>[]): Comparis
   return keys
     .map((key) => ({ key, values: settings.map((map) => map.get(key) ?? null) }))
     .filter(({ values }) => new Set(values).size > 1);
+}
+
+/** What the recipe wants of an evaluation says nothing where every run says what it was asked. */
+function recipeDifferences(files: readonly RunFiles[]): Comparison['settings'] {
+  const allAsked = files.every(({ evaluation }) => evaluation?.settings);
+  const found = differences(files.map(({ plan }) => flatten(plan.resolved)));
+  return allAsked ? found.filter(({ key }) => !key.startsWith('eval.')) : found;
 }
 
 /** What scores side by side were asked with, where that differs. A run without scores has no say in it. */

@@ -134,6 +134,21 @@ describe('a comparison', () => {
     ]);
   });
 
+  it('has what the scores were asked with where that differs', () => {
+    const scored = [undefined, 100].map((limit, i) => {
+      const folder = writeRun(`scored-${i}`, 40, [], 0.5);
+      const settings = { tasks: ['pope'], ...(limit && { limit }), blind: true };
+      writeFileSync(join(folder, 'eval.json'), JSON.stringify({ ...evaluation(0.5), seed: 0, settings }));
+      return folder;
+    });
+    expect(compareRuns(scored).settings).toEqual([{ key: 'evaluation.limit', values: ['all', '100'] }]);
+    expect(compareRuns([done, ...scored]).settings).toContainEqual({
+      key: 'evaluation.limit',
+      values: [null, 'all', '100'],
+    });
+    for (const folder of scored) rmSync(folder, { recursive: true });
+  });
+
   it('takes two runs or more', () => {
     expect(() => compareRuns([done])).toThrow(expect.objectContaining({ code: 'run/compare' }));
     expect(() => compareRuns([done, root])).toThrow(expect.objectContaining({ code: 'run/no-run' }));
