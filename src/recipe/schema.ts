@@ -110,11 +110,13 @@ const from = optional(
   'Hugging Face folder to start from; it stands for size, projector, towers and tokenizer together',
 );
 
+const builtinSize = optional(size, 'built-in size of a new llama or clip model; for llava its folders say it');
+
 const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('llava'), 'kind of model'),
     from,
-    size: optional(size, 'not for llava: the folders of vision and language say it'),
+    size: builtinSize,
     projector: optional(z.enum(['linear', 'mlp']), 'what joins pictures to words'),
     vision: optional(file, 'folder of the picture encoder'),
     language: optional(file, 'folder of the language model and its tokenizer'),
@@ -122,7 +124,7 @@ const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('llama'), 'kind of model'),
     from,
-    size: optional(size, 'which of the built-in sizes'),
+    size: builtinSize,
     tokenizer: optional(file, 'folder with a tokenizer'),
     vocab_size: optional(
       z.int().min(260).max(1_000_000),
@@ -132,7 +134,7 @@ const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('clip'), 'kind of model'),
     from,
-    size: optional(size, 'which of the built-in sizes'),
+    size: builtinSize,
     tokenizer: optional(file, 'folder with a tokenizer'),
     vocab_size: optional(
       z.int().min(260).max(1_000_000),
