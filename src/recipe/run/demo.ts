@@ -62,7 +62,7 @@ function unfinished(plan: Plan): boolean {
       remedy: 'move it away, or run the demo in another folder',
     });
   }
-  if (!resultOf(run)) return true;
+  if (!(resultOf(run) && existsSync(run.evaluation))) return true;
   rmSync(FOLDER, { recursive: true });
   return false;
 }

@@ -85,7 +85,7 @@ function noFolder(error: unknown, plan: Plan): TesseraError {
 function openFolder(plan: Plan, resume: boolean): RunFolder {
   const { run, used } = lookAt(plan, resume);
   makeFolder(run.path);
-  if (!used) writeTextAtomically(run.recipe, `# ${plan.name}\n${formatRecipe(plan.resolved)}`);
+  if (!used) writeTextAtomically(run.recipe, recipeText(plan));
   return run;
 }
 
@@ -110,11 +110,11 @@ function nearest(path: string): string {
 
 function lookAt(plan: Plan, resume: boolean): { run: RunFolder; used: boolean } {
   const run = runFolder(plan.output.folder);
-  // A run that failed while reading its data left nothing worth keeping.
+  // A run that failed while reading its data left nothing worth keeping, but what others put there is theirs.
   const early = [run.recipe, run.dataReport, run.claim].map((file) => basename(file));
   const used =
     existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name) && !isTemporary(name));
-  if (used && !existsSync(run.recipe)) {
+  if (used ? !existsSync(run.recipe) : holdsForeignRecipe(run)) {
     throw new TesseraError({
       code: 'run/not-empty',
       message: 'the folder holds other files and no run',
@@ -133,6 +133,21 @@ function lookAt(plan: Plan, resume: boolean): { run: RunFolder; used: boolean } 
     });
   }
   return { run, used };
+}
+
+/** What a run keeps of its plan. */
+function recipeText(plan: Plan): string {
+  return `# ${plan.name}\n${formatRecipe(plan.resolved)}`;
+}
+
+/** A recipe that somebody wrote, and no run: it would be lost under the resolved one. */
+function holdsForeignRecipe(run: RunFolder): boolean {
+  if (!existsSync(run.recipe)) return false;
+  try {
+    return readFileSync(run.recipe, 'utf8') !== recipeText(planOfRun(run.path));
+  } catch {
+    return true;
+  }
 }
 
 /** Whether a folder holds a run of this very plan. */

@@ -121,6 +121,8 @@ describe('a dry run', () => {
     await expect(foretell()).rejects.toMatchObject({ code: 'run/exists' });
     await expect(foretell(`output.folder=${root.path('.')}`)).rejects.toMatchObject({ code: 'run/not-empty' });
     await expect(foretell(`output.folder=${rows}/below`)).rejects.toMatchObject({ code: 'run/folder' });
+    root.write('mine/recipe.yaml', '# my notes\nsystem: llava-1.5\n');
+    await expect(foretell(`output.folder=${root.path('mine')}`)).rejects.toMatchObject({ code: 'run/not-empty' });
     const nothing = ['stages.tune.trainable=nothing.**', `output.folder=${root.path('new')}`];
     await expect(foretell(...nothing)).rejects.toMatchObject({ code: 'train/nothing-trainable' });
     expect(existsSync(root.path('new'))).toBe(false);
