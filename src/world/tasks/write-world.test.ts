@@ -140,6 +140,11 @@ describe('writeWorld', () => {
     expect(await readdir(taken)).toEqual(['mine.txt']);
   });
 
+  it('tells of a place where the system lets nothing be written', async () => {
+    const name = join(root, 'w'.repeat(250));
+    await expect(writeWorld(name, request)).rejects.toMatchObject({ code: 'world/write', path: name });
+  });
+
   it('writes the same bytes again, tasks apart or together', async () => {
     const again = join(root, 'again');
     await writeWorld(again, { ...request, tasks: ['corpus', 'vqa'] });

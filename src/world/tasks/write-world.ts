@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Random, TesseraError } from '../../base/index.ts';
+import { asTesseraError, Random, TesseraError } from '../../base/index.ts';
 import { altText, captions } from '../language/captions.ts';
 import { encodePng } from '../png.ts';
 import { renderScene } from '../render.ts';
@@ -33,7 +33,7 @@ const batch = 64;
  * `vqa_questions.json` with `vqa_annotations.json` (VQAv2), `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
  * @param onProgress called after each batch of pictures and each file; what it throws ends the writing.
- * @throws TesseraError `world/option`, `world/folder-differs`, `world/folder-taken`
+ * @throws TesseraError `world/option`, `world/folder-differs`, `world/folder-taken`, `world/write`
  * @example await writeWorld('data/world', { seed: 0, split: 'train', count: 5000 })
  */
 export async function writeWorld(
@@ -52,9 +52,19 @@ export async function writeWorld(
     await rmdir(folder).catch(() => {});
     await rename(draft, folder);
     return { ...manifest, reused: false };
+  } catch (error) {
+    throw isRefusal(error)
+      ? asTesseraError(error, { code: 'world/write', path: folder, remedy: 'check free space and permissions' })
+      : error;
   } finally {
-    await rm(draft, { recursive: true, force: true });
+    // A second failure must not hide the first.
+    await rm(draft, { recursive: true, force: true }).catch(() => {});
   }
+}
+
+/** Whether the system refused a call; anything else is a defect, or the caller's wish to stop. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error;
 }
 
 /** The manifest of a folder that holds this very world; undefined when the folder is free. */
