@@ -5,10 +5,10 @@ import { loadPlan } from '../load.ts';
 import { modelCard } from './model-card.ts';
 
 const plan = loadPlan('tabletop-lm', ['output.folder=runs/x']);
-const cardOf = (model: object) => modelCard(plan, model as Model, [], new DataReport());
+const cardOf = (model: object) => modelCard(plan, { json: {}, ...model } as Model, [], new DataReport());
 
 it('tells how to use a model by what it takes', () => {
-  expect(cardOf({ kind: 'causal', picture: {} })).toContain('tessera chat runs/x --image picture.png\n');
-  expect(cardOf({ kind: 'causal' })).toContain('tessera chat runs/x\n');
-  expect(cardOf({ kind: 'contrastive' })).toContain('model.vision=runs/x/model\n');
+  expect(cardOf({ kind: 'causal', picture: {} })).toContain('tessera chat <this folder> --image picture.png\n');
+  expect(cardOf({ kind: 'causal' })).toContain('tessera chat <this folder>\n');
+  expect(cardOf({ kind: 'contrastive' })).toContain('model.vision=<this folder>\n');
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stringify } from 'yaml';
 import type { DataReport } from '../../data/index.ts';
 import type { Model } from '../../models/index.ts';
@@ -9,10 +10,11 @@ import type { StageSummary } from './types.ts';
 /** The README.md of a trained model: what it is, how it was trained, on what, and how to use it. */
 export function modelCard(plan: Plan, model: Model, stages: readonly StageSummary[], report: DataReport): string {
   const system = catalog.find(({ name }) => name === plan.system);
+  const base = plan.model.from === undefined ? undefined : hubName(model);
   const front = {
     library_name: 'tessera',
-    tags: ['tessera', plan.system, plan.model.architecture],
-    ...(plan.model.from !== undefined && { base_model: plan.model.from }),
+    tags: [...new Set(['tessera', plan.system, plan.model.architecture])],
+    ...(base !== undefined && { base_model: base }),
   };
   const rows = stages.map(
     (s) =>
@@ -23,7 +25,7 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
     `# ${plan.name}`,
     `${system ? `${system.title} (${system.year})` : plan.system}, trained by the recipe \`${plan.name}\`.`,
     '## Use',
-    `\`\`\`\n${usage(plan, model)}\n\`\`\``,
+    `\`\`\`\n${usage(model)}\n\`\`\``,
     '## Training',
     ['| stage | steps | last loss | trained parameters |', '|---|---|---|---|', ...rows].join('\n'),
     `Rows: ${report.kept} kept, ${report.rejected} refused.`,
@@ -33,7 +35,13 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
 }
 
 /** A model that writes text is talked to; one that only sees lends its eyes. */
-function usage({ output: { folder } }: Plan, model: Model): string {
-  if (model.kind !== 'causal') return `tessera train llava model.vision=${folder}/model`;
-  return `tessera chat ${folder}${model.picture ? ' --image picture.png' : ''}`;
+function usage(model: Model): string {
+  if (model.kind !== 'causal') return 'tessera train llava model.vision=<this folder>';
+  return `tessera chat <this folder>${model.picture ? ' --image picture.png' : ''}`;
+}
+
+/** What the base calls itself, if that is a name of the hub: paths of the machine it was trained on tell others nothing. */
+function hubName({ json }: Model): string | undefined {
+  const name = json._name_or_path;
+  return typeof name === 'string' && /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !existsSync(name) ? name : undefined;
 }
