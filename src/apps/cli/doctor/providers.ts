@@ -8,6 +8,9 @@ const patience = 60_000;
 /** ONNX Runtime puts the line of its own sources and the condition that failed before what it has to say. */
 const sourcePlace = /\/\S+:\d+ .* was false\. /;
 
+/** What a provider said, without the places in its sources. */
+export const plainReason = (message: string): string => message.replace(sourcePlace, '').trim();
+
 /** What a provider that was tried said. */
 export type Trial =
   | { readonly works: true; readonly version: string; readonly threads: number }
@@ -36,7 +39,7 @@ function reasonOf({ killed, signal, code }: { killed?: boolean; signal?: string 
   if (signal) return `took its process down (${signal})`;
   try {
     const { error } = JSON.parse(err.trim().split('\n').at(-1) ?? '') as { error: { message: string } };
-    return error.message.replace(sourcePlace, '').trim();
+    return plainReason(error.message);
   } catch {
     return `ended with code ${code}: ${err.trim().slice(-200)}`;
   }

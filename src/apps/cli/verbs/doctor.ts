@@ -26,10 +26,17 @@ export const doctorVerb: Verb = (session) =>
     });
 
 async function tryOne(name: string) {
-  const { nearest, TesseraError } = await import('../../../base/index.ts');
+  const { asTesseraError, nearest, TesseraError } = await import('../../../base/index.ts');
   const { providers, tryProvider } = await import('../../../runtime/index.ts');
   const known = providers.find((provider) => provider.name === name);
-  if (known) return tryProvider(known.name);
+  if (known) {
+    const { plainReason } = await import('../doctor/providers.ts');
+    return tryProvider(known.name).catch((error: unknown) => {
+      const { code, message } = asTesseraError(error, { code: 'doctor/provider' });
+      const fault = { code, message: plainReason(message), path: name, remedy: known.remedy };
+      throw new TesseraError(fault, { cause: error });
+    });
+  }
   const names = providers.map((provider) => provider.name);
   const near = nearest(name, names);
   const remedy = near && `did you mean ${near}?`;
