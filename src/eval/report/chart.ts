@@ -21,7 +21,7 @@ interface Axes {
   readonly y: string;
 }
 
-const size = { width: 460, height: 250, left: 46, right: 14, top: 14, bottom: 40 };
+const size = { width: 460, height: 250, left: 58, right: 14, top: 14, bottom: 40 };
 const seriesColors = 8;
 
 /** Curves over steps in one drawing. */

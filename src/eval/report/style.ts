@@ -23,7 +23,7 @@ h3{font-size:14px;letter-spacing:.08em;margin:0}
 .figure,.task{--accent:var(--teal)}.chair{--accent:var(--clay)}.vqa{--accent:var(--indigo)}
 .task{padding:20px 22px 14px;margin:0 0 16px}
 .task h3{color:var(--accent)}.task>p{margin:2px 0 12px}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;background:linear-gradient(90deg,var(--tile) 30%,transparent) left/40px 100% no-repeat local,linear-gradient(-90deg,var(--tile) 30%,transparent) right/40px 100% no-repeat local,linear-gradient(-90deg,var(--line),transparent) right/14px 100% no-repeat scroll}
 table{border-collapse:collapse;width:100%;font-size:14.5px}
 th:first-child{width:124px}td:nth-child(2){width:132px}th,td{text-align:left;padding:5px 8px 5px 0;white-space:nowrap;font-weight:400}
 thead th{color:var(--soft);font-size:12.5px;border-bottom:1px solid var(--line)}
@@ -61,7 +61,7 @@ figure svg{width:100%;height:auto;display:block}
 .chip{white-space:nowrap}.chip::before{content:"";display:inline-block;width:14px;height:4px;border-radius:2px;background:var(--accent);margin-right:7px;vertical-align:.25em}.chip.dashed::before{background:linear-gradient(90deg,var(--accent) 40%,transparent 40% 60%,var(--accent) 60%)}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 12px;font-size:14px}
 .plain th:first-child,.plain td:nth-child(2){width:auto}.plain td,.plain th{vertical-align:middle;padding-right:22px}.small{font-size:12px;color:var(--soft)}.ends{display:flex;justify-content:space-between;width:160px;padding:0 1px}
-@media(max-width:640px){.plain .plot{display:none}.plain td,.plain th{padding-right:12px}main,header,footer{padding-left:16px;padding-right:16px}.panel{padding:12px 14px}h1{font-size:30px;overflow-wrap:anywhere}}
+@media(max-width:640px){.plot{display:none}.task{padding:16px 12px 10px}table{font-size:13px}th:first-child,td:nth-child(2){width:auto}.n{padding-right:8px}.scroll th:first-child{position:sticky;left:0;background:var(--tile)}.plain .chip{white-space:normal}.plain td,.plain th{padding-right:12px}main,header,footer{padding-left:16px;padding-right:16px}.panel{padding:12px 14px}h1{font-size:30px;overflow-wrap:anywhere}}
 .panel{padding:16px 20px}.panel+.panel{margin-top:14px}
 .panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}

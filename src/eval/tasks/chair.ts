@@ -109,7 +109,8 @@ function judge(answer: string, { objects }: Scene, reader: TextReader): Verdict 
   const unread = sentences.filter(({ claims }) => claims.length === 0).length;
   const readability: Tally = { sentences: sentences.length, unread };
   return {
-    correct: saidShapes.every((shape) => shapes.has(shape)),
+    // Nothing invented is no merit of a caption that names nothing.
+    correct: saidShapes.every((shape) => shapes.has(shape)) && (saidShapes.length > 0 || shapes.size === 0),
     read: mentions.map(({ color, shape }) => [color, shape].filter(Boolean).join(' ')).join(', '),
     tallies: {
       all: { ...chairCounts(saidShapes, shapes, words), ...readability },

@@ -131,6 +131,11 @@ describe('the CHAIR task', () => {
     expect(invented.map(({ start, end }) => [start, answer.slice(start, end)])).toEqual([[29, 'cone']]);
   });
 
+  it('does not take a caption that names none of the objects for right', async () => {
+    expect((await judge('The image shows a white table.')).correct).toBe(false);
+    expect((await judge('There is a red ball.')).correct).toBe(true);
+  });
+
   it('counts the sentences that say nothing readable', async () => {
     const { tallies } = await judge('There is a red ball. Lovely weather today!');
     expect(tallies.all).toMatchObject({ sentences: 2, unread: 1 });
