@@ -18,32 +18,38 @@ export interface PixelLoaderOptions {
 /** Reads, prepares and stacks pictures; pictures that come again are kept. */
 export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptions = {}): PixelLoader {
   const limit = options.cacheBytes ?? pictureCacheBytes;
-  /** Pictures kept and pictures under way, the oldest first. */
-  const known = new Map<string, Promise<Tensor<'float32'>>>();
-  const kept = new Map<string, number>();
+  /** Pictures kept and pictures under way, in the order in which they were first asked for. */
+  const known = new Map<string, { readonly picture: Promise<Tensor<'float32'>>; bytes: number }>();
   let bytes = 0;
-  const read = async (path: string): Promise<Tensor<'float32'>> => {
-    const picture = processImage(await decodeImage(path), processor);
-    kept.set(path, picture.data.byteLength);
-    bytes += picture.data.byteLength;
-    for (const [oldest, size] of kept) {
-      if (bytes <= limit) break;
-      kept.delete(oldest);
-      known.delete(oldest);
-      bytes -= size;
-    }
-    return picture;
-  };
   const one = ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
     const found = known.get(path);
-    if (found) return found;
-    const reading = read(path);
-    known.set(path, reading);
-    // One that could not be read may be there the next time.
-    reading.catch(() => known.delete(path));
-    return reading;
+    if (found) return found.picture;
+    const entry = { picture: read(path, processor), bytes: 0 };
+    known.set(path, entry);
+    entry.picture.then(
+      ({ data }) => {
+        entry.bytes = data.byteLength;
+        bytes += data.byteLength;
+        forgetOldest();
+      },
+      // One that could not be read may be there the next time.
+      () => known.delete(path),
+    );
+    return entry.picture;
+  };
+  const forgetOldest = () => {
+    for (const [path, old] of known) {
+      if (bytes <= limit) return;
+      if (old.bytes === 0) continue;
+      known.delete(path);
+      bytes -= old.bytes;
+    }
   };
   return { load: async (images) => stack(await Promise.all(images.map(one)), images) };
+}
+
+async function read(path: string, processor: ImageProcessor): Promise<Tensor<'float32'>> {
+  return processImage(await decodeImage(path), processor);
 }
 
 function stack(pictures: readonly Tensor<'float32'>[], images: readonly ImageRef[]): Tensor<'float32'> {

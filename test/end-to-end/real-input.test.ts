@@ -58,7 +58,8 @@ describe('LoRA on pictures and rows of a user', () => {
     const found = [...readdirSync(run), ...readdirSync(model)];
     for (const name of names) expect(found).toContain(name);
     const card = readFileSync(join(model, 'README.md'), 'utf8');
-    expect(card).toContain(`base_model: ${base}`);
+    // A folder of somebody's machine is nobody's base model.
+    expect(card).not.toContain('base_model');
     expect(card).toContain('42 kept, 2 refused');
     expect(loadPlan(join(run, 'recipe.yaml')).stages[0]?.lora).toMatchObject({ r: 4, alpha: 32, dropout: 0.05 });
   });

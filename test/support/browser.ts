@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 
@@ -70,7 +71,8 @@ export async function runPage(chromium: string, { script, files }: Page): Promis
   const profile = mkdtempSync(join(tmpdir(), 'tessera-browser-'));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const flags = ['--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--no-first-run', ...softwareGpu];
-  const browser = spawn(chromium, [...flags, `--user-data-dir=${profile}`, url], { stdio: 'ignore' });
+  // A group of its own, so that its helpers, which write into the profile too, end with it.
+  const browser = spawn(chromium, [...flags, `--user-data-dir=${profile}`, url], { stdio: 'ignore', detached: true });
   browser.on('error', (error) => page.emit('error', error));
   browser.on('exit', (code) => page.emit('error', new Error(`Chromium ended with ${code}`)));
   try {
@@ -79,10 +81,25 @@ export async function runPage(chromium: string, { script, files }: Page): Promis
     return result;
   } finally {
     const gone = new Promise((resolve) => browser.once('exit', resolve));
-    if (browser.exitCode === null && browser.kill('SIGKILL')) await gone;
+    if (browser.exitCode === null && browser.pid !== undefined) {
+      process.kill(-browser.pid, 'SIGKILL');
+      await gone;
+    }
     server.close();
     server.closeAllConnections();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
+    await removeAtLast(profile);
+  }
+}
+
+/** Removes a folder in which a dying process may still write for a moment. */
+async function removeAtLast(folder: string): Promise<void> {
+  for (let tries = 50; ; tries--) {
+    try {
+      return rmSync(folder, { recursive: true, force: true });
+    } catch (error) {
+      if (tries === 0) throw error;
+      await sleep(100);
+    }
   }
 }
 
