@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { TesseraError } from '../../base/index.ts';
-import { checkTasks, taskNames } from '../../eval/index.ts';
+import { checkTasks, requirePictures, taskNames } from '../../eval/index.ts';
 import type { Plan } from '../plan.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
 import type { EvalOptions } from './types.ts';
@@ -33,15 +32,7 @@ export function settleAsked(folder: string, options: EvalOptions): Asked {
     tasks: tasks.length > 0 ? [...new Set(tasks)] : Object.keys(taskNames),
     ...(limit !== undefined && { limit }),
   };
-  if (asked.blind && limit === 1) {
-    throw new TesseraError({
-      code: 'eval/too-few-pictures',
-      message: 'a blind run shows each question the picture of another, so it needs two pictures at least',
-      expected: 'a limit of 2 or more',
-      got: '1',
-      remedy: 'raise the limit or switch the blind run off',
-    });
-  }
+  if (asked.blind && limit !== undefined) requirePictures(limit);
   return { ...asked, out: options.out ?? placeOf(folder, asked, plan) };
 }
 

@@ -61,7 +61,7 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
 async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
   const { limit, data, quantize } = asked;
   const parts = await loadForGeneration(folder, engine, { quantize });
-  if (!parts.model.picture) throw blindModel(folder);
+  if (!parts.model.picture) throw noEyes(folder);
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
@@ -104,7 +104,7 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
   }
 }
 
-function blindModel(folder: string): TesseraError {
+function noEyes(folder: string): TesseraError {
   return new TesseraError({
     code: 'eval/no-eyes',
     message: 'every evaluation asks about pictures, and this model sees none',
