@@ -5,7 +5,7 @@ import { selector, silentLog, tensor } from '../../src/base/index.ts';
 import { GenerationProgram, generate } from '../../src/generate/index.ts';
 import { type ConfigJson, createModel, type LoadedModel } from '../../src/models/index.ts';
 import { initializeStore, type Lora } from '../../src/nn/index.ts';
-import { withFreshAdapters } from '../../src/recipe/run/lora.ts';
+import { withFreshAdapters } from '../../src/run/lora.ts';
 import { openEngine } from '../../src/runtime/index.ts';
 import {
   allocateGradients,

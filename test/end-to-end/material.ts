@@ -5,7 +5,7 @@ import { silentLog } from '../../src/base/index.ts';
 import { builtinTemplate, createTokenizer, trainBpe } from '../../src/data/index.ts';
 import { clipVisionJson, createModel, llamaJson, llavaJson, saveModel } from '../../src/models/index.ts';
 import { initializeStore } from '../../src/nn/index.ts';
-import type { Hooks, Progress } from '../../src/recipe/index.ts';
+import type { Hooks, Progress } from '../../src/run/index.ts';
 
 /** Hooks of a caller that listens to progress alone. */
 export function hooks(signal = new AbortController().signal, progress: (p: Progress) => void = () => {}): Hooks {

@@ -7,7 +7,8 @@ import { decodeImage, processImage, readImageProcessor } from '../../src/data/in
 import { loadForGeneration, openConversation, scoreAnswer } from '../../src/generate/index.ts';
 import { loadAdapter, loadModel, mergeAdapter, openSafetensors, readJsonObject } from '../../src/models/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
-import { exportModel, loadPlan, resumeRun, trainPlan } from '../../src/recipe/index.ts';
+import { loadPlan } from '../../src/recipe/index.ts';
+import { exportModel, resumeRun, trainPlan } from '../../src/run/index.ts';
 import { openEngine } from '../../src/runtime/index.ts';
 import { runCausal } from '../support/causal.ts';
 import { maxAbsolute } from '../support/compare.ts';

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { parsePlan, resumeRun, type TrainResult, trainPlan } from '../../src/recipe/index.ts';
+import { parsePlan } from '../../src/recipe/index.ts';
+import { resumeRun, type TrainResult, trainPlan } from '../../src/run/index.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 import { hooks, writeLlava, writeRows } from './material.ts';
 

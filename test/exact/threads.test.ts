@@ -21,7 +21,8 @@ import {
   tokenLogProb,
   type Value,
 } from '../../src/graph/index.ts';
-import { loadPlan, trainPlan } from '../../src/recipe/index.ts';
+import { loadPlan } from '../../src/recipe/index.ts';
+import { trainPlan } from '../../src/run/index.ts';
 import { compile, type Engine, openEngine } from '../../src/runtime/index.ts';
 import { kinds, writeKind } from './kinds.ts';
 import { differences } from './run.ts';

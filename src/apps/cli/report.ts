@@ -1,4 +1,4 @@
-import type { EvalResult, Hooks, TrainResult } from '../../recipe/index.ts';
+import type { EvalResult, Hooks, TrainResult } from '../../run/index.ts';
 import type { Session } from './session.ts';
 import { exitCodes, Stopped, wasStopped } from './session.ts';
 import { duration, figure } from './terminal/progress.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Comparison } from '../../eval/index.ts';
-import type { RunSummary } from '../../recipe/index.ts';
+import type { RunSummary } from '../../run/index.ts';
 import { comparisonText, listText } from './runs-text.ts';
 
 const minute = 60_000;

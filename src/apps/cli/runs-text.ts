@@ -1,5 +1,5 @@
 import { arrow, type Comparison, formatEstimate } from '../../eval/index.ts';
-import type { RunSummary } from '../../recipe/index.ts';
+import type { RunSummary } from '../../run/index.ts';
 import { duration, figure } from './terminal/progress.ts';
 import { sparkline } from './terminal/sparkline.ts';
 import { table } from './terminal/table.ts';

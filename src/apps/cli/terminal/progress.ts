@@ -1,4 +1,4 @@
-import type { Progress } from '../../../recipe/index.ts';
+import type { Progress } from '../../../run/index.ts';
 
 /** Shows how far long work is. */
 export interface Bar {

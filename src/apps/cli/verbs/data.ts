@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import type { DataCounts } from '../../../recipe/index.ts';
+import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
@@ -41,7 +41,8 @@ export const dataVerb: Verb = (session) => {
       ),
     )
     .action(async (name: string, overrides: string[], { rows, stage, model, images }: InspectFlags) => {
-      const { filePlan, inspectRows, loadPlan } = await import('../../../recipe/index.ts');
+      const { filePlan, loadPlan } = await import('../../../recipe/index.ts');
+      const { inspectRows } = await import('../../../run/index.ts');
       const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
       const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
       const options = { rows, colour, ...(stage !== undefined && { stage }) };
@@ -58,7 +59,8 @@ export const dataVerb: Verb = (session) => {
     .argument('[overrides...]', 'key=value, as for train')
     .addHelpText('after', examples('data report llava'))
     .action(async (name: string, overrides: string[]) => {
-      const { loadPlan, reportData } = await import('../../../recipe/index.ts');
+      const { loadPlan } = await import('../../../recipe/index.ts');
+      const { reportData } = await import('../../../run/index.ts');
       const counts = await session.watch((hooks) => reportData(loadPlan(name, overrides), hooks));
       session.result(counts, () => countsText(counts));
     });
@@ -75,7 +77,7 @@ export const dataVerb: Verb = (session) => {
     .option('--seed <n>', 'seed of the scenes', wholeIn(0, 2 ** 31 - 1), 0)
     .addHelpText('after', examples('data make-world --out tabletop --count 200'))
     .action(async ({ out, split, count, seed }: WorldFlags) => {
-      const { makeWorld } = await import('../../../recipe/index.ts');
+      const { makeWorld } = await import('../../../run/index.ts');
       const world = await session.watch((hooks) => makeWorld({ out, split, count, seed }, hooks));
       session.result(world, () =>
         table(

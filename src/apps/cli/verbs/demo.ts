@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import type { DemoResult } from '../../../recipe/index.ts';
+import type { DemoResult } from '../../../run/index.ts';
 import { evalText, reportTraining, stageTable, watchTraining } from '../report.ts';
 import { exitCodes, Stopped } from '../session.ts';
 import type { Verb } from '../verb.ts';
@@ -10,7 +10,7 @@ export const demoVerb: Verb = (session) =>
     .description('train a small LLaVA on the tabletop world, see how well it sees, and ask it about a picture')
     .addHelpText('after', examples('demo', 'demo --json'))
     .action(async () => {
-      const { runDemo } = await import('../../../recipe/index.ts');
+      const { runDemo } = await import('../../../run/index.ts');
       const result = await watchTraining(session, 'tessera demo', runDemo);
       if (result.training.status === 'interrupted') return reportTraining(session, result.training);
       const text = session.json ? '' : await demoText(result);

@@ -34,7 +34,7 @@ export const evalVerb: Verb = (session) =>
     )
     .addHelpText('after', examples('eval runs/llava', 'eval runs/llava --tasks pope,vqa --limit 200 --json'))
     .action(async (folder: string, { blind, ...flags }: EvalFlags) => {
-      const { evaluateModel } = await import('../../../recipe/index.ts');
+      const { evaluateModel } = await import('../../../run/index.ts');
       const options = { ...pick(flags), blind };
       const result = await session.watch((hooks) => evaluateModel(folder, options, hooks));
       const text = session.json ? '' : await evalText(result);

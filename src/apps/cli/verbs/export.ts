@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander';
-import type { ExportOptions } from '../../../recipe/index.ts';
+import type { ExportOptions } from '../../../run/index.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
@@ -23,7 +23,7 @@ export const exportVerb: Verb = (session) =>
       ),
     )
     .action(async (folder: string, { to, dtype, out, merge }: ExportOptions) => {
-      const { exportModel } = await import('../../../recipe/index.ts');
+      const { exportModel } = await import('../../../run/index.ts');
       const options = { to, dtype, out, merge: merge === true };
       const files = await exportModel(folder, options);
       session.result({ files }, () => files.join('\n'));

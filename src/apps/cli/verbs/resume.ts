@@ -9,7 +9,7 @@ export const resumeVerb: Verb = (session) =>
     .argument('<run>', 'the run folder')
     .addHelpText('after', examples('resume runs/llava'))
     .action(async (folder: string) => {
-      const { resumeRun } = await import('../../../recipe/index.ts');
+      const { resumeRun } = await import('../../../run/index.ts');
       const again = `tessera resume ${folder}`;
       await reportTraining(session, await watchTraining(session, again, (hooks) => resumeRun(folder, hooks)));
     });

@@ -12,7 +12,7 @@ export const runsVerb: Verb = (session) => {
     .action(async (folders: string[], _, command: Command) => {
       const [first] = folders;
       if (first !== undefined && !existsSync(first) && verbMeant(command, first)) throw noSuchVerb(command, first);
-      const { listRuns } = await import('../../../recipe/index.ts');
+      const { listRuns } = await import('../../../run/index.ts');
       const found = await listRuns(folders.length > 0 ? folders : ['runs']);
       const { listText } = await import('../runs-text.ts');
       session.result(found, () => listText(found, Date.now()));
@@ -26,7 +26,7 @@ export const runsVerb: Verb = (session) => {
       examples('runs compare runs/a runs/b', 'runs compare runs/a runs/b runs/c --html compare.html'),
     )
     .action(async (folders: string[], { html }: { html?: string }) => {
-      const { compareRuns } = await import('../../../recipe/index.ts');
+      const { compareRuns } = await import('../../../run/index.ts');
       const comparison = await compareRuns(folders);
       const page = html === undefined ? undefined : await writePage(html, comparison);
       const { comparisonText } = await import('../runs-text.ts');

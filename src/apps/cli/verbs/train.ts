@@ -18,9 +18,8 @@ export const trainVerb: Verb = (session) =>
       examples('train llava', 'train llava train.batch=16 train.steps=500', 'train llava-1.5 lora.r=16 --dry-run'),
     )
     .action(async (name: string, overrides: string[], options: { dryRun?: boolean; resume?: boolean }) => {
-      const { foretellMemory, formatMemory, loadPlan, missingInputs, trainPlan } = await import(
-        '../../../recipe/index.ts'
-      );
+      const { loadPlan, missingInputs } = await import('../../../recipe/index.ts');
+      const { foretellMemory, formatMemory, trainPlan } = await import('../../../run/index.ts');
       const plan = loadPlan(name, overrides);
       raise(missingInputs(plan));
       if (options.dryRun) {

@@ -1,0 +1,56 @@
+import { existsSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { checkTasks, requirePictures, taskNames } from '../eval/index.ts';
+import type { Plan } from '../recipe/index.ts';
+import { planOfRun, resultOf, runFolder } from './folder.ts';
+import type { EvalOptions } from './types.ts';
+
+/** An evaluation with nothing left open. */
+export interface Asked extends EvalOptions {
+  readonly tasks: readonly string[];
+  /** Where its results go. */
+  readonly out: string;
+}
+
+/**
+ * Fills in what an evaluation leaves open: tasks and limit are those of the run's recipe, or else everything. The limit
+ * of a recipe counts pictures of the tabletop world, so it is not taken over to other data.
+ *
+ * The results stand in the run folder itself only when they are what its recipe asks for, at least: the same pictures and
+ * limit, no task left out, the weights as they were saved, blind run and all. Anything else goes to a folder of its own
+ * below `evals`, in the run or, for a model that is no run, in the working directory, and leaves the run's scores alone.
+ *
+ * @throws TesseraError `eval/unknown-task`, `eval/too-few-pictures`, and the faults of the run's recipe
+ */
+export function settleAsked(folder: string, options: EvalOptions): Asked {
+  if (options.tasks) checkTasks(options.tasks);
+  const plan = existsSync(runFolder(folder).recipe) ? planOfRun(folder) : undefined;
+  const limit = options.limit ?? (options.data === undefined ? plan?.eval.limit : undefined);
+  const tasks = options.tasks ?? plan?.eval.tasks ?? [];
+  const asked = {
+    ...options,
+    tasks: tasks.length > 0 ? [...new Set(tasks)] : Object.keys(taskNames),
+    ...(limit !== undefined && { limit }),
+  };
+  if (asked.blind && limit !== undefined) requirePictures(limit);
+  return { ...asked, out: options.out ?? placeOf(folder, asked, plan) };
+}
+
+type Settled = Omit<Asked, 'out'>;
+
+function placeOf(folder: string, asked: Settled, plan: Plan | undefined): string {
+  if (plan && isOfRecipe(asked, plan) && resultOf(runFolder(folder))) return folder;
+  return plan ? join(folder, 'evals', nameOf(asked)) : join('evals', basename(resolve(folder)), nameOf(asked));
+}
+
+function isOfRecipe({ tasks, limit, blind, data, quantize }: Settled, { eval: own }: Plan): boolean {
+  const whole = own.tasks.every((task) => tasks.includes(task));
+  return whole && limit === own.limit && blind && data === undefined && quantize === undefined;
+}
+
+/** One name for the same question: `pope-vqa-limit-100-int4`. */
+function nameOf({ tasks, limit, blind, data, quantize }: Settled): string {
+  const where = data?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const parts = [...[...tasks].sort(), limit && `limit-${limit}`, where, quantize, !blind && 'sighted'];
+  return parts.filter(Boolean).join('-');
+}

@@ -1,0 +1,142 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { TesseraError } from '../base/index.ts';
+import { type Evaluation, evaluate, type ItemRecord, openPredictions, openTasks, writeReport } from '../eval/index.ts';
+import { createResponder, loadForGeneration } from '../generate/index.ts';
+import type { Plan } from '../recipe/index.ts';
+import { formatRecipe, locate } from '../recipe/index.ts';
+import { type Engine, openEngine } from '../runtime/index.ts';
+import { shortAnswerPrompt } from '../world/index.ts';
+import { type Asked, settleAsked } from './asked.ts';
+import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
+import { readMetrics } from './metrics.ts';
+import { cachedWorld } from './rows.ts';
+import { openTracker } from './tracking/tracker.ts';
+import type { EvalOptions, EvalResult, Hooks } from './types.ts';
+import { version } from './version.ts';
+
+/** Scenes that evaluations ask about: never those of training. */
+const EVAL_SCENES = 500;
+const EVAL_SEED = 1;
+
+/** Evaluates the model that a run has trained, with the tasks of its plan. */
+export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, hooks: Hooks): Promise<EvalResult> {
+  const result = await evaluateFolder(run.path, { ...plan.eval, blind: true, out: run.path }, engine, hooks);
+  showScores(run, result.evaluation);
+  return result;
+}
+
+/** Evaluates a run folder or a Hugging Face folder; where the results go, `settleAsked` says. */
+export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
+  const asked = settleAsked(folder, options);
+  const run = runFolder(folder);
+  const own = asked.out === folder;
+  if (!own && options.out === undefined && existsSync(run.recipe)) {
+    hooks.log.info(`the scores of the run stay as they are; the results of this evaluation go to ${asked.out}`);
+  }
+  const result = await evaluateFolder(folder, asked, await openEngine({ log: hooks.log }), hooks);
+  if (own) showScores(run, result.evaluation);
+  return result;
+}
+
+/**
+ * Shows new scores of a finished run in TensorBoard, in the place of those before. A run that is not over shows what its
+ * own process writes.
+ */
+export function showScores(run: RunFolder, evaluation: Evaluation): void {
+  const over = resultOf(run);
+  if (!over) return;
+  const done = stepsOf(over.stages);
+  openTracker(run.tensorboard, { past: done }).evaluation(done, evaluation);
+}
+
+async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
+  const { limit, data, quantize } = asked;
+  const parts = await loadForGeneration(folder, engine, { quantize });
+  if (!parts.model.picture) throw noEyes(folder);
+  const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
+  // One-word answers, as LLaVA-1.5 is asked for them.
+  const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
+  const responder = createResponder({
+    ...parts,
+    name: [basename(folder), quantize].filter(Boolean).join(' '),
+    batch: 64,
+  });
+  const predictions = openPredictions(asked.out);
+  const records: ItemRecord[] = [];
+  try {
+    const evaluation = await evaluate(responder, tasks, {
+      version,
+      blind: asked.blind,
+      batch: 512,
+      ...(limit !== undefined && { limit }),
+      ...(data !== undefined && { data }),
+      ...(quantize !== undefined && { quantize }),
+      signal: hooks.signal,
+      onProgress: ({ task, run, done, total }) => {
+        hooks.progress({
+          label: `${task}${run === 'blind' ? ' (blind)' : ''}`,
+          done,
+          total,
+          unit: 'answers',
+          numbers: {},
+        });
+      },
+      onRecord: (record) => {
+        records.push(record);
+        predictions.add(record);
+      },
+    });
+    predictions.commit(evaluation);
+    const report = await writeReport(asked.out, evaluation, { ...reportExtras(folder, asked), records });
+    return { evaluation, report };
+  } finally {
+    predictions.discard();
+    await responder.close();
+  }
+}
+
+function noEyes(folder: string): TesseraError {
+  return new TesseraError({
+    code: 'eval/no-eyes',
+    message: 'every evaluation asks about pictures, and this model sees none',
+    path: folder,
+    expected: 'a model with a picture encoder',
+  });
+}
+
+/** The folder of scenes that evaluations ask about. */
+export function evaluationScenes(limit: number | undefined, hooks: Hooks): Promise<string> {
+  const count = Math.max(limit ?? EVAL_SCENES, EVAL_SCENES);
+  return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: ['vqa', 'pope'], popeImages: count }, hooks);
+}
+
+/** What the report says of a run besides its scores. */
+function reportExtras(folder: string, asked: Asked) {
+  const run = runFolder(folder);
+  const title = basename(resolve(folder));
+  const command = evalCommand(folder, asked);
+  if (!existsSync(run.recipe)) return { title, command };
+  const plan = planOfRun(folder);
+  return {
+    title,
+    command: `tessera train ${run.recipe} output.folder=${join(folder, '..', `${title}-again`)}${asked.out === folder ? '' : `\n${command}`}`,
+    recipe: formatRecipe(plan.resolved),
+    facts: { system: plan.system },
+    losses: readMetrics(run.metrics).flatMap(({ stage, step, loss }) =>
+      loss === undefined ? [] : [{ stage, step, loss }],
+    ),
+    ...(existsSync(run.dataReport) && { data: JSON.parse(readFileSync(run.dataReport, 'utf8')) }),
+  };
+}
+
+function evalCommand(folder: string, { tasks, limit, blind, data, quantize }: Asked): string {
+  const words = [
+    `tessera eval ${folder} --tasks ${tasks.join(',')}`,
+    limit !== undefined && `--limit ${limit}`,
+    !blind && '--no-blind',
+    data !== undefined && `--data ${data}`,
+    quantize && `--quantize ${quantize}`,
+  ];
+  return words.filter(Boolean).join(' ');
+}

@@ -1,0 +1,64 @@
+import type { DataReport } from '../data/index.ts';
+import { type LoadedModel, modelFolder } from '../models/index.ts';
+import type { Lora } from '../nn/index.ts';
+import type { Plan, StagePlan } from '../recipe/index.ts';
+import { locate } from '../recipe/index.ts';
+import type { RunFolder } from './folder.ts';
+import { merge, withoutAdapters, writeAdapterFolder } from './lora.ts';
+import { modelCard } from './model-card.ts';
+import { type ModelFolderOptions, writeModelFolder } from './model-folder.ts';
+import { type Parts, stageProcessor } from './parts.ts';
+import type { StageData } from './rows.ts';
+import type { StageSummary } from './types.ts';
+
+/** A stage whose last step is done. */
+interface FinishedStage {
+  readonly run: RunFolder;
+  readonly plan: Plan;
+  readonly stage: StagePlan;
+  /** The stage's place in its plan. */
+  readonly index: number;
+  /** What it began with. */
+  readonly parts: Parts;
+  /** What it came to, adapters and all. */
+  readonly loaded: LoadedModel;
+  readonly lora?: Lora;
+  readonly trainable: (path: string) => boolean;
+  readonly data: StageData;
+  /** Of the rows of all stages so far. */
+  readonly report: DataReport;
+  /** All stages so far. */
+  readonly summaries: readonly StageSummary[];
+}
+
+/**
+ * Writes what a stage leaves behind: adapters, and the whole model with adapters merged.
+ * @returns what the next stage begins with
+ */
+export function finishStage(finished: FinishedStage): Parts {
+  const { run, plan, stage, parts, loaded, lora, trainable, data, report, summaries } = finished;
+  const processor = stageProcessor(parts, stage.pictures);
+  const options = {
+    dtype: plan.output.dtype,
+    template: data.template,
+    ...(processor && { processor }),
+    overwrite: true,
+  };
+  if (lora) {
+    const base = adapterBase(finished, options);
+    writeAdapterFolder(run.adapter, parts.loaded, loaded, stage, trainable, base);
+  }
+  const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded };
+  writeModelFolder(run.model, after, { ...options, card: modelCard(plan, loaded.model, summaries, report) });
+  return after;
+}
+
+/**
+ * The folder that adapters name as their base, without which PEFT cannot load them: the one that the recipe starts from,
+ * or, when earlier stages trained or the recipe made the model, a copy of what they left.
+ */
+function adapterBase({ run, plan, index, parts, loaded }: FinishedStage, options: ModelFolderOptions): string {
+  if (index === 0 && plan.model.from !== undefined) return modelFolder(locate(plan.model.from));
+  writeModelFolder(run.base, { ...parts, loaded: withoutAdapters(loaded) }, options);
+  return run.base;
+}

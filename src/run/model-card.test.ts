@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { DataReport } from '../data/index.ts';
+import type { Model } from '../models/index.ts';
+import { loadPlan } from '../recipe/index.ts';
+import { modelCard } from './model-card.ts';
+
+const plan = loadPlan('tabletop-lm', ['output.folder=runs/x']);
+const cardOf = (model: object) => modelCard(plan, { json: {}, ...model } as Model, [], new DataReport());
+
+it('tells how to use a model by what it takes', () => {
+  expect(cardOf({ kind: 'causal', picture: {} })).toContain('tessera chat <this folder> --image picture.png\n');
+  expect(cardOf({ kind: 'causal' })).toContain('tessera chat <this folder>\n');
+  expect(cardOf({ kind: 'contrastive' })).toContain('model.vision=<this folder>\n');
+});

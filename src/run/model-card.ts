@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs';
+import { stringify } from 'yaml';
+import type { DataReport } from '../data/index.ts';
+import type { Model } from '../models/index.ts';
+import type { Plan } from '../recipe/index.ts';
+import { catalog, formatRecipe } from '../recipe/index.ts';
+import type { StageSummary } from './types.ts';
+
+/** The README.md of a trained model: what it is, how it was trained, on what, and how to use it. */
+export function modelCard(plan: Plan, model: Model, stages: readonly StageSummary[], report: DataReport): string {
+  const system = catalog.find(({ name }) => name === plan.system);
+  const base = plan.model.from === undefined ? undefined : hubName(model);
+  const front = {
+    library_name: 'tessera',
+    tags: [...new Set(['tessera', plan.system, plan.model.architecture])],
+    ...(base !== undefined && { base_model: base }),
+  };
+  const rows = stages.map(
+    (s) =>
+      `| ${s.name} | ${s.steps} | ${s.loss.toFixed(4)} | ${s.trained.toLocaleString('en')} of ${s.parameters.toLocaleString('en')} |`,
+  );
+  return [
+    `---\n${stringify(front)}---`,
+    `# ${plan.name}`,
+    `${system ? `${system.title} (${system.year})` : plan.system}, trained by the recipe \`${plan.name}\`.`,
+    '## Use',
+    `\`\`\`\n${usage(model)}\n\`\`\``,
+    '## Training',
+    ['| stage | steps | last loss | trained parameters |', '|---|---|---|---|', ...rows].join('\n'),
+    `Rows: ${report.kept} kept, ${report.rejected} refused.`,
+    `## Recipe\n\n\`\`\`yaml\n${formatRecipe(plan.resolved)}\`\`\``,
+    '',
+  ].join('\n\n');
+}
+
+/** A model that writes text is talked to; one that only sees lends its eyes. */
+function usage(model: Model): string {
+  if (model.kind !== 'causal') return 'tessera train llava model.vision=<this folder>';
+  return `tessera chat <this folder>${model.picture ? ' --image picture.png' : ''}`;
+}
+
+/** What the base calls itself, if that is a name of the hub: paths of the machine it was trained on tell others nothing. */
+function hubName({ json }: Model): string | undefined {
+  const name = json._name_or_path;
+  return typeof name === 'string' && /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !existsSync(name) ? name : undefined;
+}

@@ -1,0 +1,167 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { TesseraError } from '../base/index.ts';
+import {
+  builtinTemplate,
+  builtinTemplateNames,
+  type ChatTemplate,
+  clipCrop,
+  clipPad,
+  createTokenizer,
+  type ImageProcessor,
+  loadTemplate,
+  loadTokenizer,
+  type Tokenizer,
+  trainBpe,
+} from '../data/index.ts';
+import { folderProcessor } from '../generate/index.ts';
+import {
+  clipJson,
+  copyPart,
+  createModel,
+  type LoadedModel,
+  llamaJson,
+  llavaJson,
+  loadModel,
+  modelFolder,
+  readJsonObject,
+  type SizeName,
+  trainedModel,
+  visionPart,
+} from '../models/index.ts';
+import { initializeStore } from '../nn/index.ts';
+import type { ModelRecipe, Plan } from '../recipe/index.ts';
+import { locate } from '../recipe/index.ts';
+
+/** A model with all that turns rows into its inputs. */
+export interface Parts {
+  readonly loaded: LoadedModel;
+  readonly tokenizer: Tokenizer;
+  /** Absent for a model without eyes. */
+  readonly processor?: ImageProcessor;
+  /** The token that stands for a picture. */
+  readonly imageToken?: string;
+  /** The prompt that the folder comes with. */
+  readonly template?: ChatTemplate;
+}
+
+/** Reads a Hugging Face folder. */
+async function partsFromFolder(folder: string): Promise<Parts> {
+  const loaded = loadModel(folder);
+  const { model } = loaded;
+  const tokenizer = await loadTokenizer(folder);
+  if (model.kind === 'vision' || !model.picture) return { loaded, tokenizer, ...(await templateOf(folder)) };
+  const imageToken = model.kind === 'causal' && model.picture ? tokenizer.tokenOf(model.picture.tokenId) : undefined;
+  return {
+    loaded,
+    tokenizer,
+    processor: folderProcessor(folder) ?? clipCrop(model.picture.height),
+    ...(imageToken !== undefined && { imageToken }),
+    ...(await templateOf(folder)),
+  };
+}
+
+async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> {
+  try {
+    return { template: await loadTemplate(folder) };
+  } catch (error) {
+    // A folder without a template is fine for a model that only reads text; training names its own.
+    if (error instanceof TesseraError && error.code === 'chat/template-missing') return {};
+    throw error;
+  }
+}
+
+/**
+ * The model a plan starts from: a whole folder, or new parts joined to those that folders give.
+ * @param corpus texts for a tokenizer that has to be trained first
+ */
+export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
+  const { model } = plan;
+  if (model.from !== undefined) return withEyes(plan, await partsFromFolder(modelFolder(locate(model.from))));
+  const seed = plan.stages[0]?.train.seed ?? 0;
+  if (model.architecture === 'llava') return llavaParts(model, seed);
+  const tokenizer = model.tokenizer
+    ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer)))
+    : trainTokenizer(await corpus(), model.vocab_size);
+  const json =
+    model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
+  const loaded = createModel(json);
+  initializeStore(loaded.store, seed);
+  const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
+  return { loaded, tokenizer, ...eyes };
+}
+
+/** What a folder holds shows only when it is read; found out after the training, it would be too late. */
+function withEyes(plan: Plan, parts: Parts): Parts {
+  const { model } = parts.loaded;
+  if (plan.eval.tasks.length === 0 || (model.kind === 'causal' && model.picture)) return parts;
+  throw new TesseraError({
+    code: 'recipe/eval',
+    message: 'every evaluation asks about pictures, and the model of this folder cannot answer such questions',
+    path: `model.from ${plan.model.from}`,
+    expected: 'a model with a picture encoder and a language model, or no eval section',
+    got: model.architecture,
+    remedy: 'take eval out; eval=null on the command line does',
+  });
+}
+
+/** A tokenizer may stand in a folder alone, or in that of a model. */
+function tokenizerFolder(folder: string): string {
+  return existsSync(join(folder, trainedModel)) ? modelFolder(folder) : folder;
+}
+
+function sizeOf(model: ModelRecipe): SizeName {
+  return model.size ?? 'tiny';
+}
+
+/** Long quoted texts in a template: what a prompt says whatever the row. */
+const promptText = /(['"])(?=[A-Z])(.{20,}?)\1/g;
+
+/** The vocabulary also learns the words of the prompts, so that a prompt costs few tokens. */
+function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer {
+  const prompts = builtinTemplateNames.flatMap((name) =>
+    [...builtinTemplate(name).source.matchAll(promptText)].map((match) => match[2] as string),
+  );
+  const often = prompts.flatMap((text) => Array<string>(50).fill(text));
+  return createTokenizer(trainBpe([...corpus, ...often], { vocabSize }));
+}
+
+async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>, seed: number): Promise<Parts> {
+  // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
+  const language = modelFolder(locate(model.language as string));
+  const vision = modelFolder(locate(model.vision as string));
+  const tokenizer = await loadTokenizer(language);
+  const imageToken = '<image>';
+  const imageTokenId = tokenizer.specials.get(imageToken);
+  if (imageTokenId === undefined) {
+    throw new TesseraError({
+      code: 'recipe/no-image-token',
+      message: 'the tokenizer has no token that stands for a picture',
+      path: language,
+      expected: `the special token ${imageToken}`,
+    });
+  }
+  const decoder = loadModel(language);
+  const eyes = loadModel(vision);
+  const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
+  const projector = model.projector ?? 'mlp';
+  const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
+  initializeStore(loaded.store, seed);
+  copyPart(decoder, '', loaded.store, 'language_model.');
+  copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
+  const size = loaded.model.kind === 'causal' ? (loaded.model.picture?.height as number) : 0;
+  return { loaded, tokenizer, imageToken, processor: folderProcessor(vision) ?? clipCrop(size) };
+}
+
+/** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */
+export function stageProcessor(parts: Parts, pictures: 'crop' | 'pad' | undefined): ImageProcessor | undefined {
+  if (!parts.processor || pictures === undefined) return parts.processor;
+  const side = parts.loaded.model.picture?.height as number;
+  const made = pictures === 'pad' ? clipPad(side) : clipCrop(side);
+  return {
+    ...made,
+    normalize: parts.processor.normalize,
+    rescale: parts.processor.rescale,
+    filter: parts.processor.filter,
+  };
+}

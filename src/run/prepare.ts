@@ -1,0 +1,107 @@
+import { selector } from '../base/index.ts';
+import { type Example, pixelLoader, planBatches } from '../data/index.ts';
+import type { LoadedModel } from '../models/index.ts';
+import type { Lora } from '../nn/index.ts';
+import type { StagePlan, TrainPlan } from '../recipe/index.ts';
+import type { Engine } from '../runtime/index.ts';
+import {
+  type BatchSize,
+  type BatchSource,
+  exampleSizes,
+  exampleSource,
+  type SourceOptions,
+  type StageSettings,
+} from '../train/index.ts';
+import { isFactor, loraOf, withFreshAdapters } from './lora.ts';
+import { type Parts, stageProcessor } from './parts.ts';
+import type { StageData } from './rows.ts';
+
+/** A stage with everything decided that its loop needs. */
+export interface PreparedStage {
+  /** With fresh adapters where the stage has any. */
+  readonly loaded: LoadedModel;
+  readonly lora?: Lora;
+  readonly trainable: (path: string) => boolean;
+  readonly source: BatchSource;
+  /** What the steps are going to read. */
+  readonly sizes: () => ReturnType<typeof exampleSizes> & { readonly evaluation: readonly BatchSize[] };
+  readonly settings: StageSettings;
+}
+
+/** @param index the stage's place in its plan. */
+export function prepareStage(
+  engine: Engine,
+  stage: StagePlan,
+  index: number,
+  parts: Parts,
+  data: StageData,
+): PreparedStage {
+  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + index);
+  const chosen = selector(stage.trainable);
+  const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
+  const trainable = (path: string) => isFactor(path) || chosen(path);
+  const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(engine, stage, loaded, trainable) };
+  const source = exampleSource(options);
+  const settings = settingsOf(stage.train, source.stepsPerEpoch);
+  return {
+    loaded,
+    ...(lora && { lora }),
+    trainable,
+    source,
+    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, data, parts) }),
+    settings,
+  };
+}
+
+/** The most bytes of further gradients, so that two halves of a batch run side by side. */
+const mostAdded = 2 ** 30;
+
+/**
+ * Two lanes wherever rows add up to the loss; a contrastive loss compares all of them, and a GPU would read weights and
+ * write gradients twice for nothing.
+ */
+function lanesOf(
+  engine: Engine,
+  { objective, train }: StagePlan,
+  { store }: LoadedModel,
+  trainable: (path: string) => boolean,
+): 1 | 2 {
+  const bytes = [...store.tensors].reduce((n, [path, { data }]) => (trainable(path) ? n + data.byteLength : n), 0);
+  const added = bytes * (train.accumulate > 1 ? 2 : 1);
+  return objective === 'lm' && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
+}
+
+function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {
+  const lengths = examples.map((example) => example.ids.length);
+  return {
+    ...evaluationOptions(stage, examples, parts),
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
+    accumulate: stage.train.accumulate,
+  };
+}
+
+/** How rows are read to be looked at once, in batches of the stage's size and of any lengths. */
+export function evaluationOptions(stage: StagePlan, examples: readonly Example[], parts: Parts): SourceOptions {
+  const processor = stageProcessor(parts, stage.pictures);
+  return {
+    examples,
+    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
+    accumulate: 1,
+    lanes: 1,
+    padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
+    objective: stage.objective,
+    ...(processor && { pixels: pixelLoader(processor) }),
+  };
+}
+
+/** Held-out rows are like those of the stage; only the tabletop world has some. */
+function evaluationSizes(stage: StagePlan, { examples }: StageData, parts: Parts): readonly BatchSize[] {
+  if (!stage.data.some((data) => data.source === 'tabletop')) return [];
+  const options = evaluationOptions(stage, examples, parts);
+  return exampleSizes(options, options.plan.stepsPerEpoch).batches;
+}
+
+function settingsOf(train: TrainPlan, stepsPerEpoch: number): StageSettings {
+  const steps = 'steps' in train.length ? train.length.steps : Math.ceil(train.length.epochs * stepsPerEpoch);
+  return { ...train, steps };
+}

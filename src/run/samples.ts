@@ -1,0 +1,101 @@
+import { chatTokens, type Example, type PixelLoader, pixelLoader, stopStrings } from '../data/index.ts';
+import { GenerationProgram, generate } from '../generate/index.ts';
+import type { StageUnderWay } from './held-out.ts';
+import { stageProcessor } from './parts.ts';
+import { stageTemplate } from './rows.ts';
+
+const ANSWERS = 4;
+const LONGEST = 64;
+
+/** Tokens of a plain text that are shown to a model for it to go on. */
+const OPENING = 8;
+
+/** A row that the model was asked while it trained; with stage and step, a line of `samples.jsonl`. */
+export interface Answered {
+  readonly row: string;
+  /** False for a row that the stage trains on. */
+  readonly held_out: boolean;
+  readonly pictures: readonly string[];
+  /** As the model reads it, a picture standing once. */
+  readonly prompt: string;
+  readonly answer: string;
+  /** What the row says. */
+  readonly expected: string;
+}
+
+export interface Sampler {
+  answers(): Promise<readonly Answered[]>;
+  dispose(): Promise<void>;
+}
+
+/** Answers the same few rows, greedily and with the parameters as they are, whenever it is asked. */
+export function openSampler(
+  job: StageUnderWay,
+  { examples, heldOut }: { readonly examples: readonly Example[]; readonly heldOut: boolean },
+): Sampler {
+  const { engine, loaded, lora, parts, stage } = job;
+  const { model, store } = loaded;
+  if (model.kind !== 'causal') return { answers: async () => [], dispose: async () => {} };
+  const { tokenizer } = parts;
+  const template = stageTemplate(stage, parts);
+  const program = new GenerationProgram({ engine, model, store, ...(lora && { lora }) });
+  const processor = stageProcessor(parts, stage.pictures);
+  const pixels = processor && pixelLoader(processor);
+  const chosen = spread(examples, ANSWERS).map((example) => ({ example, cut: answerStart(example, tokenizer.prefix) }));
+  return {
+    async answers() {
+      const requests = await Promise.all(
+        chosen.map(async ({ example, cut }) => ({
+          ...(await promptOf(example, cut, pixels)),
+          maxTokens: Math.min(LONGEST, model.maxPositions - cut),
+        })),
+      );
+      const got = await generate(program, requests, {
+        tokenizer,
+        stopIds: tokenizer.eos === undefined ? [] : [tokenizer.eos],
+        stop: stopStrings(template, chatTokens(tokenizer, model.picture && parts.imageToken)),
+      });
+      return chosen.map(({ example, cut }, i) => ({
+        row: example.where,
+        held_out: heldOut,
+        pictures: example.images.map(({ image }) => image.path),
+        prompt: tokenizer.decode(readable(example, 0, cut)),
+        answer: (got[i]?.text ?? '').trim(),
+        expected: tokenizer.decode(example.ids.slice(cut, answerEnd(example, cut)), { skipSpecial: true }).trim(),
+      }));
+    },
+    dispose: () => program.dispose(),
+  };
+}
+
+/** Items from all parts of a list, in its order. */
+function spread<T>(items: readonly T[], count: number): T[] {
+  const some = Math.min(count, items.length);
+  return Array.from({ length: some }, (_, i) => items[Math.floor(((i + 0.5) * items.length) / some)] as T);
+}
+
+/** Where the first answer begins; in a plain text, which is all answer, a few tokens after its start. */
+function answerStart({ ids, supervised }: Example, prefix: readonly number[]): number {
+  const first = supervised.indexOf(1);
+  return first > prefix.length ? first : Math.min(first + OPENING, ids.length - 1);
+}
+
+function answerEnd({ ids, supervised }: Example, start: number): number {
+  const end = supervised.indexOf(0, start);
+  return end < 0 ? ids.length : end;
+}
+
+async function promptOf(example: Example, cut: number, pixels: PixelLoader | undefined) {
+  const images = example.images.filter(({ start }) => start < cut);
+  const ids = example.ids.slice(0, cut);
+  if (!pixels || images.length === 0) return { ids };
+  return { ids, images, pixels: await pixels.load(images.map(({ image }) => image)) };
+}
+
+/** Ids up to a place, each picture's tokens but one left out. */
+function readable({ ids, images }: Example, from: number, to: number): number[] {
+  const hidden = new Set(
+    images.flatMap(({ start, tokens }) => Array.from({ length: tokens - 1 }, (_, k) => start + 1 + k)),
+  );
+  return [...ids.slice(from, to)].filter((_, i) => !hidden.has(from + i));
+}

@@ -1,0 +1,100 @@
+import type { Log } from '../base/index.ts';
+import type { Evaluation } from '../eval/index.ts';
+import type { Quantization } from '../generate/index.ts';
+import type { MemoryPlan } from '../train/index.ts';
+
+/** How far something is, for a bar or a log line. */
+export interface Progress {
+  /** What is being done, such as `stage align` or `pope random`. */
+  readonly label: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted; steps when absent. */
+  readonly unit?: string;
+  /** Numbers worth seeing now: loss, lr, grad_norm, … */
+  readonly numbers: Readonly<Record<string, number>>;
+}
+
+/** What long work tells its caller, and how the caller stops it. */
+export interface Hooks {
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  progress(progress: Progress): void;
+}
+
+/** What a stage is going to take. */
+export interface StageMemory {
+  readonly stage: string;
+  readonly memory: MemoryPlan;
+  /** How many rows the plan was made from, where the stage has more: it is then a lower bound. */
+  readonly firstRows?: number;
+}
+
+/** How a stage ended. */
+export interface StageSummary {
+  readonly name: string;
+  readonly steps: number;
+  readonly seconds: number;
+  readonly loss: number;
+  /** Numbers of parameters trained, and in all. */
+  readonly trained: number;
+  readonly parameters: number;
+  /** What it was going to take, and the most that the process had taken by its end; bytes. */
+  readonly memory: { readonly planned: MemoryPlan; readonly peak: number };
+}
+
+export interface TrainResult {
+  /** The run folder. */
+  readonly folder: string;
+  /** `interrupted` when the signal stopped it; the folder can then be resumed. */
+  readonly status: 'done' | 'interrupted';
+  readonly stages: readonly StageSummary[];
+  readonly seconds: number;
+  readonly eval?: EvalResult;
+}
+
+export interface EvalOptions {
+  /** Those of the run's recipe when absent, or all. */
+  readonly tasks?: readonly string[];
+  /** Pictures of each task; as many as the run's recipe says when absent, or all. */
+  readonly limit?: number;
+  /** Also with pictures shuffled between questions, to see what the answers owe to them. */
+  readonly blind: boolean;
+  /** Rounds the language model's matrices. */
+  readonly quantize?: Quantization;
+  /** A folder of questions and pictures in the place of the tabletop world's. */
+  readonly data?: string;
+  /** Folder for the results, in the place of the one that they go to by themselves. */
+  readonly out?: string;
+}
+
+export interface EvalResult {
+  readonly evaluation: Evaluation;
+  /** The HTML report. */
+  readonly report: string;
+}
+
+export interface ExportOptions {
+  readonly to: 'hf' | 'onnx';
+  readonly out: string;
+  readonly dtype: 'float32' | 'float16' | 'bfloat16';
+  /** Adds adapters into the weights they stand beside. */
+  readonly merge: boolean;
+}
+
+/** What `data report` counts: rows kept, and rows refused by reason. */
+export interface DataCounts {
+  readonly source: string;
+  readonly kept: number;
+  readonly refused: Readonly<Record<string, number>>;
+  readonly examples: readonly string[];
+}
+
+/** What the demo did. */
+export interface DemoResult {
+  readonly training: TrainResult;
+  /** A picture that training never showed, and what is on it. */
+  readonly picture?: { readonly path: string; readonly truth: readonly string[] };
+  readonly answers: readonly { readonly question: string; readonly answer: string }[];
+  readonly seconds: number;
+}
