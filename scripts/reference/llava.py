@@ -157,6 +157,8 @@ def load(folder):
 def write_case(name, case, seed):
     folder = fresh_folder("llava", name)
     model = randomise(LlavaForConditionalGeneration(case["config"]), seed)
+    if "edit" in case:
+        case["edit"](model)
     if "dtype" in case:
         model.to(case["dtype"])
     model.save_pretrained(folder, **case.get("save", {}))
@@ -260,3 +262,14 @@ def write_v1(seed):
 for i, (name, case) in enumerate(CASES.items()):
     write_case(name, case, SEED + i)
 write_v1(SEED + len(CASES))
+
+
+def one_layer(model):
+    """LLaVA v1 as this class can hold it: the second layer of its projector hands on what it is given."""
+    second = model.model.multi_modal_projector.linear_2
+    with torch.no_grad():
+        second.weight.copy_(torch.eye(len(second.weight)))
+        second.bias.zero_()
+
+
+write_case("v1-two-layers", dict(rows=[ONE, SHORT], config=config(GQA, projector_hidden_act="linear"), edit=one_layer), SEED + len(CASES) + 3)

@@ -5,6 +5,7 @@ export const activations: Readonly<Record<string, (x: Value) => Value>> = {
   gelu,
   gelu_new: geluTanh,
   gelu_pytorch_tanh: geluTanh,
+  linear: (x) => x,
   quick_gelu: quickGelu,
   relu,
   silu,

@@ -13,6 +13,6 @@ export type { ConfigJson } from './config.ts';
 export type { CacheShape } from './decoder/cache.ts';
 export { modelFolder, trainedModel } from './folder.ts';
 export { pairInputs, pictureInputs, tokenInput } from './inputs.ts';
-export { copyPart, createModel, type LoadedModel, loadModel, modelLayouts, saveModel } from './load.ts';
+export { copyPart, createModel, fileForm, type LoadedModel, loadModel, modelLayouts, saveModel } from './load.ts';
 export { clipJson, clipVisionJson, llamaJson, llavaJson, type SizeName, visionPart } from './sizes.ts';
 export * from './weights/index.ts';

@@ -4,6 +4,8 @@ import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/in
 import { type Model, modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
+import { projectorOfFile, withoutSecondLayer, withSecondLayer } from './one-layer-projector.ts';
+import { visionPart } from './sizes.ts';
 import {
   type Checkpoint,
   clipLayouts,
@@ -58,10 +60,10 @@ export function createModel(json: ConfigJson): LoadedModel {
 export function loadModel(folder: string): LoadedModel {
   const config = readJsonObject(join(folder, 'config.json'));
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
-  const model = modelFromConfig(config, join(folder, 'config.json'));
+  const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
   const source = sourceOf(specs, openCheckpoint(folder), modelLayouts(model));
-  return { model, store: filled(specs, [source]), layout: source.match.layout };
+  return withoutSecondLayer({ model, store: filled(specs, [source]), layout: source.match.layout });
 }
 
 /** Files that hold some parameters of a model, every name and shape checked. */
@@ -98,7 +100,8 @@ const tiedHeads = new Map([
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const towerFolder = resolve(folder, String(config.mm_vision_tower));
-  const model = modelFromConfig(fromOriginalLlava(config, readJsonObject(join(towerFolder, 'config.json'))));
+  const tower = visionPart(readJsonObject(join(towerFolder, 'config.json')), towerFolder);
+  const model = modelFromConfig(fromOriginalLlava(config, tower));
   const specs = parameterSpecs(model);
   const checkpoint = openCheckpoint(folder);
   const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
@@ -107,17 +110,42 @@ function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const source = sourceOf(own, checkpoint, llavaLayouts);
   const sources = [source];
   if (!stored) {
-    const tower = new Map([...specs].filter(([path]) => inTower(path)));
-    sources.push(sourceOf(tower, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.')));
+    const eyes = new Map([...specs].filter(([path]) => inTower(path)));
+    sources.push(sourceOf(eyes, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.')));
   }
   return { model, store: filled(specs, sources), layout: source.match.layout };
 }
 
-/** Writes config and weights into a folder; `dtype` is what the weights are stored as. */
+/** A model as transformers reads it. */
+export interface FileForm {
+  readonly config: JsonObject;
+  /** By their names in files. */
+  readonly tensors: ReadonlyMap<string, Tensor<'float32'>>;
+  /** From names in files to parameters. */
+  readonly paths: ReadonlyMap<string, string>;
+}
+
+/** What files hold of a model whose weights are stored as `dtype`. */
+export function fileForm(loaded: LoadedModel, dtype: SaveDType): FileForm {
+  const { model, store, layout } = withSecondLayer(loaded);
+  const names = layoutForFile(model, layout);
+  return {
+    config: { ...withoutDtype(model.json as JsonObject), dtype },
+    tensors: renameForFile(store.tensors, names),
+    paths: renameForFile(new Map([...store.tensors.keys()].map((path) => [path, path])), names),
+  };
+}
+
+/** The first release's key names go with its own configuration, which is not written. */
+function layoutForFile(model: Model, layout: Layout): Layout {
+  return layout.name.includes('original') ? (modelLayouts(model)[0] as Layout) : layout;
+}
+
+/** Writes config and weights into a folder, as transformers reads them; `dtype` is what the weights are stored as. */
 export function saveModel(folder: string, loaded: LoadedModel, dtype: SaveDType = 'float32'): void {
-  const { model, store, layout } = loaded;
-  writeJsonObject(join(folder, 'config.json'), { ...withoutDtype(model.json as JsonObject), dtype });
-  writeCheckpoint(folder, renameForFile(store.tensors, layout), { dtype });
+  const { config, tensors } = fileForm(loaded, dtype);
+  writeJsonObject(join(folder, 'config.json'), config);
+  writeCheckpoint(folder, tensors, { dtype });
 }
 
 /** A configuration that no longer says, here or in a part, what type its weights used to have. */

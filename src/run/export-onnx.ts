@@ -4,12 +4,11 @@ import { dtypeInfo } from '../base/index.ts';
 import { Graph } from '../graph/index.ts';
 import {
   copySideFiles,
+  fileForm,
   forward,
   loadModel,
   type Model,
   openSafetensors,
-  readJsonObject,
-  renameForFile,
   type SaveDType,
   writeCheckpoint,
   writeJsonObject,
@@ -24,16 +23,15 @@ import { describePorts, onnxCard } from './onnx-card.ts';
  * 16 bits are widened as the graph begins: it computes in float32 whatever is stored.
  */
 export function writeOnnx(partial: string, source: string, dtype: SaveDType): void {
-  const { model, store, layout } = loadModel(source);
-  const named = renameForFile(store.tensors, layout);
-  const pathOf = new Map([...named.keys()].map((name, i) => [name, [...store.tensors.keys()][i] as string]));
-  writeCheckpoint(partial, named, { dtype, maxShardBytes: Number.POSITIVE_INFINITY });
+  const loaded = loadModel(source);
+  const { model } = loaded;
+  const { config, tensors, paths } = fileForm(loaded, dtype);
+  writeCheckpoint(partial, tensors, { dtype, maxShardBytes: Number.POSITIVE_INFINITY });
   copySideFiles(source, partial);
-  const { torch_dtype: _, ...config } = readJsonObject(join(source, 'config.json'));
-  writeJsonObject(join(partial, 'config.json'), { ...config, dtype });
+  writeJsonObject(join(partial, 'config.json'), config);
   const weights = new Map<string, OnnxInitializer>();
   for (const stored of openSafetensors(join(partial, 'model.safetensors')).tensors.values()) {
-    const name = pathOf.get(stored.name) as string;
+    const name = paths.get(stored.name) as string;
     const external = { location: 'model.safetensors', offset: stored.begin, length: stored.end - stored.begin };
     weights.set(name, { name, dtype, shape: stored.shape, external });
   }

@@ -35,6 +35,15 @@ describe('LLaVA against transformers', () => {
     expect(unreached.sort()).toEqual(facts.unreached.map(rename).sort());
   });
 
+  it('v1-two-layers: an identity after the one projector layer is no layer', async () => {
+    const { loaded, expected, batch, rename } = open('v1-two-layers');
+    expect(loaded.store.specs.has('multi_modal_projector.linear_2.weight')).toBe(false);
+    const got = await runCausal(loaded, batch);
+    expectLogits(got.logits, expected.get('logits'));
+    const own = [...expected].filter(([name]) => !name.includes('.linear_2.'));
+    expectGradients(got.grads, new Map(own), rename, (path) => path.startsWith('vision_tower.'));
+  });
+
   it('v1.5-bf16: weights stored in bfloat16 compute in float32', async () => {
     const { loaded, expected, batch } = open('v1.5-bf16');
     const got = await runCausal(loaded, batch);

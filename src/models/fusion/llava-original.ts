@@ -18,6 +18,7 @@ export function fromOriginalLlava(json: ConfigJson, tower: ConfigJson): ConfigJs
     Object.entries(json).filter(([key]) => !key.startsWith('mm_') && key !== 'architectures'),
   );
   return {
+    architectures: ['LlavaForConditionalGeneration'],
     model_type: 'llava',
     image_token_index: 0,
     projector_type: projector,

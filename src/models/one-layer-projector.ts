@@ -1,0 +1,56 @@
+import { float32, type Tensor, zeros } from '../base/index.ts';
+import { storeOf } from '../nn/index.ts';
+import { modelFromConfig, parameterSpecs } from './catalog.ts';
+import type { ConfigJson } from './config.ts';
+import type { LoadedModel } from './load.ts';
+
+/*
+ * LLaVA v1 has one projector layer. transformers' LlavaForConditionalGeneration always has two, so files hold the one
+ * layer as two: the second is the identity, and the activation between them is `linear`, which is the identity too.
+ */
+
+const second = 'multi_modal_projector.linear_2';
+
+/** A file's configuration: where nothing happens between two layers, the weights alone say whether there is a second. */
+export function projectorOfFile(json: ConfigJson): ConfigJson {
+  if (json.model_type !== 'llava' || json.projector_hidden_act !== 'linear') return json;
+  const { projector_type: _, ...rest } = json;
+  return rest;
+}
+
+/** The model as files hold it: one projector layer becomes two that compute the same. Others stay as they are. */
+export function withSecondLayer(loaded: LoadedModel): LoadedModel {
+  const { json } = loaded.model;
+  if (json.model_type !== 'llava' || json.projector_type !== 'linear') return loaded;
+  const model = modelFromConfig(projectorOfFile({ ...json, projector_hidden_act: 'linear' }));
+  const specs = parameterSpecs(model);
+  const [width] = specs.get(`${second}.weight`)?.shape as [number, number];
+  const added: [string, Tensor<'float32'>][] = [
+    [`${second}.weight`, identity(width)],
+    [`${second}.bias`, zeros('float32', [width])],
+  ];
+  return { ...loaded, model, store: storeOf(specs, new Map([...loaded.store.tensors, ...added])) };
+}
+
+/** The reverse: two projector layers without activation, of which the second is the identity, become one. */
+export function withoutSecondLayer(loaded: LoadedModel): LoadedModel {
+  const { json } = loaded.model;
+  if (json.model_type !== 'llava' || json.projector_hidden_act !== 'linear') return loaded;
+  if (!isIdentity(loaded.store.tensors)) return loaded;
+  const model = modelFromConfig({ ...json, projector_type: 'linear' });
+  return { ...loaded, model, store: storeOf(parameterSpecs(model), loaded.store.tensors) };
+}
+
+/** Whether the second layer is there and computes exactly what it is given. */
+export function isIdentity(tensors: ReadonlyMap<string, Pick<Tensor<'float32'>, 'shape' | 'data'>>): boolean {
+  const [weight, bias] = [tensors.get(`${second}.weight`), tensors.get(`${second}.bias`)];
+  const [rows, columns] = weight?.shape ?? [];
+  if (!weight || !columns || rows !== columns || bias?.data.some((x) => x !== 0)) return false;
+  return weight.data.every((x, i) => x === (i % (columns + 1) === 0 ? 1 : 0));
+}
+
+function identity(width: number): Tensor<'float32'> {
+  const data = new Float32Array(width * width);
+  for (let i = 0; i < width; i++) data[i * (width + 1)] = 1;
+  return float32([width, width], data);
+}
