@@ -24,12 +24,13 @@ export function withSecondLayer(loaded: LoadedModel): LoadedModel {
   if (json.model_type !== 'llava' || json.projector_type !== 'linear') return loaded;
   const model = modelFromConfig(projectorOfFile({ ...json, projector_hidden_act: 'linear' }));
   const specs = parameterSpecs(model);
-  const [width] = specs.get(`${second}.weight`)?.shape as [number, number];
-  const added: [string, Tensor<'float32'>][] = [
-    [`${second}.weight`, identity(width)],
-    [`${second}.bias`, zeros('float32', [width])],
-  ];
-  return { ...loaded, model, store: storeOf(specs, new Map([...loaded.store.tensors, ...added])) };
+  const tensors = new Map(loaded.store.tensors);
+  for (const [path, { shape }] of specs) {
+    if (!path.startsWith(second)) continue;
+    const [width] = shape as [number];
+    tensors.set(path, path.endsWith('.weight') ? identity(width) : zeros('float32', shape));
+  }
+  return { ...loaded, model, store: storeOf(specs, tensors) };
 }
 
 /** The reverse: two projector layers without activation, of which the second is the identity, become one. */
@@ -42,7 +43,7 @@ export function withoutSecondLayer(loaded: LoadedModel): LoadedModel {
 }
 
 /** Whether the second layer is there and computes exactly what it is given. */
-export function isIdentity(tensors: ReadonlyMap<string, Pick<Tensor<'float32'>, 'shape' | 'data'>>): boolean {
+function isIdentity(tensors: ReadonlyMap<string, Pick<Tensor<'float32'>, 'shape' | 'data'>>): boolean {
   const [weight, bias] = [tensors.get(`${second}.weight`), tensors.get(`${second}.bias`)];
   const [rows, columns] = weight?.shape ?? [];
   if (!weight || !columns || rows !== columns || bias?.data.some((x) => x !== 0)) return false;
