@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -118,6 +118,58 @@ def encode_golden(name):
             }
         )
     write_json(FIXTURES / "tokenize" / f"{name}.json", {"size": len(tokenizer), "cases": cases})
+
+
+ADDED = [
+    {"content": "<obj>", "normalized": True},
+    {"content": "<seg>", "normalized": False},
+    {"content": "<pt>", "normalized": False, "lstrip": True, "rstrip": True},
+    {"content": "<left>", "normalized": True, "lstrip": True},
+    {"content": "<right>", "normalized": True, "rstrip": True},
+    {"content": "zone", "normalized": True, "single_word": True},
+    {"content": "ball", "normalized": False, "single_word": True},
+    {"content": "<seg>2", "normalized": False},
+    {"content": "<mark>", "normalized": False, "special": True, "rstrip": True},
+]
+
+ADDED_TEXTS = [
+    "What is <obj> ?",
+    "<obj>",
+    "a<obj>b <obj><obj>",
+    "The <obj> is red <seg>.",
+    "<seg> red<seg>cube <seg>22 <seg>2",
+    "What is  <pt>  there ?",
+    "<pt><pt> a <pt>",
+    "red \n<left> \n cube<left>",
+    "red <right>  cube <right>",
+    "a zone, zones, ozone zone",
+    "zone",
+    "a ball balls (ball) _ball ball2",
+    "caf\u00e9zone zone\u00e9 \u4e2dball ball",
+    "tab\t<pt>\there \u00a0<pt>\u3000x",
+    "the <mark>  red <mark> cube",
+]
+
+
+def added_golden():
+    """Ids and offsets under added tokens with every rule, as a user's text and as a template's."""
+    out = []
+    for layout in ["tiny", "prepend", "byte-level"]:
+        tokenizer = Tokenizer.from_file(str(FIXTURES / "tokenize" / layout / "tokenizer.json"))
+        tokens = [AddedToken(**token) for token in ADDED]
+        tokenizer.add_special_tokens([token for token in tokens if token.special])
+        tokenizer.add_tokens([token for token in tokens if not token.special])
+        tokenizer.encode_special_tokens = True
+        added = [t for t in json.loads(tokenizer.to_str())["added_tokens"] if t["content"] in {a["content"] for a in ADDED}]
+        cases = []
+        for text in ADDED_TEXTS:
+            encoding = tokenizer.encode(text, add_special_tokens=False)
+            offsets = [[utf16(text, a), utf16(text, b)] for a, b in encoding.offsets]
+            decoded = tokenizer.decode(encoding.ids, skip_special_tokens=False)
+            cases.append({"text": text, "ids": encoding.ids, "offsets": offsets, "decoded": decoded})
+        out.append({"layout": layout, "added": added, "cases": cases})
+    text = json.dumps(out, ensure_ascii=True).replace('{"text"', '\n{"text"').replace('{"layout"', '\n{"layout"')
+    (FIXTURES / "tokenize" / "added.json").write_text(text + "\n")
 
 
 CONVERSATIONS = [
@@ -230,6 +282,7 @@ if __name__ == "__main__":
         legacy_layout()
         for layout in ["tiny", "prepend", "byte-level"]:
             encode_golden(layout)
+        added_golden()
         chat_golden()
     else:
         sys.exit(__doc__)

@@ -27,6 +27,16 @@ function absent(name: string, path: string): TesseraError {
   });
 }
 
+/**
+ * `tokenizer_config.json`, with the tokens that `special_tokens_map.json` names. As transformers reads them, the map
+ * counts, and before the configuration, unless the configuration lists its added tokens itself.
+ */
+export function parseTokenizerConfig(files: TokenizerFiles): Record<string, unknown> {
+  const config = parseTokenizerFile(files, 'tokenizer_config.json');
+  const complete = config.added_tokens_decoder !== undefined || !files.has('special_tokens_map.json');
+  return complete ? config : { ...config, ...parseTokenizerFile(files, 'special_tokens_map.json') };
+}
+
 /** One of the files as a JSON object. */
 export function parseTokenizerFile(files: TokenizerFiles, name: string): Record<string, unknown> {
   const value = parseJson(files.get(name) ?? '', { file: name, area: 'tokenize' });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
-import { parseTokenizerFile, type TokenizerFiles } from './files.ts';
+import type { Sought } from './added.ts';
+import { parseTokenizerConfig, parseTokenizerFile, type TokenizerFiles } from './files.ts';
 import { foreignPatterns } from './patterns.ts';
 import type { Spelling } from './surface.ts';
 import { checkRules, checkVocabulary } from './vocabulary.ts';
@@ -9,8 +10,10 @@ const addedToken = z.looseObject({
   id: z.int().nonnegative(),
   content: z.string().min(1).max(1024),
   special: z.boolean().default(false),
+  single_word: z.boolean().default(false),
   lstrip: z.boolean().default(false),
   rstrip: z.boolean().default(false),
+  normalized: z.boolean().default(false),
 });
 
 const tokenizerSchema = z.looseObject({
@@ -33,6 +36,8 @@ export interface Layout {
   readonly tokenizer: Record<string, unknown>;
   readonly config: Record<string, unknown>;
   readonly added: readonly AddedToken[];
+  /** Added tokens that any text may hold: those looked for in the text itself, and those in normalized text. */
+  readonly sought: { readonly text: readonly Sought[]; readonly normalized: readonly AddedToken[] };
   /** Contents that only a template may turn into their id. */
   readonly special: ReadonlySet<string>;
   readonly spelling: Spelling;
@@ -45,7 +50,7 @@ export interface Layout {
 /** Checks and summarises `tokenizer.json` and `tokenizer_config.json`. */
 export function readLayout(files: TokenizerFiles): Layout {
   const tokenizer = parseTokenizerFile(files, 'tokenizer.json');
-  const config = parseTokenizerFile(files, 'tokenizer_config.json');
+  const config = parseTokenizerConfig(files);
   const parsed = tokenizerSchema.safeParse(tokenizer);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
@@ -63,7 +68,13 @@ export function readLayout(files: TokenizerFiles): Layout {
   for (const content of declaredSpecials(config)) special.add(content);
   const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
   const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
-  return { tokenizer, config, added, special, spelling, stripsSpace, untimed };
+  const sought = soughtIn(added.filter((token) => !special.has(token.content)));
+  return { tokenizer, config, added, sought, special, spelling, stripsSpace, untimed };
+}
+
+function soughtIn(ordinary: readonly AddedToken[]): Layout['sought'] {
+  const asTheyAre = ordinary.filter((token) => !token.normalized).map((token) => ({ token, content: token.content }));
+  return { text: asTheyAre, normalized: ordinary.filter((token) => token.normalized) };
 }
 
 function spellingOf(parts: string, wordSuffix: string | null | undefined): Spelling {

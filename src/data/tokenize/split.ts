@@ -1,3 +1,4 @@
+import { patternOf } from './added.ts';
 import type { AddedToken } from './layout.ts';
 
 /** A stretch of text; a special piece is one special token and comes from a template, never from a user. */
@@ -8,12 +9,9 @@ export interface Piece {
 
 /** Cuts a text at every occurrence of the given contents; where several begin at one place, the longest counts. */
 export function splitAt(text: string, contents: Iterable<string>): Piece[] {
-  const longestFirst = [...contents].sort((a, b) => b.length - a.length);
-  if (longestFirst.length === 0) return text === '' ? [] : [{ text, special: false }];
-  const pattern = new RegExp(
-    longestFirst.map((content) => content.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&')).join('|'),
-    'gu',
-  );
+  const sought = [...contents];
+  if (sought.length === 0) return text === '' ? [] : [{ text, special: false }];
+  const pattern = patternOf(sought);
   const pieces: Piece[] = [];
   let at = 0;
   for (const match of text.matchAll(pattern)) {

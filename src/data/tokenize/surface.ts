@@ -72,37 +72,75 @@ function spell(text: string, spelling: Spelling): SpelledText {
   return spelled;
 }
 
+/** A token of the vocabulary with the bytes it stands for in the text; undefined when no rule spells it. */
+export interface SpelledToken {
+  readonly token: string;
+  readonly bytes: Uint8Array | undefined;
+}
+
+/** The bytes of a stretch of normalized text, as its vocabulary would spell them. */
+export function spelledBytes(text: string, spelling: Spelling): Uint8Array {
+  return utf8.encode(spelling === 'metaspace' ? text.replaceAll(METASPACE, ' ') : text);
+}
+
 /**
- * Character ranges of tokens, found by laying the tokens' bytes along the text's. The one byte that may come before the
- * text is the space which metaspace vocabularies put in front; a token that is nothing else has the empty range [0, 0).
- * A character cut into several tokens belongs whole to each of them.
+ * Character ranges of tokens, found by laying the tokens' bytes along the text's. A text comes in sections, which are
+ * tokenised apart. The one byte that may come before a section's text is the space which metaspace vocabularies put in
+ * front; a token that is nothing else has an empty range. A character cut into several tokens belongs whole to each.
  *
- * @returns for each token its half-open range of UTF-16 offsets in `text`
+ * @returns for each token of all sections its half-open range of UTF-16 offsets in `text`
  * @throws TesseraError `tokenize/alignment` when tokens and text differ anywhere
  */
 export function alignTokens(
-  tokens: readonly string[],
+  sections: readonly (readonly SpelledToken[])[],
   text: string,
   spelling: Spelling,
-  surface: Surface,
 ): readonly (readonly [start: number, end: number])[] {
-  const spelled = tokens.map(surface);
-  const { bytes, start, end } = spell(text, spelling);
-  const total = spelled.reduce((n, piece) => n + (piece?.length ?? 0), 0);
-  const prefix = total - bytes.length;
-  if (prefix !== 0 && !(prefix === 1 && spelled.find((piece) => piece?.length)?.[0] === 0x20)) misaligned(tokens, text);
-  let at = -prefix;
-  return spelled.map((piece) => {
-    if (!piece) return misaligned(tokens, text);
-    for (let i = 0; i < piece.length; i++) if (at + i >= 0 && bytes[at + i] !== piece[i]) misaligned(tokens, text);
-    const first = Math.max(at, 0);
-    at += piece.length;
-    const from = start[first] ?? text.length;
-    return [from, at > first ? (end[at - 1] as number) : from] as const;
+  const spelled = spell(text, spelling);
+  const ranges: (readonly [number, number])[] = [];
+  let at = 0;
+  for (const [i, section] of sections.entries()) {
+    const bytes = sectionBytes(section);
+    const last = i === sections.length - 1;
+    const skip = bytes && [0, 1].find((prefix) => lies(bytes, prefix, spelled.bytes, at, last));
+    if (!bytes || skip === undefined) misaligned(sections, text);
+    ranges.push(...rangesOf(section, spelled, text.length, at, skip));
+    at += bytes.length - skip;
+  }
+  if (at !== spelled.bytes.length) misaligned(sections, text);
+  return ranges;
+}
+
+function sectionBytes(section: readonly SpelledToken[]): number[] | undefined {
+  return section.every(({ bytes }) => bytes) ? section.flatMap(({ bytes }) => [...(bytes as Uint8Array)]) : undefined;
+}
+
+/** Whether bytes, less a space in front, are those of the text from a place on, and of all that is left of it. */
+function lies(bytes: readonly number[], skip: number, text: readonly number[], at: number, all: boolean): boolean {
+  if (skip === 1 && bytes[0] !== 0x20) return false;
+  if (all && at + bytes.length - skip !== text.length) return false;
+  for (let i = skip; i < bytes.length; i++) if (text[at + i - skip] !== bytes[i]) return false;
+  return true;
+}
+
+function rangesOf(
+  section: readonly SpelledToken[],
+  { start, end }: SpelledText,
+  length: number,
+  from: number,
+  skip: number,
+): (readonly [number, number])[] {
+  let at = from - skip;
+  return section.map(({ bytes }) => {
+    const first = Math.max(at, from);
+    at += bytes?.length ?? 0;
+    const begin = start[first] ?? length;
+    return [begin, at > first ? (end[at - 1] as number) : begin] as const;
   });
 }
 
-function misaligned(tokens: readonly string[], text: string): never {
+function misaligned(sections: readonly (readonly SpelledToken[])[], text: string): never {
+  const tokens = sections.flat().map(({ token }) => token);
   const shorten = (s: string) => (s.length > 80 ? `${s.slice(0, 77)}...` : s);
   throw new TesseraError({
     code: 'tokenize/alignment',

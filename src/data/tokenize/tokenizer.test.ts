@@ -137,6 +137,76 @@ describe('pieces', () => {
   });
 });
 
+describe('added tokens', () => {
+  const added = JSON.parse(readFileSync(`${fixtures}added.json`, 'utf8')) as {
+    layout: string;
+    added: object[];
+    cases: Case[];
+  }[];
+  const open = ({ layout, added: more }: (typeof added)[number]) => {
+    const files = new Map((tokenizers.get(layout) as Tokenizer).files);
+    const json = JSON.parse(files.get('tokenizer.json') as string);
+    json.added_tokens.push(...more);
+    files.set('tokenizer.json', JSON.stringify(json));
+    return createTokenizer(files);
+  };
+
+  describe.each(added)('in the $layout layout', (reference) => {
+    const tokenizer = open(reference);
+
+    test.each(reference.cases)('are found in $text as the reference finds them', ({ text, ids, offsets, decoded }) => {
+      const { ids: got, spans } = tokenizer.encode(text);
+      expect(got.map((id) => tokenizer.tokenOf(id))).toEqual(ids.map((id) => tokenizer.tokenOf(id)));
+      expect(tokenizer.decode(got)).toBe(decoded);
+      for (const [i, [start, end]] of spans.entries()) if (end > start) expect([start, end]).toEqual(offsets[i]);
+    });
+  });
+});
+
+describe('the tokens that open and end a sequence', () => {
+  const files = (config: object, map?: object) => {
+    const { tokenizer_class: _, ...rest } = JSON.parse(
+      (tokenizers.get('tiny') as Tokenizer).files.get('tokenizer_config.json') as string,
+    );
+    const { bos_token: _b, eos_token: _e, unk_token: _u, pad_token: _p, added_tokens_decoder: _d, ...bare } = rest;
+    const made = new Map((tokenizers.get('tiny') as Tokenizer).files);
+    made.set('tokenizer_config.json', JSON.stringify({ ...bare, ...config }));
+    if (map) made.set('special_tokens_map.json', JSON.stringify(map));
+    return made;
+  };
+  const named = { bos_token: '<s>', eos_token: { content: '</s>', lstrip: false }, pad_token: '<pad>' };
+
+  // transformers 5.23 opens each of these folders with the same tokens.
+  test.each([
+    ['the map alone', {}, named, [1, 2]],
+    ['the map before the configuration', { eos_token: '<pad>' }, named, [1, 2]],
+    ['the map where the configuration says none', { eos_token: null }, named, [1, 2]],
+    [
+      'the configuration that lists its added tokens',
+      { added_tokens_decoder: {}, bos_token: '<s>', eos_token: '<unk>' },
+      named,
+      [1, 0],
+    ],
+    ['the configuration alone', { bos_token: '<s>', eos_token: '</s>' }, undefined, [1, 2]],
+  ])('are read from %s', (_, config, map, [bos, eos]) => {
+    const tokenizer = createTokenizer(files(config, map));
+    expect([tokenizer.bos, tokenizer.eos]).toEqual([bos, eos]);
+    expect(tokenizer.prefix).toEqual([bos]);
+  });
+
+  test('further ones of the map are special', () => {
+    const tokenizer = createTokenizer(files({ bos_token: '<s>' }, { additional_special_tokens: ['▁red'] }));
+    expect(tokenizer.specials.get('▁red')).toBe(tokenizer.idOf('▁red'));
+  });
+
+  test.each([[{}], [{ bos_token: null }]])('add_bos_token without such a token is a fault', (config) => {
+    expect(() => createTokenizer(files({ ...config, add_bos_token: true }))).toThrow(
+      expect.objectContaining({ code: 'tokenize/no-beginning' }),
+    );
+    expect(createTokenizer(files({ ...config, add_bos_token: false })).prefix).toEqual([]);
+  });
+});
+
 describe('refusals', () => {
   const tokenizer = tokenizers.get('tiny') as Tokenizer;
   const edited = (edit: (json: Record<string, unknown> & { model: Record<string, unknown> }) => void) => {

@@ -1,10 +1,11 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { asTesseraError, TesseraError } from '../../base/index.ts';
+import { cutAdded, type Sought } from './added.ts';
 import { type StreamDecoder, streamDecoder } from './decode.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
 import { type Piece, splitAt, trimAround } from './split.ts';
-import { alignTokens, type Surface, surfaces } from './surface.ts';
+import { alignTokens, type SpelledToken, type Surface, spelledBytes, surfaces } from './surface.ts';
 import { withinTime } from './within-time.ts';
 
 /** Ids with the half-open range of UTF-16 offsets each token takes in the text. */
@@ -78,8 +79,12 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
 
   const added = new Set(layout.added.map((token) => token.id));
   const utf8 = new TextEncoder();
+  // A token looked for in normalized text stands for what the normalizer makes of it, a space in front included.
+  const normalized = new Map(soughtNormalized(library, layout).map(({ token, content }) => [token.id, content]));
   const bytesOf = (id: number) => {
     const token = tokenOf(id);
+    const content = normalized.get(id);
+    if (content !== undefined) return spelledBytes(content, layout.spelling);
     return added.has(id) || specialIds.has(id) ? utf8.encode(token) : (surface(token) ?? utf8.encode(token));
   };
   const stream: Tokenizer['streamDecoder'] = ({ skipSpecial = true } = {}) =>
@@ -139,7 +144,10 @@ function cutRuns(pieces: readonly Piece[], layout: Layout): Run[] {
   return trimAround(joined, layout.added);
 }
 
-/** Tokens of text that holds no special token: ordinary added tokens first, then normalizer, pre-tokenizer and model. */
+/**
+ * Tokens of text that holds no special token. Added tokens that are looked for in the text itself come first; the rest is
+ * normalized, and cut at those that are looked for in normalized text; the model tokenises what is left.
+ */
 function encodeRun(
   library: LibraryTokenizer,
   layout: Layout,
@@ -148,20 +156,21 @@ function encodeRun(
   first: boolean,
   specialIds: ReadonlySet<number>,
 ): Encoding {
-  const ordinary = layout.added.filter((token) => !layout.special.has(token.content)).map((token) => token.content);
   const out: Encoding = { ids: [], spans: [] };
+  const take = (token: string, [start, end]: readonly [number, number], offset: number) => {
+    const id = library.token_to_id(token) ?? unknownToken(token);
+    if (specialIds.has(id)) specialInText(token, text);
+    out.ids.push(id);
+    out.spans.push([start + offset, end + offset]);
+  };
   let offset = 0;
-  for (const part of splitAt(text, ordinary)) {
-    const tokens = part.special ? [part.text] : modelTokens(library, layout, part.text, first && offset === 0);
-    const spans = part.special
-      ? [[0, part.text.length] as const]
-      : alignTokens(tokens, part.text, layout.spelling, surface);
-    for (const [i, token] of tokens.entries()) {
-      const id = library.token_to_id(token) ?? unknownToken(token);
-      if (specialIds.has(id)) specialInText(token, text);
-      out.ids.push(id);
-      const [start, end] = spans[i] as readonly [number, number];
-      out.spans.push([start + offset, end + offset]);
+  for (const part of cutAdded(text, layout.sought.text)) {
+    if (part.token) take(part.token.content, [0, part.text.length], offset);
+    else {
+      const sections = modelTokens(library, layout, surface, part.text, first && offset === 0);
+      const spans = alignTokens(sections, part.text, layout.spelling);
+      for (const [i, { token }] of sections.flat().entries())
+        take(token, spans[i] as readonly [number, number], offset);
     }
     offset += part.text.length;
   }
@@ -171,7 +180,14 @@ function encodeRun(
 /** Longest time that a text may take under patterns whose time is not known, in milliseconds. */
 const longestEncoding = 5000;
 
-function modelTokens(library: LibraryTokenizer, layout: Layout, text: string, first: boolean): string[] {
+/** Tokens of a text without added tokens of its own, in sections that the model sees apart. */
+function modelTokens(
+  library: LibraryTokenizer,
+  layout: Layout,
+  surface: Surface,
+  text: string,
+  first: boolean,
+): SpelledToken[][] {
   if (/\p{Surrogate}/u.test(text)) {
     throw new TesseraError({
       code: 'tokenize/surrogate',
@@ -179,12 +195,16 @@ function modelTokens(library: LibraryTokenizer, layout: Layout, text: string, fi
       got: JSON.stringify(text.slice(0, 80)),
     });
   }
+  const section = (part: ReturnType<typeof cutAdded>[number], i: number): SpelledToken[] => {
+    if (part.token) return [{ token: part.token.content, bytes: spelledBytes(part.text, layout.spelling) }];
+    const words = library.pre_tokenizer
+      ? library.pre_tokenizer.pre_tokenize(part.text, { section_index: first && i === 0 ? 0 : 1 })
+      : [part.text];
+    return (library.model?.encode(words) ?? []).map((token: string) => ({ token, bytes: surface(token) }));
+  };
   const encode = () => {
     const normalized = library.normalizer ? library.normalizer.normalize(text) : text;
-    const words = library.pre_tokenizer
-      ? library.pre_tokenizer.pre_tokenize(normalized, { section_index: first ? 0 : 1 })
-      : [normalized];
-    return library.model?.encode(words) ?? [];
+    return cutAdded(normalized, soughtNormalized(library, layout)).map(section);
   };
   try {
     return layout.untimed ? withinTime(longestEncoding, encode) : encode();
@@ -197,9 +217,18 @@ function modelTokens(library: LibraryTokenizer, layout: Layout, text: string, fi
   }
 }
 
+/** A token that is looked for in normalized text has its own text normalized, too. */
+function soughtNormalized({ normalizer }: LibraryTokenizer, { sought }: Layout): Sought[] {
+  return sought.normalized.map((token) => ({
+    token,
+    content: normalizer ? normalizer.normalize(token.content) : token.content,
+  }));
+}
+
 /** What goes before every sequence: `add_bos_token` when the configuration has it, otherwise the post-processor's word. */
 function openingIds(library: LibraryTokenizer, layout: Layout, bos: number | undefined): number[] {
   const declared = layout.config.add_bos_token;
+  if (declared === true && bos === undefined) noBeginning();
   if (typeof declared === 'boolean') return declared && bos !== undefined ? [bos] : [];
   const probe = '\u0000';
   const tokens = openingTokens(library, probe);
@@ -214,6 +243,16 @@ function openingTokens(library: LibraryTokenizer, probe: string): string[] {
   } catch (error) {
     throw asTesseraError(error, { code: 'tokenize/layout', path: 'tokenizer.json post_processor' });
   }
+}
+
+function noBeginning(): never {
+  throw new TesseraError({
+    code: 'tokenize/no-beginning',
+    message: 'add_bos_token asks for a beginning-of-sequence token, and no file names one',
+    path: 'tokenizer_config.json add_bos_token',
+    expected: 'bos_token in tokenizer_config.json or special_tokens_map.json',
+    remedy: 'name the token there, or set add_bos_token to false',
+  });
 }
 
 function specialInText(token: string, text: string): never {
