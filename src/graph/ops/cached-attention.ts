@@ -1,10 +1,18 @@
 import { formatShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { MICROSOFT, type Op, type Spec, shapeFault } from '../op.ts';
+import { type EmitAttribute, MICROSOFT, type Op, type Spec, shapeFault } from '../op.ts';
 
 export interface CachedAttentionAttrs {
   readonly heads: number;
   readonly kvHeads: number;
+  /** Whether queries and keys are rotated here. */
+  readonly rotary: boolean;
+  /** Of the scores; 1/sqrt(head size) unless told. */
+  readonly scale?: number | undefined;
+  /** Scores become `softcap * tanh(score / softcap)`. */
+  readonly softcap?: number | undefined;
+  /** How many positions a token sees, itself included; all before it unless told. */
+  readonly window?: number | undefined;
 }
 
 const cachedAttentionOp: Op<CachedAttentionAttrs> = {
@@ -21,15 +29,21 @@ const cachedAttentionOp: Op<CachedAttentionAttrs> = {
     return [query, past, pastValue as Spec];
   },
   gradient: null,
-  emit: (e, x, { heads, kvHeads }) =>
-    e.nodes(
-      'GroupQueryAttention',
-      3,
-      x,
-      { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1, rotary_interleaved: 0 },
-      MICROSOFT,
-    ),
+  emit: (e, x, attrs) => e.nodes('GroupQueryAttention', 3, x, groupQueryAttributes(attrs), MICROSOFT),
 };
+
+function groupQueryAttributes(attrs: CachedAttentionAttrs): Record<string, EmitAttribute> {
+  const { heads, kvHeads, rotary, scale, softcap, window } = attrs;
+  return {
+    num_heads: heads,
+    kv_num_heads: kvHeads,
+    do_rotary: rotary ? 1 : 0,
+    rotary_interleaved: 0,
+    ...(scale !== undefined && { scale: { float: scale } }),
+    ...(softcap !== undefined && { softcap: { float: softcap } }),
+    ...(window !== undefined && { local_window_size: window }),
+  };
+}
 
 export interface CachedAttentionInputs {
   /** `[B, S, heads*d]`, not yet rotated. */
@@ -44,18 +58,18 @@ export interface CachedAttentionInputs {
   readonly lastPosition: Value;
   /** int32 `[]`: largest number of positions over the rows after this call. */
   readonly total: Value;
-  /** `[positions, d/2]`. */
-  readonly cos: Value;
-  readonly sin: Value;
+  /** Tables of the rotary embedding, `[positions, d/2]`; without them nothing is rotated. */
+  readonly rotary?: { readonly cos: Value; readonly sin: Value } | undefined;
 }
 
-/** Causal grouped-query attention with rotary embedding over a key-value cache. Inference only. */
+/** Causal grouped-query attention over a key-value cache, with rotary embedding where it has tables. Inference only. */
 export function cachedAttention(
   x: CachedAttentionInputs,
-  heads: number,
-  kvHeads: number,
+  attrs: Omit<CachedAttentionAttrs, 'rotary'>,
 ): { readonly out: Value; readonly key: Value; readonly value: Value } {
-  const inputs = [x.query, x.key, x.value, x.pastKey, x.pastValue, x.lastPosition, x.total, x.cos, x.sin];
-  const [out, key, value] = x.query.node.graph.applyAll(cachedAttentionOp, inputs, { heads, kvHeads });
+  const inputs = [x.query, x.key, x.value, x.pastKey, x.pastValue, x.lastPosition, x.total];
+  if (x.rotary) inputs.push(x.rotary.cos, x.rotary.sin);
+  const all = { ...attrs, rotary: x.rotary !== undefined };
+  const [out, key, value] = x.query.node.graph.applyAll(cachedAttentionOp, inputs, all);
   return { out: out as Value, key: key as Value, value: value as Value };
 }

@@ -5,7 +5,7 @@ import { type CachedAttentionAttrs, type Emitter, MICROSOFT, type Spec } from '.
 export function emitCachedAttention(
   e: Emitter,
   inputs: readonly string[],
-  { heads, kvHeads }: CachedAttentionAttrs,
+  { heads, kvHeads, rotary, scale, softcap, window }: CachedAttentionAttrs,
   specs: readonly Spec[],
 ): readonly string[] {
   const [query, key, value, pastKey, pastValue, lastPosition, total, cos, sin] = inputs as Nine;
@@ -15,7 +15,8 @@ export function emitCachedAttention(
   const reshape = (x: string, shape: Shape) => e.node('Reshape', [x, e.dims(shape)]);
   const exchange = (x: string) => e.node('Transpose', [x], { perm: [0, 2, 1, 3] });
   const positions = positionsOf(e, lastPosition, total, s);
-  const rotate = (x: string) => e.node('RotaryEmbedding', [x, positions, cos, sin], { interleaved: 0 }, MICROSOFT);
+  const rotate = (x: string) =>
+    rotary ? e.node('RotaryEmbedding', [x, positions, cos, sin], { interleaved: 0 }, MICROSOFT) : x;
 
   // The rows of all caches in one list, b after b, in which every new row has its place.
   const starts = e.node('Mul', [range(e, b), e.dims([capacity])]);
@@ -32,11 +33,9 @@ export function emitCachedAttention(
   // Heads that share a key stand under one another, so that no key is repeated.
   const grouped = reshape(exchange(reshape(rotate(query), [b, s, heads, size])), [b, kvHeads, mulDims(s, group), size]);
   const product = e.node('MatMul', [grouped, e.node('Transpose', [presentKey], { perm: [0, 1, 3, 2] })]);
-  const scores = reshape(e.node('Mul', [product, scalar(e, 1 / Math.sqrt(size))]), [b, heads, s, capacity]);
-  const seen = e.node('LessOrEqual', [
-    asFloat(e, range(e, capacity)),
-    e.node('Unsqueeze', [asFloat(e, positions), vector(e, 1, 3)]),
-  ]);
+  const scaled = e.node('Mul', [product, scalar(e, scale ?? 1 / Math.sqrt(size))]);
+  const scores = reshape(softcap === undefined ? scaled : capped(e, scaled, softcap), [b, heads, s, capacity]);
+  const seen = seenKeys(e, positions, capacity, window);
   const weights = e.node('Softmax', [e.node('Where', [seen, scores, scalar(e, -1e9)])], { axis: -1 });
   const mixed = e.node('MatMul', [reshape(weights, [b, kvHeads, mulDims(s, group), capacity]), presentValue]);
   const out = reshape(exchange(reshape(mixed, [b, heads, s, size])), [b, s, heads * size]);
@@ -44,6 +43,20 @@ export function emitCachedAttention(
 }
 
 type Nine = readonly [string, string, string, string, string, string, string, string, string];
+
+function capped(e: Emitter, scores: string, softcap: number): string {
+  const turned = e.node('Tanh', [e.node('Mul', [scores, scalar(e, 1 / softcap)])]);
+  return e.node('Mul', [turned, scalar(e, softcap)]);
+}
+
+/** `[B, 1, S, capacity]`: true for the keys that a query at each of `positions [B, S]` sees. */
+function seenKeys(e: Emitter, positions: string, capacity: Dim, window: number | undefined): string {
+  const keys = asFloat(e, range(e, capacity));
+  const queries = e.node('Unsqueeze', [asFloat(e, positions), vector(e, 1, 3)]);
+  const before = e.node('LessOrEqual', [keys, queries]);
+  if (window === undefined) return before;
+  return e.node('And', [before, e.node('Greater', [keys, e.node('Sub', [queries, scalar(e, window)])])]);
+}
 
 /** Positions `[B, S]`: 0 to S - 1 where a prompt is read, padding included, else the S that end at the last one. */
 function positionsOf(e: Emitter, lastPosition: string, total: string, s: Dim): string {
