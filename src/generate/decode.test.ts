@@ -7,7 +7,7 @@ import { type GenerateOptions, type GenerationRequest, generate } from './decode
 import { GenerationProgram } from './program.ts';
 import { likeliest } from './sampling.ts';
 import { continuation, score } from './score.ts';
-import { decoderCases, pictureCases, type ReferenceCase, referenceCase } from './test-cases.ts';
+import { decoderCases, guestCases, pictureCases, type ReferenceCase, referenceCase } from './test-cases.ts';
 
 const programs = new Map<string, Promise<Opened>>();
 interface Opened extends ReferenceCase {
@@ -35,7 +35,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...pictureCases])(
+  it.each([...decoderCases, ...guestCases, ...pictureCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -48,14 +48,17 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
-it.each(['decoder/gqa', 'llava/v1.5-multi'])('%s: the lowering for webgpu gives the same tokens', async (name) => {
-  const reference = referenceCase(name);
-  const engine = { ...(await sharedEngine()), target: 'webgpu' as const };
-  const program = new GenerationProgram({ ...reference, engine });
-  const answers = await generate(program, requestsOf(reference));
-  expect(answers.map(({ ids }) => ids)).toEqual(reference.greedy.map(({ tokens }) => tokens));
-  await program.dispose();
-});
+it.each(['decoder/gqa', ...guestCases, 'llava/v1.5-multi'])(
+  '%s: the lowering for webgpu gives the same tokens',
+  async (name) => {
+    const reference = referenceCase(name);
+    const engine = { ...(await sharedEngine()), target: 'webgpu' as const };
+    const program = new GenerationProgram({ ...reference, engine });
+    const answers = await generate(program, requestsOf(reference));
+    expect(answers.map(({ ids }) => ids)).toEqual(reference.greedy.map(({ tokens }) => tokens));
+    await program.dispose();
+  },
+);
 
 it('heads that need no widening: a greedy token is the likeliest of a pass without a cache', async () => {
   const json = { model_type: 'llama', vocab_size: 40, hidden_size: 64, intermediate_size: 48, num_hidden_layers: 2 };

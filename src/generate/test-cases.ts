@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { fixture, fixtureJson, fixtureTensors, numbers } from '../../test/support/fixtures.ts';
 import type { Tensor } from '../base/index.ts';
 import { type CausalModel, loadModel } from '../models/index.ts';
@@ -9,6 +10,8 @@ import type { Prompt } from './prompt.ts';
 export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta', 'qwen2'].map(
   (name) => `decoder/${name}`,
 );
+/** Decoders of other families. */
+export const guestCases = readdirSync(fixture('decoders')).map((name) => `decoders/${name}`);
 export const pictureCases = ['v1.5', 'v1.5-gqa', 'v1.5-multi', 'v1.5-nonsquare', 'v1.5-bf16', 'v1'].map(
   (name) => `llava/${name}`,
 );

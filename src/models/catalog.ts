@@ -1,12 +1,20 @@
-import { nearest, TesseraError } from '../base/index.ts';
+import { type Named, nearest, TesseraError } from '../base/index.ts';
 import { Graph, type Value } from '../graph/index.ts';
 import { type Lora, type ParameterSpec, ParameterTrace, type Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
-import type { CacheInputs, CacheOutputs, CacheShape } from './decoder/cache.ts';
-import { llamaCache, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from './decoder/llama.ts';
-import { llavaConfig, llavaHead, llavaHidden, llavaImageRows } from './fusion/llava.ts';
+import {
+  type CacheInputs,
+  type CacheOutputs,
+  type CacheShape,
+  cacheOf,
+  cacheShape,
+  stateOf,
+} from './decoders/cache.ts';
+import { decoderFromConfig, decoders, mountNames } from './decoders/index.ts';
+import { llavaConfig, llavaHidden, llavaImageRows } from './fusion/llava.ts';
 import { pairInputs, pictureInputs, pixelInput, tokenInput } from './inputs.ts';
 import { clipConfig, clipTowers, clipVision, clipVisionConfig } from './vision/clip.ts';
+import { type Layout, llavaLayouts } from './weights/index.ts';
 
 export interface CausalInputs {
   /** int32 `[B, T]`. */
@@ -38,6 +46,10 @@ export interface CausalModel {
   readonly maxPositions: number;
   readonly cache: CacheShape;
   readonly picture?: PictureShape;
+  /** The key names under which files hold its parameters, the usual ones first. */
+  readonly layouts: readonly Layout[];
+  /** Parameters that files may hold twice, by the name of the copy. */
+  readonly tied: Named<string>;
   /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the rows asked for. */
   hidden(p: Scope, x: CausalInputs, cache?: CacheInputs): { hidden: Value; cache: CacheOutputs };
   /** Logits `[.., V]`. */
@@ -74,23 +86,30 @@ export interface VisionModel {
 
 export type Model = CausalModel | ContrastiveModel | VisionModel;
 
-function llama(json: ConfigJson): CausalModel {
-  const c = llamaConfig(json);
+/** A language model alone. */
+function language(json: ConfigJson, where?: string): CausalModel {
+  const decoder = decoderFromConfig(json, where);
+  const type = String(json.model_type);
   return {
     kind: 'causal',
-    architecture: 'llama',
+    architecture: llamaTypes.has(type) ? 'llama' : type,
     json,
-    vocabSize: c.vocabSize,
-    width: c.width,
-    maxPositions: c.maxPositions,
-    cache: llamaCache(c),
-    hidden(p, x, cache) {
-      const model = p.at('model');
-      return llamaDecode(model, c, llamaEmbed(model, c, x.ids), { rows: x.rows, cache });
+    vocabSize: decoder.vocabSize,
+    width: decoder.width,
+    maxPositions: decoder.maxPositions,
+    cache: cacheShape(decoder),
+    layouts: decoder.layouts,
+    tied: decoder.tied,
+    hidden(p, { ids, rows }, cache) {
+      const { hidden, state } = decoder.decode(p, decoder.embed(p, ids), { rows, state: cache && stateOf(cache) });
+      return { hidden, cache: cacheOf(state) };
     },
-    head: (p, hidden) => llamaHead(p, c, hidden),
+    head: decoder.head,
   };
 }
+
+/** Model types that are LLaMA but for their configurations. */
+const llamaTypes = new Set(['mistral', 'qwen2']);
 
 function llava(json: ConfigJson): CausalModel {
   const c = llavaConfig(json);
@@ -102,7 +121,9 @@ function llava(json: ConfigJson): CausalModel {
     vocabSize: c.text.vocabSize,
     width: c.text.width,
     maxPositions: c.text.maxPositions,
-    cache: llamaCache(c.text),
+    cache: cacheShape(c.text),
+    layouts: llavaLayouts,
+    tied: mountNames(c.text.tied, 'language_model'),
     picture: {
       tokenId: c.imageTokenId,
       height: imageSize,
@@ -110,7 +131,7 @@ function llava(json: ConfigJson): CausalModel {
       rows: llavaImageRows(c, imageSize, imageSize),
     },
     hidden: (p, x, cache) => llavaHidden(p, c, x, cache),
-    head: (p, hidden) => llavaHead(p, c, hidden),
+    head: (p, hidden) => c.text.head(p.at('language_model'), hidden),
   };
 }
 
@@ -139,10 +160,8 @@ function clipVisionModel(json: ConfigJson): VisionModel {
 }
 
 /** What each `model_type` of a `config.json` stands for. */
-const architectures: Readonly<Record<string, (json: ConfigJson) => Model>> = {
-  llama,
-  mistral: llama,
-  qwen2: llama,
+const architectures: Readonly<Record<string, (json: ConfigJson, where?: string) => Model>> = {
+  ...Object.fromEntries(Object.keys(decoders).map((type) => [type, language])),
   llava,
   clip,
   clip_vision_model: clipVisionModel,

@@ -72,7 +72,7 @@ describe('modelFromConfig', () => {
     expect(faultOf(() => modelFromConfig({ ...llama, model_type: 'lama' }))).toMatchInlineSnapshot(`
       "the model type is not one that tessera knows [model/unknown-type]
         path:     config.json: model_type
-        expected: llama, mistral, qwen2, llava, clip, clip_vision_model
+        expected: llama, mistral, qwen2, qwen3, phi3, gemma2, opt, llava, clip, clip_vision_model
         got:      lama
         remedy:   did you mean llama?"
     `);
@@ -81,9 +81,9 @@ describe('modelFromConfig', () => {
   });
 
   it.each([
-    ['scaled positions', { rope_scaling: { type: 'linear', factor: 2 } }, 'rope_scaling'],
+    ['positions scaled by the length of a text', { rope_scaling: { type: 'dynamic', factor: 2 } }, 'rope_scaling'],
     ['newer scaled positions', { rope_parameters: { rope_type: 'yarn', rope_theta: 1e4 } }, 'rope_type'],
-    ['an attention window', { sliding_window: 128 }, 'sliding_window'],
+    ['an attention window', { sliding_window: 32 }, 'sliding_window'],
     ['key heads that do not share the query heads', { num_key_value_heads: 3 }, 'a divisor of 4'],
     ['an activation it does not have', { hidden_act: 'mish' }, 'hidden_act'],
   ])('refuses %s rather than ignore it', (_, change, key) => {

@@ -19,7 +19,8 @@ export class ConfigReader {
     this.where = where;
   }
 
-  #fail(key: string, expected: string): TesseraError {
+  /** What to throw where the value of a key cannot be used. */
+  fault(key: string, expected: string): TesseraError {
     return new TesseraError({
       code: 'config/value',
       message:
@@ -32,14 +33,14 @@ export class ConfigReader {
 
   number(key: string, fallback?: number): number {
     const value = this.json[key] ?? fallback;
-    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.#fail(key, 'a number');
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw this.fault(key, 'a number');
     return value;
   }
 
   /** As `number`, greater than zero: a scale, or an epsilon that keeps a division possible. */
   positive(key: string, fallback?: number): number {
     const value = this.number(key, fallback);
-    if (value <= 0) throw this.#fail(key, 'a positive number');
+    if (value <= 0) throw this.fault(key, 'a positive number');
     return value;
   }
 
@@ -47,7 +48,7 @@ export class ConfigReader {
   integer(key: string, least: number, most: number, fallback?: number): number {
     const value = this.number(key, fallback);
     if (!Number.isInteger(value) || value < least || value > most) {
-      throw this.#fail(key, `a whole number from ${least} to ${most}`);
+      throw this.fault(key, `a whole number from ${least} to ${most}`);
     }
     return value;
   }
@@ -60,20 +61,20 @@ export class ConfigReader {
   /** Half of an even positive integer: rotary embeddings turn numbers in pairs. */
   half(key: string, fallback?: number): number {
     const value = this.size(key, fallback);
-    if (value % 2 !== 0) throw this.#fail(key, 'an even number');
+    if (value % 2 !== 0) throw this.fault(key, 'an even number');
     return value / 2;
   }
 
   /** A positive integer that divides `whole`. */
   divisor(key: string, whole: number, fallback?: number): number {
     const value = this.size(key, fallback);
-    if (whole % value !== 0) throw this.#fail(key, `a divisor of ${whole}`);
+    if (whole % value !== 0) throw this.fault(key, `a divisor of ${whole}`);
     return value;
   }
 
   flag(key: string, fallback: boolean): boolean {
     const value = this.json[key] ?? fallback;
-    if (typeof value !== 'boolean') throw this.#fail(key, 'true or false');
+    if (typeof value !== 'boolean') throw this.fault(key, 'true or false');
     return value;
   }
 
@@ -82,12 +83,20 @@ export class ConfigReader {
     const value = this.json[key] ?? fallback;
     if (typeof value === 'string' && Object.hasOwn(table, value)) return table[value] as T;
     const near = typeof value === 'string' ? nearest(value, Object.keys(table)) : undefined;
-    throw this.#fail(key, `one of ${Object.keys(table).join(', ')}${near ? ` (nearest: ${near})` : ''}`);
+    throw this.fault(key, `one of ${Object.keys(table).join(', ')}${near ? ` (nearest: ${near})` : ''}`);
+  }
+
+  /** A list of `count` positive numbers. */
+  numbers(key: string, count: number): readonly number[] {
+    const value = this.json[key];
+    const fits = (x: unknown): x is number => typeof x === 'number' && Number.isFinite(x) && x > 0;
+    if (Array.isArray(value) && value.length === count && value.every(fits)) return value;
+    throw this.fault(key, `a list of ${count} positive numbers`);
   }
 
   part(key: string): ConfigReader {
     const value = this.json[key];
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.#fail(key, 'an object');
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.fault(key, 'an object');
     return new ConfigReader(value as ConfigJson, `${this.where}: ${key}`);
   }
 
@@ -95,6 +104,6 @@ export class ConfigReader {
   require(key: string, allowed: readonly unknown[]): void {
     const value = this.json[key];
     if (value === undefined || allowed.includes(value)) return;
-    throw this.#fail(key, `${allowed.map((v) => JSON.stringify(v)).join(' or ')} (nothing else is implemented)`);
+    throw this.fault(key, `${allowed.map((v) => JSON.stringify(v)).join(' or ')} (nothing else is implemented)`);
   }
 }

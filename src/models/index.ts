@@ -10,7 +10,7 @@ export {
   type VisionModel,
 } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
-export type { CacheShape } from './decoder/cache.ts';
+export type { CacheShape } from './decoders/cache.ts';
 export { modelFolder, trainedModel } from './folder.ts';
 export { pairInputs, pictureInputs, tokenInput } from './inputs.ts';
 export { copyPart, createModel, fileForm, type LoadedModel, loadModel, modelLayouts, saveModel } from './load.ts';

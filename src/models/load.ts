@@ -1,4 +1,4 @@
-import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import { formatShape, type Named, sameShape, type Tensor, TesseraError } from '../base/index.ts';
 import { join, resolve } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
 import { type Model, modelFromConfig, parameterSpecs } from './catalog.ts';
@@ -13,7 +13,6 @@ import {
   type JsonObject,
   type JsonValue,
   type Layout,
-  llamaLayouts,
   llavaLayouts,
   loadWeights,
   matchNames,
@@ -36,15 +35,13 @@ export interface LoadedModel {
 }
 
 const layoutsOf: Readonly<Record<string, readonly Layout[]>> = {
-  llama: llamaLayouts,
-  llava: llavaLayouts,
   clip: clipLayouts,
   clip_vision_model: clipVisionLayouts,
 };
 
 /** The key names under which files hold such a model, the usual ones first. */
 export function modelLayouts(model: Model): readonly Layout[] {
-  return layoutsOf[model.architecture] as readonly Layout[];
+  return model.kind === 'causal' ? model.layouts : (layoutsOf[model.architecture] as readonly Layout[]);
 }
 
 /** A new model from a configuration; its parameters are zero until they are initialised or filled. */
@@ -62,7 +59,7 @@ export function loadModel(folder: string): LoadedModel {
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
-  const source = sourceOf(specs, openCheckpoint(folder), modelLayouts(model));
+  const source = sourceOf(specs, openCheckpoint(folder), modelLayouts(model), tiedOf(model));
   return withoutSecondLayer({ model, store: filled(specs, [source]), layout: source.match.layout });
 }
 
@@ -76,8 +73,9 @@ function sourceOf(
   wanted: ReadonlyMap<string, ParameterSpec>,
   checkpoint: Checkpoint,
   layouts: readonly Layout[],
+  tied: Named<string> = {},
 ): Source {
-  const options = { path: checkpoint.folder, tied: tiedHeads };
+  const options = { path: checkpoint.folder, tied: new Map(Object.entries(tied)) };
   return { checkpoint, match: matchNames(wanted, checkpoint.tensors, layouts, options) };
 }
 
@@ -92,11 +90,9 @@ function filled(specs: ReadonlyMap<string, ParameterSpec>, sources: readonly Sou
   return store;
 }
 
-/** Files may hold the head although it equals the embedding. */
-const tiedHeads = new Map([
-  ['lm_head.weight', 'model.embed_tokens.weight'],
-  ['language_model.lm_head.weight', 'language_model.model.embed_tokens.weight'],
-]);
+function tiedOf(model: Model): Named<string> {
+  return model.kind === 'causal' ? model.tied : {};
+}
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const towerFolder = resolve(folder, String(config.mm_vision_tower));
@@ -107,7 +103,7 @@ function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
   const inTower = (path: string) => path.startsWith('vision_tower.');
   const own = new Map([...specs].filter(([path]) => stored || !inTower(path)));
-  const source = sourceOf(own, checkpoint, llavaLayouts);
+  const source = sourceOf(own, checkpoint, llavaLayouts, tiedOf(model));
   const sources = [source];
   if (!stored) {
     const eyes = new Map([...specs].filter(([path]) => inTower(path)));

@@ -8,10 +8,13 @@ import {
   iota,
   less,
   matmul,
+  mul,
   reshape,
   slice,
   softmaxMatmul,
   split,
+  sub,
+  tanh,
   transpose,
   type Value,
   where,
@@ -20,11 +23,17 @@ import {
 /** Stands for minus infinity: a row of true infinities would turn into NaN. */
 const MASKED = -1e9;
 
-/** `[T, T]` bias that hides later positions: 0 on and below the diagonal, a large negative number above. */
-export function causalBias(graph: Graph, size: Dim): Value {
+/**
+ * `[T, T]` bias that hides later positions: 0 on and below the diagonal, a large negative number above.
+ * @param window hides those too that are `window` or more positions back
+ */
+export function causalBias(graph: Graph, size: Dim, window?: number): Value {
   const row = reshape(iota(graph, size), [size, 1]);
   const column = reshape(iota(graph, size), [1, size]);
-  return where(less(row, column), fill(graph, [], 'float32', MASKED), fill(graph, [], 'float32', 0));
+  const masked = fill(graph, [], 'float32', MASKED);
+  const bias = where(less(row, column), masked, fill(graph, [], 'float32', 0));
+  if (window === undefined) return bias;
+  return where(less(sub(row, window), column), bias, masked);
 }
 
 /** `[B, 1, 1, S]` bias from a mask `[B, S]` that is 1 where a key may be seen. */
@@ -50,9 +59,10 @@ export interface CausalBlock {
 /**
  * Cuts a causal attention over `size` positions into blocks of queries, the last one taking what is left over. Of the
  * scores, which causality makes half useless, `(count + 1) / (2 count)` are computed.
+ * @param window as in `causalBias`
  */
-export function causalBlocks(graph: Graph, size: Dim, count: number): readonly CausalBlock[] {
-  const bias = causalBias(graph, size);
+export function causalBlocks(graph: Graph, size: Dim, count: number, window?: number): readonly CausalBlock[] {
+  const bias = causalBias(graph, size, window);
   const starts = Array.from({ length: count }, (_, i) => mulDims(floorDim(size, count), i));
   return starts.map((from, i) => {
     const to = starts[i + 1] ?? size;
@@ -69,7 +79,9 @@ export interface AttentionOptions {
   /** Makes the attention causal, T and S being the same. */
   readonly blocks?: readonly CausalBlock[];
   /** Default 1/sqrt(head size). */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
+  /** Scores become `softcap * tanh(score / softcap)` before any bias (Gemma 2). */
+  readonly softcap?: number | undefined;
 }
 
 /** Scaled dot-product attention of `q [B, T, heads*d]` over `k, v [B, S, kvHeads*d]`; gives `[B, T, heads*d]`. */
@@ -78,24 +90,32 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const [b, t, width] = q.shape as [Dim, Dim, number];
   const scale = options.scale ?? 1 / Math.sqrt(width / heads);
   const [query, key, value] = [splitHeads(q, heads), splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
-  const mixed = blocks ? inBlocks(query, key, value, blocks, scale) : attend(query, key, value, bias, scale);
+  const way = { scale, softcap: options.softcap };
+  const mixed = blocks ? inBlocks(query, key, value, blocks, way) : attend(query, key, value, bias, way);
   return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
 }
 
-function inBlocks(query: Value, key: Value, value: Value, blocks: readonly CausalBlock[], scale: number): Value {
+/** How scores are made. */
+interface Way {
+  readonly scale: number;
+  readonly softcap: number | undefined;
+}
+
+function inBlocks(query: Value, key: Value, value: Value, blocks: readonly CausalBlock[], way: Way): Value {
   const sizes = blocks.map(({ from, to }) => subDims(to, from));
   const parts = split(query, 2, sizes).map((part, i) => {
     const { to, bias } = blocks[i] as CausalBlock;
-    return attend(part, slice(key, 2, 0, to), slice(value, 2, 0, to), bias, scale);
+    return attend(part, slice(key, 2, 0, to), slice(value, 2, 0, to), bias, way);
   });
   return concat(parts, 2);
 }
 
 /** `query [B, heads, T, d]` over `key, value [B, kvHeads, S, d]`; gives the shape of the query. */
-function attend(query: Value, key: Value, value: Value, bias: Value | undefined, scale: number): Value {
+function attend(query: Value, key: Value, value: Value, bias: Value | undefined, { scale, softcap }: Way): Value {
   const [b, heads, t, size] = query.shape as [Dim, number, Dim, number];
   const [, kvHeads, s] = key.shape as [Dim, number, Dim, number];
-  const biased = (scores: Value) => (bias ? add(scores, bias) : scores);
+  const capped = (scores: Value) => (softcap === undefined ? scores : mul(tanh(mul(scores, 1 / softcap)), softcap));
+  const biased = (scores: Value) => (bias ? add(capped(scores), bias) : capped(scores));
   if (kvHeads === heads) return softmaxMatmul(biased(matmul(query, key, { transB: true, alpha: scale })), value);
   // Query heads that share a key head become rows of one product: [B, kvHeads, group*T, d].
   const rows = mulDims(t, heads / kvHeads);

@@ -17,6 +17,7 @@ import {
   normal,
   onesInit,
   ParameterTrace,
+  rotaryFrequencies,
   rotaryTables,
   rowPositions,
   splice,
@@ -171,7 +172,7 @@ describe('tables and rows', () => {
 
   it('rotaryTables turn slower from pair to pair', async () => {
     const graph = new Graph();
-    const { cos, sin } = rotaryTables(graph, 3, 4, 10000);
+    const { cos, sin } = rotaryTables(graph, 3, rotaryFrequencies(4, 10000));
     const got = await evaluate(graph, { cos, sin });
     const angles = [0, 0, 1, 0.01, 2, 0.02];
     expect(maxAbsolute(numbers(got.get('cos')), angles.map(Math.cos))).toBeLessThan(1e-7);

@@ -1,27 +1,28 @@
 import { type Dim, float32 } from '../base/index.ts';
 import { expand, type Graph, iota, reshape, type Value } from '../graph/index.ts';
 
-/**
- * Rotary tables `cos, sin [positions, d/2]` for base `theta`, rounded to float32 after every step as PyTorch does.
- */
+/** Angles of one position for the pairs of a head of `dims` numbers, base `theta`; rounded at every step as PyTorch does. */
+export function rotaryFrequencies(dims: number, theta: number): Float32Array {
+  return Float32Array.from({ length: dims / 2 }, (_, i) => 1 / Math.fround(theta ** Math.fround((2 * i) / dims)));
+}
+
+/** Rotary tables `cos, sin [positions, pairs]`; the pairs that have no frequency do not turn. */
 export function rotaryTables(
   graph: Graph,
   positions: number,
-  headSize: number,
-  theta: number,
+  frequencies: Float32Array,
+  { pairs = frequencies.length, scale = 1 }: { readonly pairs?: number; readonly scale?: number } = {},
 ): { cos: Value; sin: Value } {
-  const half = headSize / 2;
-  const cos = new Float32Array(positions * half);
-  const sin = new Float32Array(positions * half);
-  for (let i = 0; i < half; i++) {
-    const frequency = Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / headSize)));
+  const cos = new Float32Array(positions * pairs).fill(1);
+  const sin = new Float32Array(positions * pairs);
+  for (const [i, frequency] of frequencies.entries()) {
     for (let p = 0; p < positions; p++) {
       const angle = Math.fround(p * frequency);
-      cos[p * half + i] = Math.cos(angle);
-      sin[p * half + i] = Math.sin(angle);
+      cos[p * pairs + i] = scale * Math.cos(angle);
+      sin[p * pairs + i] = scale * Math.sin(angle);
     }
   }
-  const shape = [positions, half];
+  const shape = [positions, pairs];
   return { cos: graph.constant(float32(shape, cos)), sin: graph.constant(float32(shape, sin)) };
 }
 

@@ -2,14 +2,14 @@ import { reshape, slice, type Value } from '../../graph/index.ts';
 import { linear, type Scope, splice } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
-import type { CacheInputs, CacheOutputs } from '../decoder/cache.ts';
-import { type LlamaConfig, llamaConfig, llamaDecode, llamaEmbed, llamaHead } from '../decoder/llama.ts';
+import { type CacheInputs, type CacheOutputs, cacheOf, stateOf } from '../decoders/cache.ts';
+import { type Decoder, decoderFromConfig } from '../decoders/index.ts';
 import { type ClipVisionConfig, clipVision, clipVisionConfig } from '../vision/clip.ts';
 
 /** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024): patch rows, a projector, a decoder. */
 export interface LlavaConfig {
   readonly vision: ClipVisionConfig;
-  readonly text: LlamaConfig;
+  readonly text: Decoder;
   /** `linear` in v1, `mlp` (two layers) in 1.5. */
   readonly projector: 'linear' | 'mlp';
   readonly projectorBias: boolean;
@@ -29,7 +29,7 @@ export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
   const vision = clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`);
   // The language model inherits tying from the outer configuration.
   const inherited = { tie_word_embeddings: json.tie_word_embeddings ?? false };
-  const text = llamaConfig({ ...inherited, ...parts.json }, parts.where);
+  const text = decoderFromConfig({ ...inherited, ...parts.json }, parts.where);
   return {
     vision,
     text,
@@ -89,16 +89,11 @@ export function llavaHidden(
   x: LlavaInputs,
   cache?: CacheInputs,
 ): { hidden: Value; cache: CacheOutputs } {
-  const model = p.at('language_model.model');
-  const { rows } = x;
-  const text = llamaEmbed(model, c.text, x.ids);
-  if (!x.pixels || !x.imageRows) return llamaDecode(model, c.text, text, { rows, cache });
-  const features = llavaImageFeatures(p, c, x.pixels);
-  const joined = p.build(() => splice(text, x.imageRows as Value, features));
-  return llamaDecode(model, c.text, joined, { rows, cache });
-}
-
-/** Logits `[.., V]` of hidden states. */
-export function llavaHead(p: Scope, c: LlavaConfig, hidden: Value): Value {
-  return llamaHead(p.at('language_model'), c.text, hidden);
+  const language = p.at('language_model');
+  const text = c.text.embed(language, x.ids);
+  const { pixels, imageRows, rows } = x;
+  const features = pixels && imageRows && llavaImageFeatures(p, c, pixels);
+  const joined = features ? p.build(() => splice(text, imageRows, features)) : text;
+  const { hidden, state } = c.text.decode(language, joined, { rows, state: cache && stateOf(cache) });
+  return { hidden, cache: cacheOf(state) };
 }

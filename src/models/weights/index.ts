@@ -14,6 +14,7 @@ export {
   llamaLayouts,
   llavaLayouts,
   mountLayouts,
+  optLayouts,
 } from './layouts.ts';
 export type { MatchOptions, NameMatch } from './name-map.ts';
 export { loadWeights, matchNames, renameForFile } from './name-map.ts';

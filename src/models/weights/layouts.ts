@@ -66,6 +66,24 @@ export const llamaLayouts: readonly Layout[] = [
   },
 ];
 
+/** OPT: the names of `OPTForCausalLM`, or of `OPTModel`, which the published files have. */
+export const optLayouts: readonly Layout[] = [
+  {
+    name: 'opt',
+    rules: [
+      ['model.', 'model.'],
+      ['lm_head.', 'lm_head.'],
+    ],
+  },
+  {
+    name: 'opt-base',
+    rules: [
+      ['decoder.', 'model.decoder.'],
+      ['lm_head.', 'lm_head.'],
+    ],
+  },
+];
+
 /** CLIP with both towers: the names of `CLIPModel`. */
 export const clipLayouts: readonly Layout[] = [
   {

@@ -1,0 +1,2 @@
+/** Values by name. */
+export type Named<T> = Readonly<Record<string, T>>;

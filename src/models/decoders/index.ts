@@ -1,0 +1,45 @@
+import { type Named, nearest, TesseraError } from '../../base/index.ts';
+import type { ConfigJson } from '../config.ts';
+import type { Decoder } from './decoder.ts';
+import { gemma2 } from './gemma2.ts';
+import { llama } from './llama.ts';
+import { opt } from './opt.ts';
+import { phi3 } from './phi3.ts';
+import { qwen3 } from './qwen3.ts';
+
+export type { Around, Decoder, DecoderState, LinearPlaces } from './decoder.ts';
+
+/** What each `model_type` of a language model stands for. */
+export const decoders: Named<(json: ConfigJson, where?: string) => Decoder> = {
+  llama,
+  mistral: llama,
+  qwen2: llama,
+  qwen3,
+  phi3,
+  gemma2,
+  opt,
+};
+
+/**
+ * The decoder that a configuration describes, such as the `text_config` of a system; LLaMA where it names no type.
+ * @throws TesseraError `model/unknown-decoder`
+ */
+export function decoderFromConfig(json: ConfigJson, where = 'config.json'): Decoder {
+  const type = String(json.model_type ?? 'llama');
+  const make = Object.hasOwn(decoders, type) ? decoders[type] : undefined;
+  if (make) return make(json, where);
+  const near = nearest(type, Object.keys(decoders));
+  throw new TesseraError({
+    code: 'model/unknown-decoder',
+    message: 'the language model is of a type that tessera does not know',
+    path: `${where}: model_type`,
+    expected: Object.keys(decoders).join(', '),
+    got: type,
+    ...(near && { remedy: `did you mean ${near}?` }),
+  });
+}
+
+/** Names of a part of a larger system: both sides get its place in front. */
+export function mountNames(names: Named<string>, place: string): Named<string> {
+  return Object.fromEntries(Object.entries(names).map(([name, other]) => [`${place}.${name}`, `${place}.${other}`]));
+}

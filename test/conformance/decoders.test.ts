@@ -1,0 +1,37 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { loadModel, openCheckpoint, saveModel } from '../../src/models/index.ts';
+import { referenceBatch, runCausal } from '../support/causal.ts';
+import { fixture, fixtureTensors } from '../support/fixtures.ts';
+import { expectGradients, expectLogits, expectLoss } from '../support/parity.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
+
+const { fresh } = scratchFolder();
+const cases = readdirSync(fixture('decoders'));
+const forms = cases.flatMap((name) => [true, false].map((fusion) => ({ name, fusion })));
+/** Without rotation a bias of all keys changes no score. */
+const learned = (name: string) => name.startsWith('opt');
+
+describe('decoders of other families against transformers', () => {
+  it.each(forms)('$name, fusion $fusion: logits, loss and every gradient', async ({ name, fusion }) => {
+    const loaded = loadModel(fixture(`decoders/${name}`));
+    const expected = fixtureTensors(`decoders/${name}/expected.safetensors`);
+    const got = await runCausal(loaded, referenceBatch(expected), { fusion });
+    expectLogits(got.logits, expected.get('logits'));
+    expectLoss(got.loss, expected.get('loss'));
+    expectGradients(
+      got.grads,
+      expected,
+      (stored) => stored,
+      () => learned(name),
+    );
+    expect(new Set(got.parameters)).toEqual(new Set(loaded.store.tensors.keys()));
+  });
+
+  it.each(cases)('%s: a save has the names and shapes of the file that transformers wrote', (name) => {
+    const folder = fresh();
+    saveModel(folder, loadModel(fixture(`decoders/${name}`)));
+    const layout = (at: string) => [...openCheckpoint(at).tensors].map(([key, { shape }]) => `${key} ${shape}`).sort();
+    expect(layout(folder)).toEqual(layout(fixture(`decoders/${name}`)));
+  });
+});
