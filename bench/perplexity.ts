@@ -82,7 +82,7 @@ function answers(conversation: Dialogue['conversations'], where: string): ScoreR
     role: from === 'human' ? ('user' as const) : ('assistant' as const),
     parts: [{ type: 'text' as const, text: value }],
   }));
-  const row: Row = { id: where, where, images: [], turns };
+  const row: Row = { id: where, where, media: [], turns };
   const { ids, supervised } = kept(
     encodeRow(row, { ...settings, template: trainingTemplate(settings.template, tokens) }),
   );

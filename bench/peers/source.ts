@@ -10,7 +10,13 @@ export function exampleOf(
   images: readonly { readonly start: number; readonly tokens: number }[] = [],
 ): Example {
   const name = `row ${row}`;
-  return { id: name, where: name, ids, supervised, images: images.map((span) => ({ ...span, image: { path: name } })) };
+  return {
+    id: name,
+    where: name,
+    ids,
+    supervised,
+    images: images.map((span) => ({ ...span, image: { kind: 'image', path: name } })),
+  };
 }
 
 /** The same rows in every pass, cut into lanes as `tessera train` cuts them. */

@@ -15,7 +15,7 @@ function example(
     where: 'rows.json row 3',
     ids: Int32Array.from(ids),
     supervised: Uint8Array.from(supervised),
-    images: images.map(([path, start, tokens]) => ({ image: { path }, start, tokens })),
+    images: images.map(([path, start, tokens]) => ({ image: { kind: 'image', path }, start, tokens })),
   };
 }
 

@@ -1,6 +1,6 @@
 import { int32, type Tensor, TesseraError, tensor } from '../base/index.ts';
 import type { Example } from './example.ts';
-import type { ImageRef } from './formats/row.ts';
+import type { ImageMedia } from './row.ts';
 
 /** A batch but for its pixels. B examples, T padded length, K targets, R rows taken by images. */
 export interface TokenBatch {
@@ -15,7 +15,7 @@ export interface TokenBatch {
   /** `[B]` lengths before padding. */
   readonly lengths: Int32Array<ArrayBuffer>;
   /** The pictures in the order of `imageRows`. */
-  readonly images: readonly ImageRef[];
+  readonly images: readonly ImageMedia[];
 }
 
 export interface CollateOptions {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { builtinTemplate, builtinTemplateNames, createTemplate, renderChat } from './chat/index.ts';
 import { type EncodeSettings, type Example, encodePrompt, encodeRow } from './example.ts';
-import type { Outcome, Part, Row, Turn } from './formats/row.ts';
+import type { Outcome, Part, Row, Turn } from './row.ts';
 import { createTokenizer, loadTokenizer } from './tokenize/index.ts';
 
 const fixtures = new URL('../../test/fixtures/', import.meta.url).pathname;
@@ -30,13 +30,14 @@ interface Golden {
 const read = (name: string) => JSON.parse(readFileSync(`${fixtures}chat/${name}.json`, 'utf8')) as Golden[];
 
 function rowOf(turns: readonly Turn[]): Row {
-  const shown = turns.flatMap((turn) => turn.parts).flatMap((part) => (part.type === 'image' ? [part.image] : []));
-  const images = Array.from({ length: Math.max(-1, ...shown) + 1 }, (_, i) => ({ path: `${i}.png` }));
-  return { id: 'r', where: 'rows.json row 1', images, turns };
+  const shown = turns.flatMap((turn) => turn.parts).flatMap((part) => (part.type === 'media' ? [part.media] : []));
+  const length = Math.max(-1, ...shown) + 1;
+  const media = Array.from({ length }, (_, i) => ({ kind: 'image', path: `${i}.png` }) as const);
+  return { id: 'r', where: 'rows.json row 1', media, turns };
 }
 function rowOfMessages(messages: readonly HfMessage[]): Row {
   const part = ({ type, text = '' }: HfMessage['content'][number]): Part =>
-    type === 'image' ? { type, image: 0 } : { type, text };
+    type === 'image' ? { type: 'media', media: 0 } : { type, text };
   return rowOf(messages.map(({ role, content }) => ({ role, parts: content.map(part) })));
 }
 function kept(outcome: Outcome<Example>): Example {
@@ -50,7 +51,7 @@ const labelsOf = ({ ids, supervised }: Example) => Array.from(ids, (id, t) => (s
 const says = (role: Turn['role'], text: string): Turn => ({ role, parts: [{ type: 'text', text }] });
 const asks = (...images: number[]): Turn => ({
   role: 'user',
-  parts: [...images.map((image) => ({ type: 'image', image }) as const), { type: 'text', text: 'What is there?' }],
+  parts: [...images.map((media) => ({ type: 'media', media }) as const), { type: 'text', text: 'What is there?' }],
 });
 
 describe('labels', () => {
@@ -101,7 +102,7 @@ describe('encodeRow', () => {
           const turns = shape.flatMap((pictures) => [asks(...pictures.map(() => next++)), says('assistant', 'a cube')]);
           const row = rowOf(turns);
           const example = kept(encodeRow(row, { ...settings, tokensPerImage: (_, index) => sizes[index] as number }));
-          expect(example.images.map((span) => span.image)).toEqual(row.images);
+          expect(example.images.map((span) => span.image)).toEqual(row.media);
           const rows = example.images.flatMap(({ start, tokens }) =>
             Array.from({ length: tokens }, (_, k) => start + k),
           );
@@ -149,11 +150,11 @@ describe('encodeRow', () => {
     ['is too long', rowOf([asks(0), says('assistant', 'red')]), { maxLength: 60, tokensPerImage: 50 }, 'row/too-long'],
     [
       'leaves a picture unused',
-      { ...rowOf([says('user', 'q'), says('assistant', 'a')]), images: [{ path: 'a' }] },
+      { ...rowOf([says('user', 'q'), says('assistant', 'a')]), media: [{ kind: 'image', path: 'a' }] },
       {},
       'row/image-count',
     ],
-    ['shows a picture it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), images: [] }, {}, 'row/image-count'],
+    ['shows a picture it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), media: [] }, {}, 'row/image-count'],
     [
       'has a picture of unknown size',
       rowOf([asks(0), says('assistant', 'a')]),
@@ -207,7 +208,7 @@ describe('encodeRow', () => {
       {
         role: 'assistant',
         parts: [
-          { type: 'image', image: 0 },
+          { type: 'media', media: 0 },
           { type: 'text', text: 'red' },
         ],
       },

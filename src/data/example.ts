@@ -1,11 +1,12 @@
 import { TesseraError } from '../base/index.ts';
 import { type ChatTemplate, chatTokens, renderChat, type Segment } from './chat/index.ts';
-import type { ImageRef, Outcome, Row } from './formats/row.ts';
+import { imagesOf } from './media.ts';
+import type { ImageMedia, Outcome, Row } from './row.ts';
 import type { Tokenizer } from './tokenize/index.ts';
 
 /** A picture's place in a sequence: `tokens` consecutive image tokens from `start` on. */
 export interface ImageSpan {
-  readonly image: ImageRef;
+  readonly image: ImageMedia;
   readonly start: number;
   readonly tokens: number;
 }
@@ -26,7 +27,7 @@ export interface EncodeSettings {
   /** The special token that stands for a picture; absent for a system without eyes. */
   readonly imageToken?: string;
   /** Rows of the sequence that a picture takes. */
-  readonly tokensPerImage?: number | ((image: ImageRef, index: number) => number);
+  readonly tokensPerImage?: number | ((image: ImageMedia, index: number) => number);
   /** Longest sequence, image tokens included. */
   readonly maxLength?: number;
 }
@@ -74,12 +75,13 @@ function attempt(row: Row, action: () => Example): Outcome<Example> {
 
 function encode(row: Row, settings: EncodeSettings, generationPrompt: boolean): Example {
   const { tokenizer, template, imageToken, maxLength } = settings;
+  const images = imagesOf(row);
   const segments = renderChat(template, row.turns, chatTokens(tokenizer, imageToken), { generationPrompt });
   const { ids, spans } = tokenizer.encodePieces(
     segments.map((segment) => ({ text: segment.text, special: segment.source === 'special' })),
   );
   const marks = supervisedCharacters(segments);
-  const placeholders = placeholderImages(segments, row);
+  const placeholders = placeholderImages(segments, images);
   const out = { ids: openingIds(tokenizer, ids), supervised: [] as number[], images: [] as ImageSpan[] };
   out.supervised = out.ids.map(() => 0);
   for (const [i, id] of ids.entries()) {
@@ -91,9 +93,9 @@ function encode(row: Row, settings: EncodeSettings, generationPrompt: boolean): 
       continue;
     }
     const span = {
-      image: row.images[image] as ImageRef,
+      image: images[image] as ImageMedia,
       start: out.ids.length,
-      tokens: imageTokens(row, image, settings),
+      tokens: imageTokens(images, image, settings),
     };
     out.images.push(span);
     for (let k = 0; k < span.tokens; k++) {
@@ -129,7 +131,7 @@ function supervisedCharacters(segments: readonly Segment[]): Uint8Array {
 }
 
 /** Offset of each image placeholder to the image it stands for. */
-function placeholderImages(segments: readonly Segment[], row: Row): Map<number, number> {
+function placeholderImages(segments: readonly Segment[], images: readonly ImageMedia[]): Map<number, number> {
   const found = new Map<number, number>();
   let at = 0;
   for (const { text, image } of segments) {
@@ -137,19 +139,19 @@ function placeholderImages(segments: readonly Segment[], row: Row): Map<number, 
     at += text.length;
   }
   const used = new Set(found.values());
-  const outside = [...used].find((image) => row.images[image] === undefined);
-  if (outside === undefined && used.size === row.images.length) return found;
+  const outside = [...used].find((image) => images[image] === undefined);
+  if (outside === undefined && used.size === images.length) return found;
   throw new TesseraError({
     code: 'row/image-count',
     message:
       outside === undefined ? 'the row has images that its turns do not show' : 'a turn shows an image the row lacks',
-    expected: `${row.images.length} images`,
+    expected: `${images.length} images`,
     got: outside === undefined ? `${used.size}` : `image ${outside}`,
   });
 }
 
-function imageTokens(row: Row, index: number, { tokensPerImage }: EncodeSettings): number {
-  const image = row.images[index] as ImageRef;
+function imageTokens(images: readonly ImageMedia[], index: number, { tokensPerImage }: EncodeSettings): number {
+  const image = images[index] as ImageMedia;
   const tokens = typeof tokensPerImage === 'function' ? tokensPerImage(image, index) : tokensPerImage;
   if (tokens !== undefined && Number.isInteger(tokens) && tokens > 0) return tokens;
   throw new TesseraError({

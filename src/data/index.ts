@@ -5,6 +5,8 @@ export * from './example.ts';
 export * from './formats/index.ts';
 export * from './image/index.ts';
 export * from './inspect/index.ts';
+export * from './media.ts';
 export * from './pixels.ts';
 export * from './report.ts';
+export type * from './row.ts';
 export * from './tokenize/index.ts';

@@ -14,7 +14,8 @@ const show = (file: string, ...names: readonly string[]) => {
 
 function open(pictures: number) {
   const loader = pixelLoader(clipCrop(SIDE), { cacheBytes: pictures * PICTURE });
-  return async (...names: readonly string[]) => (await loader.load(names.map((name) => ({ path: path(name) })))).data;
+  return async (...names: readonly string[]) =>
+    (await loader.load(names.map((name) => ({ kind: 'image', path: path(name) })))).data;
 }
 
 describe('pixelLoader', () => {
@@ -45,5 +46,16 @@ describe('pixelLoader', () => {
     await expect(load('later')).rejects.toMatchObject({ code: 'image/missing' });
     show('bits.png', 'later');
     expect((await load('later')).length).toBe(PICTURE / 4);
+  });
+
+  it('knows an image by its path and its change, and refuses a change that nobody knows', async () => {
+    show('bits.png', 'a');
+    const loader = pixelLoader(clipCrop(SIDE), { cacheBytes: PICTURE });
+    const image = { kind: 'image', path: path('a') } as const;
+    await loader.load([image]);
+    await expect(loader.load([{ ...image, change: 'blur' }])).rejects.toMatchObject({
+      code: 'image/change',
+      got: 'blur',
+    });
   });
 });

@@ -1,10 +1,10 @@
 import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
-import type { ImageRef } from './formats/row.ts';
 import { decodeImage, type ImageProcessor, processImage } from './image/index.ts';
+import type { ImageMedia } from './row.ts';
 
 export interface PixelLoader {
   /** Normalised pictures in the given order, `[N, 3, H, W]`. */
-  load(images: readonly ImageRef[]): Promise<Tensor<'float32'>>;
+  load(images: readonly ImageMedia[]): Promise<Tensor<'float32'>>;
 }
 
 /** What a loader keeps when nothing else is asked. */
@@ -21,11 +21,12 @@ export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptio
   /** Pictures kept and pictures under way, in the order in which they were first asked for. */
   const known = new Map<string, { readonly picture: Promise<Tensor<'float32'>>; bytes: number }>();
   let bytes = 0;
-  const one = ({ path }: ImageRef): Promise<Tensor<'float32'>> => {
-    const found = known.get(path);
+  const one = (image: ImageMedia): Promise<Tensor<'float32'>> => {
+    const key = `${image.path}\n${image.change ?? ''}`;
+    const found = known.get(key);
     if (found) return found.picture;
-    const entry = { picture: read(path, processor), bytes: 0 };
-    known.set(path, entry);
+    const entry = { picture: read(image, processor), bytes: 0 };
+    known.set(key, entry);
     entry.picture.then(
       ({ data }) => {
         entry.bytes = data.byteLength;
@@ -33,26 +34,31 @@ export function pixelLoader(processor: ImageProcessor, options: PixelLoaderOptio
         forgetOldest();
       },
       // One that could not be read may be there the next time.
-      () => known.delete(path),
+      () => known.delete(key),
     );
     return entry.picture;
   };
   const forgetOldest = () => {
-    for (const [path, old] of known) {
+    for (const [key, old] of known) {
       if (bytes <= limit) return;
       if (old.bytes === 0) continue;
-      known.delete(path);
+      known.delete(key);
       bytes -= old.bytes;
     }
   };
   return { load: async (images) => stack(await Promise.all(images.map(one)), images) };
 }
 
-async function read(path: string, processor: ImageProcessor): Promise<Tensor<'float32'>> {
+async function read({ path, change }: ImageMedia, processor: ImageProcessor): Promise<Tensor<'float32'>> {
+  if (change !== undefined) unknownChange(path, change);
   return processImage(await decodeImage(path), processor);
 }
 
-function stack(pictures: readonly Tensor<'float32'>[], images: readonly ImageRef[]): Tensor<'float32'> {
+function unknownChange(path: string, change: string): never {
+  throw new TesseraError({ code: 'image/change', message: 'nobody knows this change of an image', path, got: change });
+}
+
+function stack(pictures: readonly Tensor<'float32'>[], images: readonly ImageMedia[]): Tensor<'float32'> {
   const shape = pictures[0]?.shape ?? [3, 0, 0];
   const odd = pictures.findIndex((picture) => !sameShape(picture.shape, shape));
   if (odd >= 0) {

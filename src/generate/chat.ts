@@ -1,9 +1,9 @@
 import { TesseraError } from '../base/index.ts';
-import type { ImageRef, Row } from '../data/index.ts';
+import type { ImageMedia, Row } from '../data/index.ts';
 import { generate } from './decode.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
-import { imageRef, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
+import { imageMedia, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
 
 export interface SayOptions extends Sampling {
   /** Longest answer; it ends earlier where the model's positions do. */
@@ -32,12 +32,12 @@ export interface Conversation {
 export function openConversation(parts: SpeakerParts): Conversation {
   const speaker = openSpeaker(parts);
   let turns: Row['turns'] = [];
-  let images: readonly ImageRef[] = [];
+  let images: readonly ImageMedia[] = [];
   return {
     async say({ text, images: shown }, options) {
       const asked = [...turns, userTurn(text, shown.length, images.length)];
-      const seen = [...images, ...shown.map(imageRef)];
-      const row = { id: 'conversation', where: `turn ${asked.length}`, images: seen, turns: asked };
+      const seen = [...images, ...shown.map(imageMedia)];
+      const row = { id: 'conversation', where: `turn ${asked.length}`, media: seen, turns: asked };
       const said = await answer(speaker, row, options);
       turns = [...asked, { role: 'assistant', parts: [{ type: 'text', text: said.text }] }];
       images = seen;

@@ -6,8 +6,8 @@ import {
   type EncodeSettings,
   type Example,
   encodePrompt,
+  type ImageMedia,
   type ImageProcessor,
-  type ImageRef,
   type Outcome,
   pixelLoader,
   type Row,
@@ -96,15 +96,15 @@ function noProcessor(): never {
 
 /** A row with one user turn: the pictures, then the words. */
 export function questionRow(where: string, text: string, images: readonly string[]): Row {
-  return { id: where, where, images: images.map(imageRef), turns: [userTurn(text, images.length, 0)] };
+  return { id: where, where, media: images.map(imageMedia), turns: [userTurn(text, images.length, 0)] };
 }
 
-export function imageRef(path: string): ImageRef {
-  return { path };
+export function imageMedia(path: string): ImageMedia {
+  return { kind: 'image', path };
 }
 
 /** A user turn that shows `count` pictures, numbered from `first` on. */
 export function userTurn(text: string, count: number, first: number): Row['turns'][number] {
-  const pictures = Array.from({ length: count }, (_, i) => ({ type: 'image' as const, image: first + i }));
+  const pictures = Array.from({ length: count }, (_, i) => ({ type: 'media' as const, media: first + i }));
   return { role: 'user', parts: text === '' ? pictures : [...pictures, { type: 'text', text }] };
 }

@@ -8,6 +8,7 @@ import {
   DataReport,
   type Example,
   encodeRow,
+  imagesOf,
   type Outcome,
   type Row,
   readRows,
@@ -172,7 +173,7 @@ export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplat
     if ('refused' in outcome || stage.objective !== 'contrastive') return outcome;
     const fault = pairFault(row);
     if (fault) return { refused: fault };
-    return { kept: { ...outcome.kept, images: row.images.map((image) => ({ image, start: 0, tokens: 0 })) } };
+    return { kept: { ...outcome.kept, images: imagesOf(row).map((image) => ({ image, start: 0, tokens: 0 })) } };
   }
   const { model } = parts.loaded;
   const tokensPerImage = model.kind === 'causal' ? model.picture?.rows : undefined;
@@ -190,17 +191,18 @@ function maxLength(stage: StagePlan, { loaded: { model } }: Parts): number {
 
 function withoutPictures(row: Row): Row {
   const turns = row.turns.map((turn) => ({ ...turn, parts: turn.parts.filter((part) => part.type === 'text') }));
-  return { ...row, images: [], turns };
+  return { ...row, media: [], turns };
 }
 
 function pairFault(row: Row): Fault | undefined {
-  if (row.images.length === 1) return undefined;
+  const [first, ...others] = row.media;
+  if (first?.kind === 'image' && others.length === 0) return undefined;
   return {
     code: 'row/pair',
     message: 'a contrastive row is one picture and its text',
     path: row.where,
-    expected: '1 picture',
-    got: `${row.images.length}`,
+    expected: '1 image',
+    got: row.media.map(({ kind }) => kind).join(', ') || 'none',
   };
 }
 

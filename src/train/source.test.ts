@@ -7,7 +7,7 @@ import { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
 /** Row i has a first token of its own, `4 + i % 5` tokens, and a picture where `i` is even. */
 const examples = Array.from({ length: 11 }, (_, i): Example => {
   const length = 4 + (i % 5);
-  const images = i % 2 ? [] : [{ image: { path: `${i}` }, start: 1, tokens: 2 }];
+  const images = i % 2 ? [] : [{ image: { kind: 'image', path: `${i}` } as const, start: 1, tokens: 2 }];
   const [id, where] = [`row ${i}`, `row ${i}`];
   const ids = new Int32Array(length).fill(9).fill(100 + i, 0, 1);
   return { id, where, ids, supervised: new Uint8Array(length).fill(1, 3), images };

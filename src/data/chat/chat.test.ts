@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Turn } from '../formats/row.ts';
+import type { Turn } from '../row.ts';
 import { loadTokenizer } from '../tokenize/index.ts';
 import {
   builtinTemplate,
@@ -31,13 +31,13 @@ const turnsOf = (messages: readonly HfMessage[]): Turn[] =>
   messages.map(({ role, content }) => ({
     role,
     parts: content.map((part) =>
-      part.type === 'image' ? { type: 'image', image: 0 } : { type: 'text', text: part.text ?? '' },
+      part.type === 'image' ? { type: 'media', media: 0 } : { type: 'text', text: part.text ?? '' },
     ),
   }));
 const says = (role: Turn['role'], text: string): Turn => ({ role, parts: [{ type: 'text', text }] });
 const asks = (...images: number[]): Turn => ({
   role: 'user',
-  parts: [...images.map((image) => ({ type: 'image', image }) as const), { type: 'text', text: 'What is it?' }],
+  parts: [...images.map((media) => ({ type: 'media', media }) as const), { type: 'text', text: 'What is it?' }],
 });
 const supervised = (segments: readonly Segment[]) =>
   segments
@@ -116,7 +116,7 @@ describe('built-in templates', () => {
     const text = (turn: Turn) =>
       renderedText(renderChat(builtinTemplate('llava-1.5'), [says('system', 'S'), turn], tokens));
     const part = (word: string) => ({ type: 'text', text: word }) as const;
-    const picture = (image: number) => ({ type: 'image', image }) as const;
+    const picture = (media: number) => ({ type: 'media', media }) as const;
     expect(text({ role: 'user', parts: [part('What is\n'), picture(0)] })).toBe('S USER: <image>\nWhat is ');
     const both = { role: 'user', parts: [picture(0), part(' or '), picture(1), part('?')] } as const;
     expect(text(both)).toBe('S USER: <image> or <image>? ');

@@ -1,5 +1,5 @@
 import { TesseraError } from '../../base/index.ts';
-import type { Turn } from '../formats/row.ts';
+import type { Turn } from '../row.ts';
 import type { Tokenizer } from '../tokenize/index.ts';
 import { splitAt } from '../tokenize/index.ts';
 import { countMessages, markMessage, readMarks, withoutMarks } from './marks.ts';
@@ -116,7 +116,7 @@ function cutSpecials(marked: string, tokens: ChatTokens): Segment[] {
 }
 
 function placeImages(segments: readonly Segment[], turns: readonly Turn[], tokens: ChatTokens): Segment[] {
-  const images = turns.flatMap((turn) => turn.parts).flatMap((part) => (part.type === 'image' ? [part.image] : []));
+  const images = turns.flatMap((turn) => turn.parts).flatMap((part) => (part.type === 'media' ? [part.media] : []));
   let next = 0;
   const placed = segments.map((segment) => {
     if (segment.source !== 'special' || segment.text !== tokens.image) return segment;

@@ -1,4 +1,4 @@
-import type { Turn } from '../formats/row.ts';
+import type { Turn } from '../row.ts';
 import { type ChatTokens, renderChat } from './render.ts';
 import type { ChatTemplate } from './template.ts';
 

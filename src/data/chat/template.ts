@@ -1,6 +1,6 @@
 import { nearest, TesseraError } from '../../base/index.ts';
 import { isJsonObject, type JsonValue, join, parseJson, pathExists, readText } from '../../files/index.ts';
-import type { Turn } from '../formats/row.ts';
+import type { Turn } from '../row.ts';
 import { builtinSource } from './builtin-source.ts';
 import { compileJinja, hasGenerationBlocks, type JinjaContext } from './jinja.ts';
 

@@ -1,5 +1,5 @@
 import { TesseraError } from '../../base/index.ts';
-import type { Turn } from '../formats/row.ts';
+import type { Turn } from '../row.ts';
 import { type ChatTokens, renderChat, renderedText } from './render.ts';
 import { builtinTemplate, builtinTemplateNames, type ChatTemplate } from './template.ts';
 
@@ -30,7 +30,7 @@ const text = (role: Turn['role'], ...words: string[]): Turn => ({
 const picture: Turn = {
   role: 'user',
   parts: [
-    { type: 'image', image: 0 },
+    { type: 'media', media: 0 },
     { type: 'text', text: 'What is it?' },
   ],
 };

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
+import type { Outcome, Row } from '../row.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { sectionItems } from './json-stream.ts';
-import type { Outcome, Row } from './row.ts';
 import { attempt, checked } from './schema.ts';
 
 const key = z.union([z.string(), z.number()]);
@@ -59,9 +59,9 @@ function captionRow(value: unknown, where: string, files: ReadonlyMap<string, st
   return {
     id: String(id ?? where),
     where,
-    images: [folder.find(file, where)],
+    media: [folder.find(file, where)],
     turns: [
-      { role: 'user', parts: [{ type: 'image', image: 0 }] },
+      { role: 'user', parts: [{ type: 'media', media: 0 }] },
       { role: 'assistant', parts: [{ type: 'text', text }] },
     ],
   };

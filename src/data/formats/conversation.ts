@@ -1,5 +1,5 @@
 import { TesseraError } from '../../base/index.ts';
-import type { Part, Turn } from './row.ts';
+import type { Part, Turn } from '../row.ts';
 
 /** What stands in text for a picture. */
 const MARKER = '<image>';
@@ -31,7 +31,7 @@ function partsOf(text: string, nextImage: () => number): Part[] {
   return pieces.flatMap((piece, i): Part[] => {
     const afterMarker = i > 0 ? piece.replace(/^(?:\r?\n)+/, '') : piece;
     const between = i < pieces.length - 1 ? withoutLastBreaks(afterMarker) : afterMarker;
-    const image: Part[] = i > 0 ? [{ type: 'image', image: nextImage() }] : [];
+    const image: Part[] = i > 0 ? [{ type: 'media', media: nextImage() }] : [];
     return between === '' ? image : [...image, { type: 'text', text: between }];
   });
 }
@@ -97,7 +97,7 @@ function wrongTurn(where: string, expected: string, got: string): TesseraError {
 }
 
 function checkParts(turn: Turn, index: number, where: string): void {
-  const shows = turn.parts.some((part) => part.type === 'image');
+  const shows = turn.parts.some((part) => part.type === 'media');
   const says = turn.parts.some((part) => part.type === 'text' && part.text.trim() !== '');
   if (shows && turn.role !== 'user') {
     throw new TesseraError({

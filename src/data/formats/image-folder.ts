@@ -2,14 +2,14 @@ import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
-import type { ImageRef } from './row.ts';
+import type { ImageMedia } from '../row.ts';
 
 /** Finds the pictures that rows name. */
 export interface ImageFolder {
   /**
    * @throws TesseraError `row/image-path`, `row/image-outside`, `row/image-remote`, `row/image-missing`
    */
-  find(name: string, where: string): ImageRef;
+  find(name: string, where: string): ImageMedia;
 }
 
 /**
@@ -26,12 +26,12 @@ export function imageFolder(folder: string, allowOutside = false): ImageFolder {
   };
   return {
     find(name, where) {
-      if (/^data:/i.test(name)) return { path: name };
+      if (/^data:/i.test(name)) return { kind: 'image', path: name };
       const local = localName(name, where);
       const path = resolve(root, local);
       if (!allowOutside) refuseOutside(root, path, local, where);
       if (!isFile(path)) throw missing(root, name, where);
-      return { path };
+      return { kind: 'image', path };
     },
   };
 }

@@ -1,5 +1,4 @@
 export type { FormatName, ReadOptions } from './read.ts';
 export { formatNames, readRows } from './read.ts';
-export type { ImageRef, Outcome, Part, Row, Turn } from './row.ts';
 export type { VqaFiles, VqaQuestion } from './vqa.ts';
 export { vqaQuestions } from './vqa.ts';

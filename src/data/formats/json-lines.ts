@@ -1,8 +1,8 @@
 import type { Fault } from '../../base/index.ts';
 import { TesseraError } from '../../base/index.ts';
 import { parseJson } from '../../files/index.ts';
+import type { Outcome } from '../row.ts';
 import { ByteReader, byteSet, utf8 } from './byte-reader.ts';
-import type { Outcome } from './row.ts';
 
 const LINE_END = byteSet('\n');
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { nearest, TesseraError } from '../../base/index.ts';
+import type { Row, Turn } from '../row.ts';
 import type { MarkedTurn } from './conversation.ts';
 import { bindMarkers, checkTurns } from './conversation.ts';
 import type { ImageFolder } from './image-folder.ts';
-import type { Row, Turn } from './row.ts';
 import { checked } from './schema.ts';
 
 const names = z.union([z.string(), z.array(z.string())]).nullish();
@@ -39,7 +39,7 @@ export function llavaRow(value: unknown, where: string, folder: ImageFolder): Ro
   const system: MarkedTurn[] = record.system ? [{ role: 'system', text: record.system }] : [];
   const turns = bindMarkers([...system, ...spoken], images.length, where);
   checkTurns(turns, where);
-  return { id: String(record.id ?? where), where, images, turns };
+  return { id: String(record.id ?? where), where, media: images, turns };
 }
 
 function roleOf(from: string, where: string): Turn['role'] {

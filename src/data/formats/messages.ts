@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
+import type { ImageMedia, Part, Row, Turn } from '../row.ts';
 import { bindMarkers, checkTurns } from './conversation.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { imageNames, refuseOtherMedia } from './llava.ts';
-import type { ImageRef, Part, Row, Turn } from './row.ts';
 import { checked } from './schema.ts';
 
 const part = z.discriminatedUnion('type', [
@@ -41,11 +41,11 @@ export function messagesRow(value: unknown, where: string, folder: ImageFolder):
     ? fromMarkers(record, listed, where, folder)
     : fromParts(record, listed, where, folder);
   checkTurns(turns, where);
-  return { id: String(record.id ?? where), where, images, turns };
+  return { id: String(record.id ?? where), where, media: images, turns };
 }
 
 interface Content {
-  readonly images: readonly ImageRef[];
+  readonly images: readonly ImageMedia[];
   readonly turns: readonly Turn[];
 }
 
@@ -56,12 +56,12 @@ function fromMarkers({ messages }: Record, listed: readonly string[], where: str
 }
 
 function fromParts({ messages }: Record, listed: readonly string[], where: string, folder: ImageFolder): Content {
-  const images: ImageRef[] = [];
+  const images: ImageMedia[] = [];
   let unnamed = 0;
   const show = (name: string | null | undefined): Part => {
     const found = name ?? listed[unnamed++];
     if (found !== undefined) images.push(folder.find(found, where));
-    return { type: 'image', image: images.length - 1 };
+    return { type: 'media', media: images.length - 1 };
   };
   const turns = messages.map(({ role, content }): Turn => {
     if (typeof content === 'string') return { role, parts: content === '' ? [] : [{ type: 'text', text: content }] };

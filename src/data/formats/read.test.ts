@@ -9,7 +9,7 @@ import { detectFormat, readRows, streamRows } from './read.ts';
 const folder = scratchFolder();
 for (const name of ['a.jpg', 'b.jpg', 'COCO_val2014_000000000042.jpg']) folder.write(`pictures/${name}`, name);
 const images = folder.path('pictures');
-const picture = (name: string) => ({ path: folder.path(`pictures/${name}`) });
+const picture = (name: string) => ({ kind: 'image', path: folder.path(`pictures/${name}`) });
 
 const talk = (...values: string[]) => values.map((value, i) => ({ from: i % 2 ? 'gpt' : 'human', value }));
 
@@ -83,12 +83,12 @@ describe('LLaVA conversations', () => {
     expect(rows[0]).toEqual({
       id: '7',
       where: 'train.json row 1',
-      images: [picture('a.jpg')],
+      media: [picture('a.jpg')],
       turns: [
         {
           role: 'user',
           parts: [
-            { type: 'image', image: 0 },
+            { type: 'media', media: 0 },
             { type: 'text', text: 'What is it?' },
           ],
         },
@@ -97,12 +97,12 @@ describe('LLaVA conversations', () => {
         { role: 'assistant', parts: [{ type: 'text', text: 'Yes.' }] },
       ],
     });
-    expect(rows[1]?.images).toEqual([picture('b.jpg'), picture('a.jpg')]);
+    expect(rows[1]?.media).toEqual([picture('b.jpg'), picture('a.jpg')]);
     expect(rows[1]?.turns[0]?.parts).toEqual([
       { type: 'text', text: 'Compare ' },
-      { type: 'image', image: 0 },
+      { type: 'media', media: 0 },
       { type: 'text', text: ' and ' },
-      { type: 'image', image: 1 },
+      { type: 'media', media: 1 },
       { type: 'text', text: '.' },
     ]);
   });
@@ -121,7 +121,7 @@ describe('LLaVA conversations', () => {
       `${JSON.stringify({ conversations: talk('Hi', 'Hello') })}\n\n${JSON.stringify(record)}`,
     );
     expect(format).toBe('llava');
-    expect(rows.map((row) => [row.where, row.images.length])).toEqual([
+    expect(rows.map((row) => [row.where, row.media.length])).toEqual([
       ['train.jsonl line 1', 0],
       ['train.jsonl line 3', 1],
     ]);
@@ -243,7 +243,7 @@ describe('pictures', () => {
 
   it('are looked for beside the data file when no folder is given', () => {
     const path = folder.write('pictures/train.json', row('a.jpg'));
-    expect(readRows(path).rows[0]?.images).toEqual([picture('a.jpg')]);
+    expect(readRows(path).rows[0]?.media).toEqual([picture('a.jpg')]);
   });
 });
 
@@ -269,18 +269,18 @@ describe('OpenAI messages', () => {
         .join('\n'),
     );
     expect(format).toBe('messages');
-    expect(rows[0]?.images).toEqual([{ path: uri }, picture('b.jpg'), picture('a.jpg')]);
+    expect(rows[0]?.media).toEqual([{ kind: 'image', path: uri }, picture('b.jpg'), picture('a.jpg')]);
     expect(rows[0]?.turns[1]?.parts).toEqual([
       { type: 'text', text: 'This' },
-      { type: 'image', image: 0 },
-      { type: 'image', image: 1 },
-      { type: 'image', image: 2 },
+      { type: 'media', media: 0 },
+      { type: 'media', media: 1 },
+      { type: 'media', media: 2 },
     ]);
     expect(rows[1]?.turns[0]?.parts).toEqual([
-      { type: 'image', image: 0 },
+      { type: 'media', media: 0 },
       { type: 'text', text: 'What?' },
     ]);
-    expect(rows[2]?.turns[0]?.parts).toEqual([{ type: 'image', image: 0 }]);
+    expect(rows[2]?.turns[0]?.parts).toEqual([{ type: 'media', media: 0 }]);
   });
 
   it('refuses wrong rows', () => {
@@ -358,12 +358,12 @@ describe('COCO captions', () => {
   it('are one row each, whatever the order in the file', () => {
     const { rows, format } = read('captions.json', coco);
     expect(format).toBe('coco-captions');
-    expect(rows.map((row) => [row.id, row.images[0]?.path, row.turns[1]?.parts[0]])).toEqual([
-      ['11', picture('a.jpg').path, { type: 'text', text: 'A cat.' }],
-      ['12', picture('a.jpg').path, { type: 'text', text: 'The cat.' }],
-      ['13', picture('b.jpg').path, { type: 'text', text: 'A dog.' }],
+    expect(rows.map((row) => [row.id, row.media[0], row.turns[1]?.parts[0]])).toEqual([
+      ['11', picture('a.jpg'), { type: 'text', text: 'A cat.' }],
+      ['12', picture('a.jpg'), { type: 'text', text: 'The cat.' }],
+      ['13', picture('b.jpg'), { type: 'text', text: 'A dog.' }],
     ]);
-    expect(rows[0]?.turns[0]).toEqual({ role: 'user', parts: [{ type: 'image', image: 0 }] });
+    expect(rows[0]?.turns[0]).toEqual({ role: 'user', parts: [{ type: 'media', media: 0 }] });
   });
 
   it('refuses captions without text or picture, and files with doubled images', () => {

@@ -1,8 +1,8 @@
+import type { Outcome } from '../row.ts';
 import { ByteReader, utf8 } from './byte-reader.ts';
 import type { Located } from './json-lines.ts';
 import { jsonLines } from './json-lines.ts';
 import { jsonItems } from './json-stream.ts';
-import type { Outcome } from './row.ts';
 
 /** How a file holds its records: an array, one a line, or named arrays in one object. */
 export type Container = 'array' | 'lines' | 'document' | 'empty';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
-import type { Row } from './row.ts';
+import type { Row } from '../row.ts';
 import { checked } from './schema.ts';
 
 const schema = z.object({ id: z.union([z.string(), z.number()]).nullish(), text: z.string() });
@@ -17,7 +17,7 @@ export function textRow(value: unknown, where: string): Row {
   return {
     id: String(id ?? where),
     where,
-    images: [],
+    media: [],
     turns: [{ role: 'assistant', parts: [{ type: 'text', text }] }],
   };
 }

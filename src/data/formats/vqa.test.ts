@@ -41,7 +41,7 @@ describe('VQA', () => {
       {
         id: '420',
         where: 'q.json question 1',
-        image: { path: folder.path('pictures/COCO_val2014_000000000042.jpg') },
+        image: { kind: 'image', path: folder.path('pictures/COCO_val2014_000000000042.jpg') },
         question: 'What colour is it?',
         answers: ten.map(({ answer }) => answer),
         answer: 'red',

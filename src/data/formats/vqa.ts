@@ -1,10 +1,10 @@
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
+import type { ImageMedia, Outcome, Row } from '../row.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { imageFolder } from './image-folder.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
-import type { ImageRef, Outcome, Row } from './row.ts';
 import { attempt, checked } from './schema.ts';
 
 /** A question about a picture with the answers people gave, ten in VQA v2. */
@@ -26,7 +26,7 @@ export interface VqaQuestion {
 
 /** A question with its picture found. */
 export interface VqaItem extends Omit<VqaQuestion, 'imageId' | 'imageName'> {
-  readonly image: ImageRef;
+  readonly image: ImageMedia;
 }
 
 export interface VqaFiles {
@@ -171,12 +171,12 @@ export function vqaRow(item: VqaItem, suffix = ''): Row {
   return {
     id: item.id,
     where: item.where,
-    images: [item.image],
+    media: [item.image],
     turns: [
       {
         role: 'user',
         parts: [
-          { type: 'image', image: 0 },
+          { type: 'media', media: 0 },
           { type: 'text', text: item.question + suffix },
         ],
       },

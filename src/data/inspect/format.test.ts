@@ -11,13 +11,13 @@ function exampleOf(question: string): Example {
     {
       id: 'scene-7',
       where: 'train.json row 7',
-      images: [{ path: 'scenes/7.png' }],
+      media: [{ kind: 'image', path: 'scenes/7.png' }],
       turns: [
         { role: 'system', parts: [{ type: 'text', text: 'There.' }] },
         {
           role: 'user',
           parts: [
-            { type: 'image', image: 0 },
+            { type: 'media', media: 0 },
             { type: 'text', text: question },
           ],
         },
