@@ -1,6 +1,6 @@
 import type { DType, Shape, Tensor } from '../base/index.ts';
 import { addDims, formatShape, TesseraError } from '../base/index.ts';
-import type { Op, Spec } from './op.ts';
+import type { AnyOp, Each, Op, Spec, Values } from './op.ts';
 
 /** A tensor that a graph will compute: one output of one node. */
 export interface Value extends Spec {
@@ -12,10 +12,10 @@ export interface Value extends Spec {
 export interface Node {
   readonly id: number;
   readonly graph: Graph;
-  readonly op: Op;
-  readonly inputs: readonly Value[];
+  readonly op: AnyOp;
+  readonly inputs: Values;
   readonly attrs: unknown;
-  readonly outputs: readonly Value[];
+  readonly outputs: Values;
   /** Module path at which the node was made, such as `model.layers.0.self_attn/MatMul`. */
   readonly path: string;
 }
@@ -96,30 +96,32 @@ export class Graph {
   }
 
   /** Appends a node with one output. */
-  apply<A>(op: Op<A>, inputs: readonly Value[], attrs: A): Value {
-    return this.applyAll(op, inputs, attrs)[0] as Value;
+  apply<A, I extends Values>(op: Op<A, I>, inputs: NoInfer<I>, attrs: A): Value {
+    return this.applyAll(op, inputs, attrs)[0];
   }
 
   /** Appends a node and returns all its outputs. */
-  applyAll<A>(op: Op<A>, inputs: readonly Value[], attrs: A): readonly Value[] {
+  applyAll<A, I extends Values, O extends Values>(op: Op<A, I, O>, inputs: NoInfer<I>, attrs: A): O {
     const path = this.#pathOf(op.name);
     for (const value of inputs) {
       if (value.node.graph !== this) {
         throw new TesseraError({ code: 'graph/foreign-value', message: 'an input belongs to another graph', path });
       }
     }
-    const inferred = this.explain(op.name, inputs, () => [op.infer(inputs, attrs)].flat());
+    const inferred = this.explain(op.name, inputs, (): readonly Spec[] =>
+      [op.infer(inputs as Each<I, Spec>, attrs)].flat(),
+    );
     const outputs: Value[] = [];
-    const node: Node = { id: this.nodes.length, graph: this, op: op as Op, inputs, attrs, outputs, path };
+    const node: Node = { id: this.nodes.length, graph: this, op: op as AnyOp, inputs, attrs, outputs, path };
     inferred.forEach((spec, index) => {
       outputs.push({ node, index, shape: spec.shape, dtype: spec.dtype });
     });
     this.nodes.push(node);
-    return outputs;
+    return outputs as Values as O;
   }
 
   /** Runs a shape rule, so that its faults name the operator, its inputs and the module path. */
-  explain<T>(opName: string, inputs: readonly Value[], rule: () => T): T {
+  explain<T>(opName: string, inputs: Values, rule: () => T): T {
     try {
       return rule();
     } catch (error) {
@@ -139,14 +141,14 @@ export class Graph {
   }
 }
 
-const inputOp: Op<{ name: string; dtype: DType; shape: Shape }> = {
+const inputOp: Op<{ name: string; dtype: DType; shape: Shape }, []> = {
   name: 'Input',
   infer: (_, { dtype, shape }) => ({ dtype, shape }),
   gradient: null,
   emit: null,
 };
 
-const constantOp: Op<{ tensor: Tensor }> = {
+const constantOp: Op<{ tensor: Tensor }, []> = {
   name: 'Constant',
   infer: (_, { tensor }) => ({ dtype: tensor.dtype, shape: tensor.shape }),
   gradient: null,

@@ -8,33 +8,58 @@ export interface Spec {
   readonly dtype: DType;
 }
 
-/** One operator, whole: its shape rule, its derivative and its ONNX form stand together. */
-export interface Op<A = unknown> {
+/** The values that an operator takes or makes, in order. */
+export type Values = readonly Value[];
+
+/** One for each value of `I`. */
+export type Each<I extends Values, T> = { readonly [K in keyof I]: T };
+
+/**
+ * One operator, whole: its shape rule, its derivative and its ONNX form stand together. `I` has its operands, such as
+ * `[Value, Value]`, or a union of such lists where the last ones are optional. `O` has what it makes.
+ */
+export interface Op<A, I extends Values, O extends Values = readonly [Value]> {
   readonly name: string;
   /** Shapes and dtypes of the outputs; throws through `shapeFault` when the inputs do not fit. */
-  infer(inputs: readonly Spec[], attrs: A): Spec | readonly Spec[];
-  /**
-   * Cotangents of the inputs from those of the outputs, undefined where there is none. It may return cotangents of a
-   * broadcast shape: the reverse sweep sums them back. `null` says that the operator has no derivative.
-   */
-  readonly gradient: ((context: GradientContext<A>) => readonly (Value | undefined)[]) | null;
+  infer(inputs: Each<I, Spec>, attrs: A): O extends readonly [Value] ? Spec : Each<O, Spec>;
+  /** `null` says that the operator has no derivative. */
+  readonly gradient: Gradient<A, I, O> | null;
   /** Writes the operator; `null` only for graph inputs. */
-  readonly emit: ((emitter: Emitter, inputs: readonly string[], attrs: A, context: EmitContext) => Emitted) | null;
+  readonly emit: Emit<A, I, O> | null;
 }
 
-export interface GradientContext<A> {
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
+/** An operator of which nothing is known but its name, as a node has it. */
+export type AnyOp = Op<unknown, Values, Values | readonly [Value]>;
+
+/**
+ * Cotangents of the inputs from those of the outputs, undefined where there is none. It may return cotangents of a
+ * broadcast shape: the reverse sweep sums them back.
+ */
+export type Gradient<A, I extends Values, O extends Values = readonly [Value]> = (
+  context: GradientContext<A, I, O>,
+) => Each<I, Value | undefined>;
+
+export interface GradientContext<A, I extends Values, O extends Values> {
+  readonly inputs: I;
+  readonly outputs: O;
   readonly attrs: A;
-  /** Cotangent of each output; undefined for an output that the loss does not read. */
-  readonly cotangents: readonly (Value | undefined)[];
+  /** Cotangent of each output; of several, undefined for one that the loss does not read. */
+  readonly cotangents: O extends readonly [Value] ? O : Each<O, Value | undefined>;
   /** True for each input whose cotangent is wanted; the others may be skipped. */
-  readonly wanted: readonly boolean[];
+  readonly wanted: Each<I, boolean>;
 }
 
-export interface EmitContext {
-  readonly inputs: readonly Spec[];
-  readonly outputs: readonly Spec[];
+/** Writes an operator on the named inputs and returns the names of its outputs. */
+export type Emit<A, I extends Values, O extends Values = readonly [Value]> = (
+  emitter: Emitter,
+  inputs: Each<I, string>,
+  attrs: A,
+  context: EmitContext<I, O>,
+) => Emitted;
+
+export interface EmitContext<I extends Values, O extends Values> {
+  readonly inputs: Each<I, Spec>;
+  readonly outputs: Each<O, Spec>;
 }
 
 export type Emitted = string | readonly string[];

@@ -1,12 +1,12 @@
 import type { Node, Segment, Value } from './node.ts';
-import { isFloat, type Op } from './op.ts';
+import { isFloat, type Op, type Values } from './op.ts';
 import { int64Vector } from './ops/shape-ops.ts';
 
 /**
  * Gives the values of `x` on, but not before the last input is known. ONNX Runtime merges equal computations and orders
  * nodes as it likes; what is computed from these values can neither be merged with an earlier twin nor run earlier.
  */
-const afterOp: Op<null> = {
+const afterOp: Op<null, Values, Values> = {
   name: 'After',
   infer: (inputs) => inputs.slice(0, -1),
   gradient: ({ cotangents }) => [...cotangents, undefined],

@@ -20,26 +20,28 @@ function leadingAxes(x: Value): number[] {
   return [...x.shape.keys()].slice(0, -1);
 }
 
-const layerNormFused = defineFused<NormAttrs>({
+type Statistics = [y: Value, mean: Value, inverse: Value];
+
+const layerNormFused = defineFused<NormAttrs, [x: Value, weight: Value, bias: Value], Statistics>({
   name: 'LayerNorm',
   infer([x, weight, bias]) {
-    const statistic = statisticShape(x as Spec, weight as Spec, bias as Spec);
-    return [x as Spec, statistic, statistic];
+    const statistic = statisticShape(x, weight, bias);
+    return [x, statistic, statistic];
   },
   decompose([x, weight, bias], { epsilon }) {
-    const mean = reduceMean(x as Value, -1, true);
-    const centred = sub(x as Value, mean);
+    const mean = reduceMean(x, -1, true);
+    const centred = sub(x, mean);
     const inverse = reciprocal(sqrt(add(reduceMean(mul(centred, centred), -1, true), epsilon)));
-    return [add(mul(mul(centred, inverse), weight as Value), bias as Value), mean, inverse];
+    return [add(mul(mul(centred, inverse), weight), bias), mean, inverse];
   },
   // n = (x - mean) r, g = dy w: dx = r (g - mean(g) - n mean(g n))
   gradient({ inputs: [x, weight], outputs: [, mean, inverse], cotangents: [dy], wanted }) {
     const g = dy as Value;
-    const normal = mul(sub(x as Value, mean as Value), inverse as Value);
-    const scaled = mul(g, weight as Value);
+    const normal = mul(sub(x, mean), inverse);
+    const scaled = mul(g, weight);
     const pull = add(reduceMean(scaled, -1, true), mul(normal, reduceMean(mul(scaled, normal), -1, true)));
     return [
-      wanted[0] ? mul(sub(scaled, pull), inverse as Value) : undefined,
+      wanted[0] ? mul(sub(scaled, pull), inverse) : undefined,
       wanted[1] ? reduceSum(mul(g, normal), leadingAxes(g)) : undefined,
       wanted[2] ? reduceSum(g, leadingAxes(g)) : undefined,
     ];
@@ -47,21 +49,21 @@ const layerNormFused = defineFused<NormAttrs>({
   emit: (e, x, { epsilon }) => e.nodes('LayerNormalization', 3, x, { axis: -1, epsilon: { float: epsilon } }),
 });
 
-const rmsNormFused = defineFused<NormAttrs>({
+const rmsNormFused = defineFused<NormAttrs, [x: Value, weight: Value], [y: Value, inverse: Value]>({
   name: 'RmsNorm',
-  infer: ([x, weight]) => [x as Spec, statisticShape(x as Spec, weight as Spec)],
+  infer: ([x, weight]) => [x, statisticShape(x, weight)],
   decompose([x, weight], { epsilon }) {
-    const inverse = reciprocal(sqrt(add(reduceMean(mul(x as Value, x as Value), -1, true), epsilon)));
-    return [mul(mul(x as Value, inverse), weight as Value), inverse];
+    const inverse = reciprocal(sqrt(add(reduceMean(mul(x, x), -1, true), epsilon)));
+    return [mul(mul(x, inverse), weight), inverse];
   },
   // n = x r, g = dy w: dx = r (g - n mean(g n))
   gradient({ inputs: [x, weight], outputs: [, inverse], cotangents: [dy], wanted }) {
     const g = dy as Value;
-    const normal = mul(x as Value, inverse as Value);
-    const scaled = mul(g, weight as Value);
+    const normal = mul(x, inverse);
+    const scaled = mul(g, weight);
     const pull = mul(normal, reduceMean(mul(scaled, normal), -1, true));
     return [
-      wanted[0] ? mul(sub(scaled, pull), inverse as Value) : undefined,
+      wanted[0] ? mul(sub(scaled, pull), inverse) : undefined,
       wanted[1] ? reduceSum(mul(g, normal), leadingAxes(g)) : undefined,
     ];
   },
@@ -72,12 +74,12 @@ const rmsNormFused = defineFused<NormAttrs>({
 
 /** Layer normalisation over the last axis (Ba et al. 2016), biased variance. */
 export function layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value {
-  return layerNormFused([x, weight, bias], { epsilon })[0] as Value;
+  return layerNormFused([x, weight, bias], { epsilon })[0];
 }
 
 /** `x / sqrt(mean(x^2) + epsilon) * weight` over the last axis (Zhang & Sennrich 2019). */
 export function rmsNorm(x: Value, weight: Value, epsilon: number): Value {
-  return rmsNormFused([x, weight], { epsilon })[0] as Value;
+  return rmsNormFused([x, weight], { epsilon })[0];
 }
 
 /** Rows divided by their Euclidean length over the last axis. */

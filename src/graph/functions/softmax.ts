@@ -1,6 +1,6 @@
 import { type Dim, formatShape, sameShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type Spec, sameDtype, shapeFault } from '../op.ts';
+import { sameDtype, shapeFault } from '../op.ts';
 import { add, exp, log, mul, neg, sub } from '../ops/elementwise.ts';
 import { gatherElements, scatterAddElements } from '../ops/index-ops.ts';
 import { matmul } from '../ops/matmul.ts';
@@ -8,22 +8,23 @@ import { reduceMax, reduceSum } from '../ops/reduce.ts';
 import { int64Vector, reshape } from '../ops/shape-ops.ts';
 import { defineFused } from './fused.ts';
 
-const softmaxFused = defineFused<null>({
+const softmaxFused = defineFused<null, [Value]>({
   name: 'Softmax',
-  infer: ([x]) => x as Spec,
-  decompose: ([x]) => [exp(shiftedLog(x as Value))],
+  infer: ([x]) => x,
+  decompose: ([x]) => [exp(shiftedLog(x))],
   // dx = y (dy - sum(dy y))
   gradient: ({ outputs: [y], cotangents: [dy] }) => {
-    const weighted = mul(dy as Value, y as Value);
-    return [mul(y as Value, sub(dy as Value, reduceSum(weighted, -1, true)))];
+    const weighted = mul(dy, y);
+    return [mul(y, sub(dy, reduceSum(weighted, -1, true)))];
   },
   emit: (e, x) => e.node('Softmax', x, { axis: -1 }),
 });
 
-const softmaxMatmulFused = defineFused<null>({
+type Kept = [y: Value, kept: Value];
+
+const softmaxMatmulFused = defineFused<null, [scores: Value, values: Value], Kept>({
   name: 'SoftmaxMatMul',
-  infer([scores, values]) {
-    const [s, v] = [scores as Spec, values as Spec];
+  infer([s, v]) {
     const outer = sameShape(s.shape.slice(0, -2), v.shape.slice(0, -2));
     if (!outer || s.shape.at(-1) !== v.shape.at(-2)) {
       throw shapeFault('scores and values do not fit', {
@@ -35,15 +36,14 @@ const softmaxMatmulFused = defineFused<null>({
     return [{ shape: s.shape.with(-1, v.shape.at(-1) as Dim), dtype: sameDtype([s, v]) }, s];
   },
   decompose([scores, values]) {
-    const p = exp(shiftedLog(scores as Value));
-    return [matmul(p, values as Value), p];
+    const p = exp(shiftedLog(scores));
+    return [matmul(p, values), p];
   },
   // The row sums of dP * P, which a softmax subtracts, are those of dO * O: the product that is not T x T.
-  gradient({ inputs: [, values], outputs: [o, p], cotangents: [dy, kept], wanted }) {
-    const weights = p as Value;
-    const direct = dy && matmul(dy, values as Value, { transB: true });
+  gradient({ inputs: [, values], outputs: [o, weights], cotangents: [dy, kept], wanted }) {
+    const direct = dy && matmul(dy, values, { transB: true });
     const dp = direct && kept ? add(direct, kept) : ((direct ?? kept) as Value);
-    const sums = [dy && mul(dy, o as Value), kept && mul(kept, weights)]
+    const sums = [dy && mul(dy, o), kept && mul(kept, weights)]
       .flatMap((x) => (x ? [reduceSum(x, -1, true)] : []))
       .reduce((a, b) => add(a, b));
     return [
@@ -52,50 +52,47 @@ const softmaxMatmulFused = defineFused<null>({
     ];
   },
   emit: (e, [scores, values]) => {
-    const p = e.node('Softmax', [scores as string], { axis: -1 });
-    return [e.node('MatMul', [p, values as string]), p];
+    const p = e.node('Softmax', [scores], { axis: -1 });
+    return [e.node('MatMul', [p, values]), p];
   },
 });
 
-const logSoftmaxFused = defineFused<null>({
+const logSoftmaxFused = defineFused<null, [Value]>({
   name: 'LogSoftmax',
-  infer: ([x]) => x as Spec,
-  decompose: ([x]) => [shiftedLog(x as Value)],
+  infer: ([x]) => x,
+  decompose: ([x]) => [shiftedLog(x)],
   // dx = dy - softmax(x) sum(dy)
-  gradient: ({ outputs: [y], cotangents: [dy] }) => [
-    sub(dy as Value, mul(exp(y as Value), reduceSum(dy as Value, -1, true))),
-  ],
+  gradient: ({ outputs: [y], cotangents: [dy] }) => [sub(dy, mul(exp(y), reduceSum(dy, -1, true)))],
   emit: (e, x) => e.node('LogSoftmax', x, { axis: -1 }),
 });
 
-const tokenLogProbFused = defineFused<null>({
+const tokenLogProbFused = defineFused<null, [logits: Value, ids: Value], Kept>({
   name: 'TokenLogProb',
-  infer([logits, ids]) {
-    const [x, index] = [logits as Spec, ids as Spec];
+  infer([x, index]) {
     if (!sameShape(x.shape.slice(0, -1), index.shape)) throw shapeFault('one id a row of logits is needed');
     // The second output is the whole log-softmax, kept for the derivative.
     return [{ shape: index.shape, dtype: x.dtype }, x];
   },
   decompose([logits, ids]) {
-    const all = shiftedLog(logits as Value);
-    return [squeezeLast(gatherElements(all, column(ids as Value))), all];
+    const all = shiftedLog(logits);
+    return [squeezeLast(gatherElements(all, column(ids))), all];
   },
   // dx = (onehot - softmax) dy; a cotangent of the kept output goes the way of LogSoftmax.
   gradient: ({ inputs: [, ids], outputs: [, all], cotangents: [dy, dall] }) => {
-    const p = exp(all as Value);
+    const p = exp(all);
     const parts: Value[] = [];
     if (dy) {
       const g = reshape(dy, [...dy.shape, 1]);
-      parts.push(scatterAddElements(mul(p, neg(g)), column(ids as Value), g));
+      parts.push(scatterAddElements(mul(p, neg(g)), column(ids), g));
     }
     if (dall) parts.push(sub(dall, mul(p, reduceSum(dall, -1, true))));
     return [parts.reduce((a, b) => add(a, b)), undefined];
   },
-  emit: (e, [logits, ids], _, { inputs }) => {
-    const all = e.node('LogSoftmax', [logits as string], { axis: -1 });
-    const axis = e.constant(int64Vector([(inputs[1] as Spec).shape.length]));
-    const index = e.node('Unsqueeze', [ids as string, axis]);
-    return [e.node('Squeeze', [e.node('GatherElements', [all, index], { axis: -1 }), axis]), all];
+  emit: (e, [logits, ids], _, { inputs: [, index] }) => {
+    const all = e.node('LogSoftmax', [logits], { axis: -1 });
+    const axis = e.constant(int64Vector([index.shape.length]));
+    const column = e.node('Unsqueeze', [ids, axis]);
+    return [e.node('Squeeze', [e.node('GatherElements', [all, column], { axis: -1 }), axis]), all];
   },
 });
 
@@ -114,19 +111,19 @@ function squeezeLast(x: Value): Value {
 
 /** Softmax over the last axis. Mask with a large finite number: a row of -Infinity gives NaN. */
 export function softmax(x: Value): Value {
-  return softmaxFused([x], null)[0] as Value;
+  return softmaxFused([x], null)[0];
 }
 
 export function logSoftmax(x: Value): Value {
-  return logSoftmaxFused([x], null)[0] as Value;
+  return logSoftmaxFused([x], null)[0];
 }
 
 /** `softmax(scores [.., T, S]) @ values [.., S, d]`, the outer axes alike: attention's second half. */
 export function softmaxMatmul(scores: Value, values: Value): Value {
-  return softmaxMatmulFused([scores, values], null)[0] as Value;
+  return softmaxMatmulFused([scores, values], null)[0];
 }
 
 /** `log p(ids)` under `logits [.., V]` for integer `ids [..]`. */
 export function tokenLogProb(logits: Value, ids: Value): Value {
-  return tokenLogProbFused([logits, ids], null)[0] as Value;
+  return tokenLogProbFused([logits, ids], null)[0];
 }

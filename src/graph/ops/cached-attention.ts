@@ -1,6 +1,6 @@
 import { formatShape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type EmitAttribute, MICROSOFT, type Op, type Spec, shapeFault } from '../op.ts';
+import { type EmitAttribute, MICROSOFT, type Op, shapeFault } from '../op.ts';
 
 export interface CachedAttentionAttrs {
   readonly heads: number;
@@ -15,10 +15,21 @@ export interface CachedAttentionAttrs {
   readonly window?: number | undefined;
 }
 
-const cachedAttentionOp: Op<CachedAttentionAttrs> = {
+/** The tables of the rotary embedding are left out where nothing is rotated. */
+export type CachedAttentionOperands = [
+  query: Value,
+  key: Value,
+  value: Value,
+  pastKey: Value,
+  pastValue: Value,
+  lastPosition: Value,
+  total: Value,
+  ...([] | [cos: Value, sin: Value]),
+];
+
+const cachedAttentionOp: Op<CachedAttentionAttrs, CachedAttentionOperands, [Value, Value, Value]> = {
   name: 'CachedAttention',
-  infer([q, k, , pastKey, pastValue], { heads, kvHeads }) {
-    const [query, key, past] = [q as Spec, k as Spec, pastKey as Spec];
+  infer([query, key, , past, pastValue], { heads, kvHeads }) {
     const size = past.shape[3] as number;
     if (query.shape[2] !== heads * size || key.shape[2] !== kvHeads * size) {
       throw shapeFault('heads and cache disagree', {
@@ -26,7 +37,7 @@ const cachedAttentionOp: Op<CachedAttentionAttrs> = {
         got: formatShape(key.shape),
       });
     }
-    return [query, past, pastValue as Spec];
+    return [query, past, pastValue];
   },
   gradient: null,
   emit: (e, x, attrs) => e.nodes('GroupQueryAttention', 3, x, groupQueryAttributes(attrs), MICROSOFT),
@@ -67,9 +78,18 @@ export function cachedAttention(
   x: CachedAttentionInputs,
   attrs: Omit<CachedAttentionAttrs, 'rotary'>,
 ): { readonly out: Value; readonly key: Value; readonly value: Value } {
-  const inputs = [x.query, x.key, x.value, x.pastKey, x.pastValue, x.lastPosition, x.total];
-  if (x.rotary) inputs.push(x.rotary.cos, x.rotary.sin);
+  const tables: [] | [Value, Value] = x.rotary ? [x.rotary.cos, x.rotary.sin] : [];
+  const inputs: CachedAttentionOperands = [
+    x.query,
+    x.key,
+    x.value,
+    x.pastKey,
+    x.pastValue,
+    x.lastPosition,
+    x.total,
+    ...tables,
+  ];
   const all = { ...attrs, rotary: x.rotary !== undefined };
   const [out, key, value] = x.query.node.graph.applyAll(cachedAttentionOp, inputs, all);
-  return { out: out as Value, key: key as Value, value: value as Value };
+  return { out, key, value };
 }

@@ -54,10 +54,9 @@ export function spatial(x: Spec): Pair {
 
 const both = (f: (i: 0 | 1) => number): Pair => [f(0), f(1)];
 
-const convOp: Op<ConvAttrs> = {
+const convOp: Op<ConvAttrs, [Value, Value]> = {
   name: 'Conv',
-  infer(inputs, { stride, padding, dilation, groups }) {
-    const [x, w] = inputs as readonly [Spec, Spec];
+  infer([x, w], { stride, padding, dilation, groups }) {
     const size = spatial(x);
     const kernel = spatial(w);
     const channels = w.shape[1];
@@ -68,11 +67,9 @@ const convOp: Op<ConvAttrs> = {
     if (out.some((n) => n < 1)) {
       throw shapeFault('the kernel is larger than the picture', { expected: `at most ${size}`, got: `${kernel}` });
     }
-    return { shape: [x.shape[0], w.shape[0], ...out] as Shape, dtype: sameDtype(inputs) };
+    return { shape: [x.shape[0], w.shape[0], ...out] as Shape, dtype: sameDtype([x, w]) };
   },
-  gradient({ inputs, cotangents, attrs, wanted }) {
-    const [x, w] = inputs as readonly [Value, Value];
-    const dy = cotangents[0] as Value;
+  gradient({ inputs: [x, w], cotangents: [dy], attrs, wanted }) {
     const dx = () => {
       const [out, kernel, size] = [spatial(dy), spatial(w), spatial(x)];
       const { stride, padding, dilation } = attrs;
@@ -103,10 +100,9 @@ function kernelGradient(x: Value, dy: Value, shape: Shape, { stride, padding, di
   return concat(kernels, 0);
 }
 
-const convTransposeOp: Op<ConvTransposeAttrs> = {
+const convTransposeOp: Op<ConvTransposeAttrs, [Value, Value]> = {
   name: 'ConvTranspose',
-  infer(inputs, { stride, padding, dilation, groups, outputPadding }) {
-    const [x, w] = inputs as readonly [Spec, Spec];
+  infer([x, w], { stride, padding, dilation, groups, outputPadding }) {
     const [size, kernel] = [spatial(x), spatial(w)];
     if (x.shape[1] !== w.shape[0]) {
       throw shapeFault('channels differ', { expected: `${w.shape[0]}`, got: `${x.shape[1]}` });
@@ -114,11 +110,9 @@ const convTransposeOp: Op<ConvTransposeAttrs> = {
     const out = both(
       (i) => (size[i] - 1) * stride[i] - 2 * padding[i] + dilation[i] * (kernel[i] - 1) + 1 + outputPadding[i],
     );
-    return { shape: [x.shape[0], (w.shape[1] as number) * groups, ...out] as Shape, dtype: sameDtype(inputs) };
+    return { shape: [x.shape[0], (w.shape[1] as number) * groups, ...out] as Shape, dtype: sameDtype([x, w]) };
   },
-  gradient({ inputs, cotangents, attrs, wanted }) {
-    const [x, w] = inputs as readonly [Value, Value];
-    const dy = cotangents[0] as Value;
+  gradient({ inputs: [x, w], cotangents: [dy], attrs, wanted }) {
     return [
       wanted[0] ? conv2d(dy, w, attrs) : undefined,
       // The roles of input and output are exchanged against a convolution.
@@ -128,7 +122,7 @@ const convTransposeOp: Op<ConvTransposeAttrs> = {
   emit: (e, x, attrs) => e.node('ConvTranspose', x, { ...onnxAttributes(attrs), output_padding: attrs.outputPadding }),
 };
 
-function apply<A>(op: Op<A>, x: Value, w: Value, attrs: A): Value {
+function apply<A>(op: Op<A, [Value, Value]>, x: Value, w: Value, attrs: A): Value {
   return x.node.graph.apply(op, [x, w], attrs);
 }
 

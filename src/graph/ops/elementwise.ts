@@ -1,18 +1,18 @@
 import { broadcastShapes, type DType, dtypeInfo, formatShape, full } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type Emitter, isFloat, type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+import { type Emitter, isFloat, type Op, sameDtype, shapeFault } from '../op.ts';
 
 /** A value, or a number that takes the other operand's dtype. */
 export type Operand = Value | number;
 
-type Rule = (x: readonly [Value, Value], dy: Value, y: Value) => readonly [() => Value, () => Value];
+type Pair = readonly [Value, Value];
+type Rule = (x: Pair, dy: Value, y: Value) => readonly [() => Value, () => Value];
 
-function binary(name: string, onnx: string, rule: Rule | null, result?: DType): Op<null> {
+function binary(name: string, onnx: string, rule: Rule | null, result?: DType): Op<null, Pair> {
   return {
     name,
-    infer(inputs) {
-      const [a, b] = inputs as readonly [Spec, Spec];
-      const dtype = sameDtype(inputs);
+    infer([a, b]) {
+      const dtype = sameDtype([a, b]);
       const shape = broadcastShapes(a.shape, b.shape);
       if (!shape)
         throw shapeFault('shapes do not broadcast', { expected: formatShape(a.shape), got: formatShape(b.shape) });
@@ -20,9 +20,9 @@ function binary(name: string, onnx: string, rule: Rule | null, result?: DType): 
     },
     gradient:
       rule &&
-      (({ inputs, outputs, cotangents, wanted }) => {
-        const parts = rule(inputs as [Value, Value], cotangents[0] as Value, outputs[0] as Value);
-        return parts.map((part, i) => (wanted[i] ? part() : undefined));
+      (({ inputs, outputs: [y], cotangents: [dy], wanted }) => {
+        const [da, db] = rule(inputs, dy, y);
+        return [wanted[0] ? da() : undefined, wanted[1] ? db() : undefined];
       }),
     emit: (e, x) => e.node(onnx, x),
   };
@@ -32,14 +32,12 @@ function unary(
   name: string,
   emit: (e: Emitter, x: string) => string,
   rule: ((x: Value, dy: Value, y: Value) => Value) | null,
-): Op<null> {
+): Op<null, [Value]> {
   return {
     name,
-    infer: ([x]) => x as Spec,
-    gradient:
-      rule &&
-      (({ inputs, outputs, cotangents }) => [rule(inputs[0] as Value, cotangents[0] as Value, outputs[0] as Value)]),
-    emit: (e, [x]) => emit(e, x as string),
+    infer: ([x]) => x,
+    gradient: rule && (({ inputs: [x], outputs: [y], cotangents: [dy] }) => [rule(x, dy, y)]),
+    emit: (e, [x]) => emit(e, x),
   };
 }
 
@@ -83,21 +81,17 @@ const sinOp = unary('Sin', onnxUnary('Sin'), (x, dy) => mul(dy, cos(x)));
 const cosOp = unary('Cos', onnxUnary('Cos'), (x, dy) => neg(mul(dy, sin(x))));
 const stopOp = unary('StopGradient', onnxUnary('Identity'), null);
 
-const powOp: Op<{ exponent: number }> = {
+const powOp: Op<{ exponent: number }, [Value]> = {
   name: 'Pow',
-  infer: ([x]) => x as Spec,
+  infer: ([x]) => x,
   // d x^p = p x^(p-1)
-  gradient: ({ inputs, cotangents, attrs: { exponent } }) => [
-    mul(cotangents[0] as Value, mul(pow(inputs[0] as Value, exponent - 1), exponent)),
-  ],
-  emit: (e, [x], { exponent }, { inputs }) =>
-    e.node('Pow', [x as string, e.constant(full((inputs[0] as Spec).dtype, [], exponent))]),
+  gradient: ({ inputs: [x], cotangents: [dy], attrs: { exponent } }) => [mul(dy, mul(pow(x, exponent - 1), exponent))],
+  emit: (e, [x], { exponent }, { inputs: [{ dtype }] }) => e.node('Pow', [x, e.constant(full(dtype, [], exponent))]),
 };
 
-const whereOp: Op<null> = {
+const whereOp: Op<null, [Value, Value, Value]> = {
   name: 'Where',
-  infer(inputs) {
-    const [condition, a, b] = inputs as readonly [Spec, Spec, Spec];
+  infer([condition, a, b]) {
     if (condition.dtype !== 'bool') throw shapeFault('the condition is no bool', { got: condition.dtype });
     const dtype = sameDtype([a, b]);
     const ab = broadcastShapes(a.shape, b.shape);
@@ -107,29 +101,23 @@ const whereOp: Op<null> = {
   },
   gradient: ({ inputs: [condition], cotangents: [dy] }) => [
     undefined,
-    where(condition as Value, dy as Value, 0),
-    where(condition as Value, 0, dy as Value),
+    where(condition, dy, 0),
+    where(condition, 0, dy),
   ],
   emit: (e, x) => e.node('Where', x),
 };
 
-const castOp: Op<{ to: DType }> = {
+const castOp: Op<{ to: DType }, [Value]> = {
   name: 'Cast',
-  infer: ([x], { to }) => ({ shape: (x as Spec).shape, dtype: to }),
-  gradient: ({ inputs: [x], cotangents: [dy] }) => [
-    isFloat((x as Value).dtype) ? cast(dy as Value, (x as Value).dtype) : undefined,
-  ],
-  emit: (e, [x], _, { outputs }) => e.node('Cast', [x as string], { to: onnxType((outputs[0] as Spec).dtype) }),
+  infer: ([{ shape }], { to }) => ({ shape, dtype: to }),
+  gradient: ({ inputs: [{ dtype }], cotangents: [dy] }) => [isFloat(dtype) ? cast(dy, dtype) : undefined],
+  emit: (e, [x], { to }) => e.node('Cast', [x], { to: dtypeInfo[to].onnx }),
 };
 
-function onnxType(dtype: DType): number {
-  return dtypeInfo[dtype].onnx;
-}
-
-function pair(a: Operand, b: Operand): [Value, Value] {
-  if (typeof a === 'number' && typeof b === 'number') throw shapeFault('at least one operand must be a value');
-  if (typeof a === 'number') return [scalar(b as Value, a), b as Value];
-  return [a, typeof b === 'number' ? scalar(a, b) : b];
+function pair(a: Operand, b: Operand): Pair {
+  if (typeof a !== 'number') return [a, typeof b === 'number' ? scalar(a, b) : b];
+  if (typeof b !== 'number') return [scalar(b, a), b];
+  throw shapeFault('at least one operand must be a value');
 }
 
 /** A scalar constant of the same graph and dtype as `like`. */
@@ -137,11 +125,11 @@ export function scalar(like: Value, value: number): Value {
   return like.node.graph.constant(full(like.dtype, [], value));
 }
 
-const apply2 = (op: Op<null>) => (a: Operand, b: Operand) => {
-  const [x, y] = pair(a, b);
-  return x.node.graph.apply(op, [x, y], null);
+const apply2 = (op: Op<null, Pair>) => (a: Operand, b: Operand) => {
+  const operands = pair(a, b);
+  return operands[0].node.graph.apply(op, operands, null);
 };
-const apply1 = (op: Op<null>) => (x: Value) => x.node.graph.apply(op, [x], null);
+const apply1 = (op: Op<null, [Value]>) => (x: Value) => x.node.graph.apply(op, [x], null);
 
 export const add: (a: Operand, b: Operand) => Value = apply2(addOp);
 export const sub: (a: Operand, b: Operand) => Value = apply2(subOp);

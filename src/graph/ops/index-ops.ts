@@ -9,21 +9,28 @@ function requireIndex(x: Spec): void {
   }
 }
 
-const gatherOp: Op<{ axis: number }> = {
+type Indexed = [x: Value, index: Value];
+type Scattered = [x: Value, index: Value, rows: Value];
+
+function zerosLike({ node, shape, dtype }: Value): Value {
+  return fill(node.graph, shape, dtype, 0);
+}
+
+const gatherOp: Op<{ axis: number }, Indexed> = {
   name: 'Gather',
   infer([x, index], { axis }) {
-    const { shape, dtype } = x as Spec;
-    requireIndex(index as Spec);
-    return { shape: [...shape.slice(0, axis), ...(index as Spec).shape, ...shape.slice(axis + 1)], dtype };
+    const { shape, dtype } = x;
+    requireIndex(index);
+    return { shape: [...shape.slice(0, axis), ...index.shape, ...shape.slice(axis + 1)], dtype };
   },
   gradient({ inputs: [x, index], cotangents: [dy], attrs: { axis } }) {
-    const { shape } = x as Value;
-    const flat = reshape(index as Value, [-1]);
+    const { shape, dtype } = x;
+    const flat = reshape(index, [-1]);
     const rows = flat.shape[0] as Dim;
-    const grouped = reshape(dy as Value, [...shape.slice(0, axis), rows, ...shape.slice(axis + 1)]);
+    const grouped = reshape(dy, [...shape.slice(0, axis), rows, ...shape.slice(axis + 1)]);
     const front = [axis, ...shape.keys()].filter((a, i, all) => all.indexOf(a) === i);
     const size = front.map((a) => shape[a] as Dim);
-    const base = fill((x as Value).node.graph, size, (x as Value).dtype, 0);
+    const base = fill(x.node.graph, size, dtype, 0);
     const added = scatterAddRows(base, flat, transpose(grouped, front));
     return [
       transpose(
@@ -45,38 +52,32 @@ interface ScatterAttrs {
   readonly reduction: 'none' | 'add';
 }
 
-const scatterRowsOp: Op<ScatterAttrs> = {
+const scatterRowsOp: Op<ScatterAttrs, Scattered> = {
   name: 'ScatterRows',
   infer([x, index, rows]) {
-    const base = x as Spec;
-    requireIndex(index as Spec);
-    sameDtype([base, rows as Spec]);
-    const expected: Shape = [...(index as Spec).shape, ...base.shape.slice(1)];
-    if ((index as Spec).shape.length !== 1 || !sameShape((rows as Spec).shape, expected)) {
-      throw shapeFault('the rows do not fit', {
-        expected: formatShape(expected),
-        got: formatShape((rows as Spec).shape),
-      });
+    requireIndex(index);
+    sameDtype([x, rows]);
+    const expected: Shape = [...index.shape, ...x.shape.slice(1)];
+    if (index.shape.length !== 1 || !sameShape(rows.shape, expected)) {
+      throw shapeFault('the rows do not fit', { expected: formatShape(expected), got: formatShape(rows.shape) });
     }
-    return base;
+    return x;
   },
   gradient({ inputs: [, index, rows], cotangents: [dy], attrs: { reduction }, wanted }) {
-    const empty = () => fill((rows as Value).node.graph, (rows as Value).shape, (rows as Value).dtype, 0);
-    const base = reduction === 'add' ? () => dy : () => scatterRows(dy as Value, index as Value, empty());
-    return [wanted[0] ? base() : undefined, undefined, wanted[2] ? gather(dy as Value, index as Value) : undefined];
+    const base = () => (reduction === 'add' ? dy : scatterRows(dy, index, zerosLike(rows)));
+    return [wanted[0] ? base() : undefined, undefined, wanted[2] ? gather(dy, index) : undefined];
   },
-  emit: (e, [x, index, rows], { reduction }, { inputs }) => {
-    const tuples = column(e, index as string, inputs[1] as Spec);
-    if (reduction === 'none') return e.node('ScatterND', [x as string, tuples, rows as string]);
+  emit: (e, [x, index, rows], { reduction }, { inputs: [, indexSpec, { shape }] }) => {
+    const tuples = column(e, index, indexSpec);
+    if (reduction === 'none') return e.node('ScatterND', [x, tuples, rows]);
     // ScatterND adds rows on several threads, which lose one another's sums where an index repeats.
-    const { shape } = inputs[2] as Spec;
     const axes = shape.slice(2).map((_, i) => i + 2);
     const wide = axes.length > 0 ? e.node('Unsqueeze', [tuples, e.constant(int64Vector(axes))]) : tuples;
     const whole =
       shape.length > 1
         ? e.node('Expand', [wide, e.dims(shape)])
         : e.node('Squeeze', [tuples, e.constant(int64Vector([1]))]);
-    return e.node('ScatterElements', [x as string, whole, rows as string], { axis: 0, reduction: 'add' });
+    return e.node('ScatterElements', [x, whole, rows], { axis: 0, reduction: 'add' });
   },
 };
 
@@ -96,14 +97,11 @@ export function scatterAddRows(x: Value, index: Value, rows: Value): Value {
   return x.node.graph.apply(scatterRowsOp, [x, index, rows], { reduction: 'add' });
 }
 
-const takeRowsOp: Op<null> = {
+const takeRowsOp: Op<null, Indexed> = {
   name: 'TakeRows',
   infer: (inputs) => gatherOp.infer(inputs, { axis: 0 }),
   // Nothing meets, so nothing is summed: sums are made on one thread.
-  gradient: ({ inputs: [x, index], cotangents: [dy] }) => {
-    const { node, shape, dtype } = x as Value;
-    return [scatterRows(fill(node.graph, shape, dtype, 0), index as Value, dy as Value), undefined];
-  },
+  gradient: ({ inputs: [x, index], cotangents: [dy] }) => [scatterRows(zerosLike(x), index, dy), undefined],
   emit: (e, x) => e.node('Gather', x, { axis: 0 }),
 };
 
@@ -112,24 +110,17 @@ export function takeRows(x: Value, index: Value): Value {
   return x.node.graph.apply(takeRowsOp, [x, index], null);
 }
 
-const gatherElementsOp: Op<null> = {
+const gatherElementsOp: Op<null, Indexed> = {
   name: 'GatherElements',
   infer([x, index]) {
-    requireIndex(index as Spec);
+    requireIndex(index);
     const outer = (s: Shape) => s.slice(0, -1);
-    if (!sameShape(outer((x as Spec).shape), outer((index as Spec).shape))) {
+    if (!sameShape(outer(x.shape), outer(index.shape))) {
       throw shapeFault('the index differs outside the last axis');
     }
-    return { shape: (index as Spec).shape, dtype: (x as Spec).dtype };
+    return { shape: index.shape, dtype: x.dtype };
   },
-  gradient: ({ inputs: [x, index], cotangents: [dy] }) => [
-    scatterAddElements(
-      fill((x as Value).node.graph, (x as Value).shape, (x as Value).dtype, 0),
-      index as Value,
-      dy as Value,
-    ),
-    undefined,
-  ],
+  gradient: ({ inputs: [x, index], cotangents: [dy] }) => [scatterAddElements(zerosLike(x), index, dy), undefined],
   emit: (e, x) => e.node('GatherElements', x, { axis: -1 }),
 };
 
@@ -138,19 +129,18 @@ export function gatherElements(x: Value, index: Value): Value {
   return x.node.graph.apply(gatherElementsOp, [x, index], null);
 }
 
-const scatterAddElementsOp: Op<null> = {
+const scatterAddElementsOp: Op<null, Scattered> = {
   name: 'ScatterAddElements',
   infer([x, index, updates]) {
-    requireIndex(index as Spec);
-    if (!sameShape((index as Spec).shape, (updates as Spec).shape))
-      throw shapeFault('updates and index differ in shape');
-    sameDtype([x as Spec, updates as Spec]);
-    return x as Spec;
+    requireIndex(index);
+    if (!sameShape(index.shape, updates.shape)) throw shapeFault('updates and index differ in shape');
+    sameDtype([x, updates]);
+    return x;
   },
   gradient: ({ inputs: [, index], cotangents: [dy], wanted }) => [
     dy,
     undefined,
-    wanted[2] ? gatherElements(dy as Value, index as Value) : undefined,
+    wanted[2] ? gatherElements(dy, index) : undefined,
   ],
   emit: (e, x) => e.node('ScatterElements', x, { axis: -1, reduction: 'add' }),
 };

@@ -9,11 +9,10 @@ export interface MatMulAttrs {
   readonly alpha: number;
 }
 
-const matMulOp: Op<MatMulAttrs> = {
+const matMulOp: Op<MatMulAttrs, [Value, Value]> = {
   name: 'MatMul',
-  infer(inputs, { transA, transB }) {
-    const [a, b] = inputs as readonly [Spec, Spec];
-    const dtype = sameDtype(inputs);
+  infer([a, b], { transA, transB }) {
+    const dtype = sameDtype([a, b]);
     if (a.shape.length < 2 || b.shape.length < 2) throw shapeFault('both operands need two axes or more');
     const [m, ka] = lastTwo(a, transA);
     const [kb, n] = lastTwo(b, transB);
@@ -27,10 +26,7 @@ const matMulOp: Op<MatMulAttrs> = {
     }
     return { shape: [...batch, m, n], dtype };
   },
-  gradient({ inputs: [a, b], cotangents: [dy], attrs: { transA, transB, alpha }, wanted }) {
-    const x = a as Value;
-    const w = b as Value;
-    const g = dy as Value;
+  gradient({ inputs: [x, w], cotangents: [g], attrs: { transA, transB, alpha }, wanted }) {
     const da = () =>
       transA ? matmul(w, g, { transA: transB, transB: true, alpha }) : matmul(g, w, { transB: !transB, alpha });
     // A shared matrix under a batch: one product over all rows instead of one a batch entry and a sum.

@@ -1,6 +1,6 @@
 import { formatShape, type Tensor } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { MICROSOFT, type Op, type Spec, shapeFault } from '../op.ts';
+import { MICROSOFT, type Op, shapeFault } from '../op.ts';
 
 /** A matrix `[N, K]` in few bits: every block of neighbours in a row shares a scale and a zero point. */
 export interface QuantizedMatrix {
@@ -20,10 +20,13 @@ export interface QuantizedMatrix {
 /** Inputs are rounded to 8 bits by the block as well, and products are summed in integers. */
 const INTEGER_PRODUCTS = 4;
 
-const quantizedMatMulOp: Op<Pick<QuantizedMatrix, 'rows' | 'columns' | 'bits' | 'block'>> = {
+type Format = Pick<QuantizedMatrix, 'rows' | 'columns' | 'bits' | 'block'>;
+
+type Operands = [x: Value, packed: Value, scales: Value, ...([] | [zeros: Value])];
+
+const quantizedMatMulOp: Op<Format, Operands> = {
   name: 'QuantizedMatMul',
-  infer([x], { rows, columns }) {
-    const { shape, dtype } = x as Spec;
+  infer([{ shape, dtype }], { rows, columns }) {
     if (dtype === 'float32' && shape.at(-1) === columns) return { shape: [...shape.slice(0, -1), rows], dtype };
     throw shapeFault('the rows do not fit the matrix', {
       expected: `float32 [.., ${columns}]`,
@@ -43,7 +46,8 @@ const quantizedMatMulOp: Op<Pick<QuantizedMatrix, 'rows' | 'columns' | 'bits' | 
 /** `x W^T` for `x [.., K]` and a quantized `W [N, K]`. Inference only. */
 export function quantizedMatmul(x: Value, w: QuantizedMatrix): Value {
   const { graph } = x.node;
-  const parts = [w.packed, w.scales, ...(w.zeros ? [w.zeros] : [])].map((part) => graph.constant(part));
   const { rows, columns, bits, block } = w;
-  return graph.apply(quantizedMatMulOp, [x, ...parts], { rows, columns, bits, block });
+  const [packed, scales] = [graph.constant(w.packed), graph.constant(w.scales)];
+  const operands: Operands = w.zeros ? [x, packed, scales, graph.constant(w.zeros)] : [x, packed, scales];
+  return graph.apply(quantizedMatMulOp, operands, { rows, columns, bits, block });
 }

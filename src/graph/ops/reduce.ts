@@ -1,6 +1,6 @@
 import { type Dim, mulDims, type Shape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
-import { type Op, type Spec, shapeFault } from '../op.ts';
+import { type Op, shapeFault } from '../op.ts';
 import { cast, div, equal, mul, neg } from './elementwise.ts';
 import { axisOf, expand, int64Vector, reshape, sizeScalar } from './shape-ops.ts';
 
@@ -13,21 +13,22 @@ function reducedShape(shape: Shape, { axes, keepDims }: ReduceAttrs): Shape {
   return keepDims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
 }
 
-function reduction(onnx: string, rule: (x: Value, y: Value, dy: Value, attrs: ReduceAttrs) => Value): Op<ReduceAttrs> {
+type Reduction = Op<ReduceAttrs, [Value]>;
+
+function reduction(onnx: string, rule: (x: Value, y: Value, dy: Value, attrs: ReduceAttrs) => Value): Reduction {
   return {
     name: onnx,
     infer([x], attrs) {
       const { axes } = attrs;
       if (new Set(axes).size !== axes.length) throw shapeFault('an axis is given twice', { got: `${axes}` });
-      return { shape: reducedShape((x as Spec).shape, attrs), dtype: (x as Spec).dtype };
+      return { shape: reducedShape(x.shape, attrs), dtype: x.dtype };
     },
-    gradient: ({ inputs, outputs, cotangents, attrs }) => {
-      const x = inputs[0] as Value;
+    gradient: ({ inputs: [x], outputs: [y], cotangents: [dy], attrs }) => {
       const kept = reducedShape(x.shape, { ...attrs, keepDims: true });
-      return [rule(x, reshape(outputs[0] as Value, kept), reshape(cotangents[0] as Value, kept), attrs)];
+      return [rule(x, reshape(y, kept), reshape(dy, kept), attrs)];
     },
     emit: (e, [x], { axes, keepDims }) =>
-      e.node(onnx, [x as string, e.constant(int64Vector(axes))], { keepdims: keepDims ? 1 : 0 }),
+      e.node(onnx, [x, e.constant(int64Vector(axes))], { keepdims: keepDims ? 1 : 0 }),
   };
 }
 
@@ -44,7 +45,7 @@ function countOf(x: Value, axes: readonly number[]): Value | number {
   return typeof count === 'number' ? count : sizeScalar(x, count);
 }
 
-function reduceWith(op: Op<ReduceAttrs>) {
+function reduceWith(op: Reduction) {
   return (x: Value, axes?: number | readonly number[], keepDims = false): Value => {
     const list = axes === undefined ? x.shape.map((_, i) => i) : typeof axes === 'number' ? [axes] : axes;
     const resolved = list.map((a) => axisOf(op.name, x, a)).sort((a, b) => a - b);
@@ -60,11 +61,11 @@ export const reduceMax: Reduce = reduceWith(maxOp);
 /** `-max(-x)`: one rule for both. */
 export const reduceMin: Reduce = (x, axes, keepDims) => neg(reduceMax(neg(x), axes, keepDims));
 
-const argMaxOp: Op<{ axis: number }> = {
+const argMaxOp: Op<{ axis: number }, [Value]> = {
   name: 'ArgMax',
-  infer: ([x], { axis }) => ({ shape: (x as Spec).shape.filter((_, i) => i !== axis), dtype: 'int64' }),
+  infer: ([x], { axis }) => ({ shape: x.shape.filter((_, i) => i !== axis), dtype: 'int64' }),
   gradient: null,
-  emit: (e, [x], { axis }) => e.node('ArgMax', [x as string], { axis, keepdims: 0 }),
+  emit: (e, [x], { axis }) => e.node('ArgMax', [x], { axis, keepdims: 0 }),
 };
 
 /** Index of the first largest element along the axis, int64. */
@@ -72,12 +73,12 @@ export function argMax(x: Value, axis = -1): Value {
   return x.node.graph.apply(argMaxOp, [x], { axis: axisOf('ArgMax', x, axis) });
 }
 
-const cumSumOp: Op<{ axis: number; reverse: boolean }> = {
+const cumSumOp: Op<{ axis: number; reverse: boolean }, [Value]> = {
   name: 'CumSum',
-  infer: ([x]) => x as Spec,
-  gradient: ({ cotangents: [dy], attrs: { axis, reverse } }) => [cumSum(dy as Value, axis, !reverse)],
+  infer: ([x]) => x,
+  gradient: ({ cotangents: [dy], attrs: { axis, reverse } }) => [cumSum(dy, axis, !reverse)],
   emit: (e, [x], { axis, reverse }) =>
-    e.node('CumSum', [x as string, e.constant(int64Vector([axis]))], { reverse: reverse ? 1 : 0 }),
+    e.node('CumSum', [x, e.constant(int64Vector([axis]))], { reverse: reverse ? 1 : 0 }),
 };
 
 /** Inclusive running sum along the axis, from the end when `reverse`. */

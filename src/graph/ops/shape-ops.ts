@@ -16,7 +16,7 @@ import {
   type Tensor,
 } from '../../base/index.ts';
 import type { Graph, Value } from '../node.ts';
-import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
+import { type AnyOp, type Op, type Spec, sameDtype, shapeFault, type Values } from '../op.ts';
 
 /** A 1-D int64 host tensor, the form in which ONNX takes axes and sizes. */
 export function int64Vector(values: readonly number[]): Tensor {
@@ -28,26 +28,24 @@ export function axisOf(opName: string, x: Value, axis: number): number {
   return x.node.graph.explain(opName, [x], () => resolveAxis(axis, x.shape.length));
 }
 
-const reshapeOp: Op<{ shape: Shape }> = {
+const reshapeOp: Op<{ shape: Shape }, [Value]> = {
   name: 'Reshape',
-  infer([x], { shape }) {
-    const from = x as Spec;
+  infer([from], { shape }) {
     if (sizeOf(from.shape) !== sizeOf(shape)) {
       throw shapeFault('the sizes differ', { expected: `${sizeOf(from.shape)} elements`, got: formatShape(shape) });
     }
     return { shape, dtype: from.dtype };
   },
-  gradient: ({ inputs: [x], cotangents: [dy] }) => [reshape(dy as Value, (x as Value).shape)],
-  emit: (e, [x], { shape }, { inputs }) => {
+  gradient: ({ inputs: [x], cotangents: [dy] }) => [reshape(dy, x.shape)],
+  emit: (e, [x], { shape }, { inputs: [from] }) => {
     // ONNX: 0 copies the input's dimension, -1 is inferred; a second unknown is computed at run time.
-    const from = (inputs[0] as Spec).shape;
-    const target = shape.map((d, i) => (typeof d === 'number' ? d : from[i] === d ? 0 : -1));
+    const target = shape.map((d, i) => (typeof d === 'number' ? d : from.shape[i] === d ? 0 : -1));
     // A quotient may turn out to be 0, next to which nothing can be inferred.
     const vanishing = shape.some((d) => d === 0 || (typeof d === 'string' && d.includes('/')));
     const unknown = target.filter((d) => d === -1).length;
-    if (unknown <= 1 && !vanishing) return e.node('Reshape', [x as string, e.constant(int64Vector(target))]);
+    if (unknown <= 1 && !vanishing) return e.node('Reshape', [x, e.constant(int64Vector(target))]);
     // A computed size may turn out to be 0, which then means nothing but 0.
-    return e.node('Reshape', [x as string, e.dims(shape)], { allowzero: 1 });
+    return e.node('Reshape', [x, e.dims(shape)], { allowzero: 1 });
   },
 };
 
@@ -67,10 +65,9 @@ function inferDim(from: Shape, shape: Shape): Shape {
   return shape.map((d) => (d === -1 ? rest : d));
 }
 
-const transposeOp: Op<{ order: readonly number[] }> = {
+const transposeOp: Op<{ order: readonly number[] }, [Value]> = {
   name: 'Transpose',
-  infer([x], { order }) {
-    const from = x as Spec;
+  infer([from], { order }) {
     if ([...order].sort((a, b) => a - b).some((axis, i) => axis !== i) || order.length !== from.shape.length) {
       throw shapeFault('the order is no permutation of the axes', { got: `${order}` });
     }
@@ -78,11 +75,11 @@ const transposeOp: Op<{ order: readonly number[] }> = {
   },
   gradient: ({ cotangents: [dy], attrs: { order } }) => [
     transpose(
-      dy as Value,
+      dy,
       order.map((_, i) => order.indexOf(i)),
     ),
   ],
-  emit: (e, [x], { order }) => e.node('Transpose', [x as string], { perm: order }),
+  emit: (e, [x], { order }) => e.node('Transpose', [x], { perm: order }),
 };
 
 /** Axes in another order; the default exchanges the last two. Transposes of transposes become one. */
@@ -91,7 +88,7 @@ export function transpose(x: Value, order?: readonly number[]): Value {
   const perm = order ?? [...x.shape.keys()].map((i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   if (perm.every((axis, i) => axis === i)) return x;
   const { op, inputs, attrs, graph } = x.node;
-  if (op !== (transposeOp as Op<unknown>)) return graph.apply(transposeOp, [x], { order: perm });
+  if (op !== (transposeOp as AnyOp)) return graph.apply(transposeOp, [x], { order: perm });
   const inner = (attrs as { order: readonly number[] }).order;
   return transpose(
     inputs[0] as Value,
@@ -99,7 +96,7 @@ export function transpose(x: Value, order?: readonly number[]): Value {
   );
 }
 
-const concatOp: Op<{ axis: number }> = {
+const concatOp: Op<{ axis: number }, Values> = {
   name: 'Concat',
   infer(inputs, { axis }) {
     const dtype = sameDtype(inputs);
@@ -120,7 +117,7 @@ const concatOp: Op<{ axis: number }> = {
     return inputs.map((x, i) => {
       const from = at;
       at = addDims(at, x.shape[axis] as Dim);
-      return wanted[i] ? slice(dy as Value, axis, from, at) : undefined;
+      return wanted[i] ? slice(dy, axis, from, at) : undefined;
     });
   },
   emit: (e, x, { axis }) => e.node('Concat', x, { axis }),
@@ -134,10 +131,9 @@ export function concat(values: readonly Value[], axis: number): Value {
   return first.node.graph.apply(concatOp, values, { axis: axisOf('Concat', first, axis) });
 }
 
-const splitOp: Op<{ axis: number; sizes: readonly Dim[] }> = {
+const splitOp: Op<{ axis: number; sizes: readonly Dim[] }, [Value], Values> = {
   name: 'Split',
-  infer([x], { axis, sizes }) {
-    const { shape, dtype } = x as Spec;
+  infer([{ shape, dtype }], { axis, sizes }) {
     const total = sizes.reduce<Dim>((n, d) => addDims(n, d), 0);
     if (total !== shape[axis])
       throw shapeFault('the parts do not fill the axis', { expected: `${shape[axis]}`, got: `${total}` });
@@ -152,7 +148,7 @@ const splitOp: Op<{ axis: number; sizes: readonly Dim[] }> = {
       ),
     ];
   },
-  emit: (e, [x], { axis, sizes }) => e.nodes('Split', sizes.length, [x as string, e.dims(sizes)], { axis }),
+  emit: (e, [x], { axis, sizes }) => e.nodes('Split', sizes.length, [x, e.dims(sizes)], { axis }),
 };
 
 /** Cuts an axis into parts of these sizes, which may be symbolic. */
@@ -167,10 +163,9 @@ interface SliceAttrs {
   readonly end: Dim;
 }
 
-const sliceOp: Op<SliceAttrs> = {
+const sliceOp: Op<SliceAttrs, [Value]> = {
   name: 'Slice',
-  infer([x], { axis, start, end }) {
-    const from = x as Spec;
+  infer([from], { axis, start, end }) {
     const size = subDims(end, start);
     const whole = from.shape[axis] as Dim;
     if ([start, size, subDims(whole, end)].some((d) => typeof d === 'number' && d < 0))
@@ -178,10 +173,10 @@ const sliceOp: Op<SliceAttrs> = {
     return { shape: from.shape.map((d, i) => (i === axis ? size : d)), dtype: from.dtype };
   },
   gradient: ({ inputs: [x], cotangents: [dy], attrs: { axis, start, end } }) => [
-    pad(dy as Value, axis, start, subDims((x as Value).shape[axis] as Dim, end)),
+    pad(dy, axis, start, subDims(x.shape[axis] as Dim, end)),
   ],
   emit: (e, [x], { axis, start, end }) =>
-    e.node('Slice', [x as string, e.dims([start]), e.dims([end]), e.constant(int64Vector([axis]))]),
+    e.node('Slice', [x, e.dims([start]), e.dims([end]), e.constant(int64Vector([axis]))]),
 };
 
 /** Elements `start..end` of one axis; bounds may be symbolic and `end` defaults to the axis' end. */
@@ -200,20 +195,19 @@ interface PadAttrs {
   readonly value: number;
 }
 
-const padOp: Op<PadAttrs> = {
+const padOp: Op<PadAttrs, [Value]> = {
   name: 'Pad',
-  infer: ([x], { axis, before, after }) => ({
-    shape: (x as Spec).shape.map((d, i) => (i === axis ? addDims(addDims(d, before), after) : d)),
-    dtype: (x as Spec).dtype,
+  infer: ([{ shape, dtype }], { axis, before, after }) => ({
+    shape: shape.map((d, i) => (i === axis ? addDims(addDims(d, before), after) : d)),
+    dtype,
   }),
   gradient: ({ inputs: [x], cotangents: [dy], attrs: { axis, before } }) => [
-    slice(dy as Value, axis, before, addDims(before, (x as Value).shape[axis] as Dim)),
+    slice(dy, axis, before, addDims(before, x.shape[axis] as Dim)),
   ],
-  emit: (e, [x], { axis, before, after, value }, { inputs }) => {
-    const { shape, dtype } = inputs[0] as Spec;
+  emit: (e, [x], { axis, before, after, value }, { inputs: [{ shape, dtype }] }) => {
     const none = shape.map((): Dim => 0);
     const pads = [...none.with(axis, before), ...none.with(axis, after)];
-    return e.node('Pad', [x as string, e.dims(pads), e.constant(full(dtype, [], value))]);
+    return e.node('Pad', [x, e.dims(pads), e.constant(full(dtype, [], value))]);
   },
 };
 
@@ -223,10 +217,9 @@ export function pad(x: Value, axis: number, before: Dim, after: Dim, value = 0):
   return x.node.graph.apply(padOp, [x], { axis: axisOf('Pad', x, axis), before, after, value });
 }
 
-const expandOp: Op<{ shape: Shape }> = {
+const expandOp: Op<{ shape: Shape }, [Value]> = {
   name: 'Expand',
-  infer([x], { shape }) {
-    const from = x as Spec;
+  infer([from], { shape }) {
     const out = broadcastShapes(from.shape, shape);
     if (!out || !sameShape(out, shape)) {
       throw shapeFault('the value does not broadcast', { expected: formatShape(shape), got: formatShape(from.shape) });
@@ -235,7 +228,7 @@ const expandOp: Op<{ shape: Shape }> = {
   },
   // The sweep sums the cotangent back to the input's shape.
   gradient: ({ cotangents: [dy] }) => [dy],
-  emit: (e, [x], { shape }) => e.node('Expand', [x as string, e.dims(shape)]),
+  emit: (e, [x], { shape }) => e.node('Expand', [x, e.dims(shape)]),
 };
 
 /** Broadcasts to a larger shape. */
@@ -243,7 +236,7 @@ export function expand(x: Value, shape: Shape): Value {
   return sameShape(x.shape, shape) ? x : x.node.graph.apply(expandOp, [x], { shape });
 }
 
-const fillOp: Op<{ shape: Shape; dtype: DType; value: number }> = {
+const fillOp: Op<{ shape: Shape; dtype: DType; value: number }, []> = {
   name: 'Fill',
   infer: (_, { shape, dtype }) => ({ shape, dtype }),
   gradient: null,
@@ -255,7 +248,7 @@ export function fill(graph: Graph, shape: Shape, dtype: DType, value: number): V
   return graph.apply(fillOp, [], { shape, dtype, value });
 }
 
-const iotaOp: Op<{ size: Dim }> = {
+const iotaOp: Op<{ size: Dim }, []> = {
   name: 'Iota',
   infer: (_, { size }) => ({ shape: [size], dtype: 'int64' }),
   gradient: null,
@@ -271,7 +264,7 @@ export function iota(graph: Graph, size: Dim): Value {
   return graph.apply(iotaOp, [], { size });
 }
 
-const sizeScalarOp: Op<{ size: Dim; dtype: DType }> = {
+const sizeScalarOp: Op<{ size: Dim; dtype: DType }, []> = {
   name: 'Size',
   infer: (_, { dtype }) => ({ shape: [], dtype }),
   gradient: null,

@@ -1,22 +1,28 @@
 import { type Dim, dtypeInfo, full, int64, mulDims, type Shape } from '../../base/index.ts';
-import { type CachedAttentionAttrs, type Emitter, MICROSOFT, type Spec } from '../../graph/index.ts';
+import {
+  type CachedAttentionAttrs,
+  type CachedAttentionOperands,
+  type Each,
+  type Emitter,
+  MICROSOFT,
+  type Spec,
+} from '../../graph/index.ts';
 
 /** Attention over a key-value cache from plain operators; inputs, outputs and meaning are those of `CachedAttention`. */
 export function emitCachedAttention(
   e: Emitter,
-  inputs: readonly string[],
-  { heads, kvHeads, rotary, scale, softcap, window }: CachedAttentionAttrs,
-  specs: readonly Spec[],
+  [query, key, value, pastKey, pastValue, lastPosition, total, ...tables]: Each<CachedAttentionOperands, string>,
+  { heads, kvHeads, scale, softcap, window }: CachedAttentionAttrs,
+  { inputs: [rows, , , past] }: { readonly inputs: Each<CachedAttentionOperands, Spec> },
 ): readonly string[] {
-  const [query, key, value, pastKey, pastValue, lastPosition, total, cos, sin] = inputs as Nine;
-  const [b, s] = (specs[0] as Spec).shape as [Dim, Dim];
-  const [, , capacity, size] = (specs[3] as Spec).shape as [Dim, Dim, Dim, number];
+  const [b, s] = rows.shape as [Dim, Dim];
+  const [, , capacity, size] = past.shape as [Dim, Dim, Dim, number];
   const group = heads / kvHeads;
   const reshape = (x: string, shape: Shape) => e.node('Reshape', [x, e.dims(shape)]);
   const exchange = (x: string) => e.node('Transpose', [x], { perm: [0, 2, 1, 3] });
   const positions = positionsOf(e, lastPosition, total, s);
   const rotate = (x: string) =>
-    rotary ? e.node('RotaryEmbedding', [x, positions, cos, sin], { interleaved: 0 }, MICROSOFT) : x;
+    tables.length > 0 ? e.node('RotaryEmbedding', [x, positions, ...tables], { interleaved: 0 }, MICROSOFT) : x;
 
   // The rows of all caches in one list, b after b, in which every new row has its place.
   const starts = e.node('Mul', [range(e, b), e.dims([capacity])]);
@@ -41,8 +47,6 @@ export function emitCachedAttention(
   const out = reshape(exchange(reshape(mixed, [b, heads, s, size])), [b, s, heads * size]);
   return [out, presentKey, presentValue];
 }
-
-type Nine = readonly [string, string, string, string, string, string, string, string, string];
 
 function capped(e: Emitter, scores: string, softcap: number): string {
   const turned = e.node('Tanh', [e.node('Mul', [scores, scalar(e, 1 / softcap)])]);

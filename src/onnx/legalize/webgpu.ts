@@ -1,61 +1,58 @@
 import { full, int64 } from '../../base/index.ts';
-import type { CachedAttentionAttrs, Emitter, MatMulAttrs, Spec } from '../../graph/index.ts';
+import type {
+  CachedAttentionAttrs,
+  CachedAttentionOperands,
+  Emitter,
+  MatMulAttrs,
+  Spec,
+  Value,
+} from '../../graph/index.ts';
 import { emitCachedAttention } from './cached-attention.ts';
-import type { Rules } from './table.ts';
+import { otherwise, type Rules } from './rules.ts';
 
 const HOST = 'the provider has no kernel for it and would copy to the host and back';
 
+type Outputs = [y: Value, kept: Value];
+
 /** What the WebGPU provider of ONNX Runtime lacks or gets wrong. */
 export const webgpu: Rules = {
-  MatMul: {
-    reason: `FusedMatMul: ${HOST}`,
-    emit: (e, [a, b], attrs, { inputs }) => {
-      const { transA, transB, alpha } = attrs as MatMulAttrs;
-      const rank = (i: number) => (inputs[i] as Spec).shape.length;
-      const left = transA ? swapLastTwo(e, a as string, rank(0)) : (a as string);
-      const right = transB ? swapLastTwo(e, b as string, rank(1)) : (b as string);
-      const product = e.node('MatMul', [left, right]);
-      return alpha === 1 ? product : e.node('Mul', [product, scalar(e, inputs[0] as Spec, alpha)]);
-    },
-  },
-  Sign: {
-    reason: HOST,
-    emit: (e, [x], _, { inputs: [spec] }) => {
-      const zero = scalar(e, spec as Spec, 0);
-      const one = scalar(e, spec as Spec, 1);
-      const positive = e.node('Where', [e.node('Greater', [x as string, zero]), one, zero]);
-      return e.node('Where', [e.node('Less', [x as string, zero]), scalar(e, spec as Spec, -1), positive]);
-    },
-  },
-  LogSoftmax: { reason: HOST, emit: (e, [x]) => logSoftmax(e, x as string) },
-  TokenLogProb: {
-    reason: `LogSoftmax: ${HOST}`,
-    emit: (e, [logits, ids], _, { inputs: [, index] }) => {
-      const all = logSoftmax(e, logits as string);
-      const axis = axes(e, (index as Spec).shape.length);
-      const column = e.node('Unsqueeze', [ids as string, axis]);
+  MatMul: otherwise<MatMulAttrs, [Value, Value]>(`FusedMatMul: ${HOST}`, (e, [a, b], attrs, { inputs: [x, w] }) => {
+    const { transA, transB, alpha } = attrs;
+    const left = transA ? swapLastTwo(e, a, x.shape.length) : a;
+    const right = transB ? swapLastTwo(e, b, w.shape.length) : b;
+    const product = e.node('MatMul', [left, right]);
+    return alpha === 1 ? product : e.node('Mul', [product, scalar(e, x, alpha)]);
+  }),
+  Sign: otherwise<null, [Value]>(HOST, (e, [x], _, { inputs: [spec] }) => {
+    const zero = scalar(e, spec, 0);
+    const one = scalar(e, spec, 1);
+    const positive = e.node('Where', [e.node('Greater', [x, zero]), one, zero]);
+    return e.node('Where', [e.node('Less', [x, zero]), scalar(e, spec, -1), positive]);
+  }),
+  LogSoftmax: otherwise<null, [Value]>(HOST, (e, [x]) => logSoftmax(e, x)),
+  TokenLogProb: otherwise<null, [logits: Value, ids: Value], Outputs>(
+    `LogSoftmax: ${HOST}`,
+    (e, [logits, ids], _, { inputs: [, index] }) => {
+      const all = logSoftmax(e, logits);
+      const axis = axes(e, index.shape.length);
+      const column = e.node('Unsqueeze', [ids, axis]);
       return [e.node('Squeeze', [e.node('GatherElements', [all, column], { axis: -1 }), axis]), all];
     },
-  },
-  CachedAttention: {
-    reason: 'GroupQueryAttention gives wrong numbers for rows that are shorter than others of the batch',
-    emit: (e, x, attrs, { inputs }) => emitCachedAttention(e, x, attrs as CachedAttentionAttrs, inputs),
-  },
-  RmsNorm: {
-    reason: 'SimplifiedLayerNormalization leaves its second output, which the derivative reads, unwritten',
-    emit: (e, x, attrs, { inputs: [spec] }) => {
-      const { epsilon } = attrs as { readonly epsilon: number };
-      const [out] = e.nodes('SimplifiedLayerNormalization', 1, x, {
-        axis: -1,
-        epsilon: { float: epsilon },
-        stash_type: 1,
-      });
-      const square = e.node('Mul', [x[0] as string, x[0] as string]);
-      const mean = e.node('ReduceMean', [square, axes(e, -1)], { keepdims: 1 });
-      const root = e.node('Sqrt', [e.node('Add', [mean, scalar(e, spec as Spec, epsilon)])]);
-      return [out as string, e.node('Reciprocal', [root])];
+  ),
+  CachedAttention: otherwise<CachedAttentionAttrs, CachedAttentionOperands, [Value, Value, Value]>(
+    'GroupQueryAttention gives wrong numbers for rows that are shorter than others of the batch',
+    emitCachedAttention,
+  ),
+  RmsNorm: otherwise<{ readonly epsilon: number }, [x: Value, weight: Value], Outputs>(
+    'SimplifiedLayerNormalization leaves its second output, which the derivative reads, unwritten',
+    (e, [x, weight], { epsilon }, { inputs: [spec] }) => {
+      const attributes = { axis: -1, epsilon: { float: epsilon }, stash_type: 1 };
+      const out = e.node('SimplifiedLayerNormalization', [x, weight], attributes);
+      const mean = e.node('ReduceMean', [e.node('Mul', [x, x]), axes(e, -1)], { keepdims: 1 });
+      const root = e.node('Sqrt', [e.node('Add', [mean, scalar(e, spec, epsilon)])]);
+      return [out, e.node('Reciprocal', [root])];
     },
-  },
+  ),
 };
 
 /** Log-softmax over the last axis; the maximum is taken off first, so that nothing overflows. */
