@@ -1,6 +1,5 @@
 import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
 import type { Graph, QuantizedMatrix, Value } from '../graph/index.ts';
-import type { Lora } from './adapters/lora.ts';
 import type { Init } from './init.ts';
 
 /** What a model asks for by name: one entry of its parameter tree. */
@@ -8,6 +7,16 @@ export interface ParameterSpec {
   readonly path: string;
   readonly shape: readonly number[];
   readonly init: Init;
+}
+
+/** Low-rank adaptation (Hu et al. 2021): `y = W x + alpha/r B(A x)` on the selected linear layers. */
+export interface Lora {
+  readonly r: number;
+  readonly alpha: number;
+  /** True for the paths of the linear layers to adapt. */
+  readonly targets: (path: string) => boolean;
+  /** In training, zeroes elements of the low-rank path's input at `rate`. */
+  readonly dropout?: { readonly rate: number; readonly seed: number };
 }
 
 /** What a trace may be given beside its graph. */

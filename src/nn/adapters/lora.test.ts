@@ -4,8 +4,8 @@ import { numbers } from '../../../test/support/fixtures.ts';
 import { float32, full, int32 } from '../../base/index.ts';
 import { Graph, gradients, reduceSum, type Value } from '../../graph/index.ts';
 import { linear } from '../linear.ts';
+import type { Lora } from '../params.ts';
 import { ParameterTrace } from '../params.ts';
-import type { Lora } from './lora.ts';
 
 const ROWS = 64;
 const WIDTH = 32;

@@ -3,16 +3,6 @@ import { add, dropout, matmul, type Value } from '../../graph/index.ts';
 import { kaimingUniform, zerosInit } from '../init.ts';
 import type { Scope } from '../params.ts';
 
-/** Low-rank adaptation (Hu et al. 2021): `y = W x + alpha/r B(A x)` on the selected linear layers. */
-export interface Lora {
-  readonly r: number;
-  readonly alpha: number;
-  /** True for the paths of the linear layers to adapt. */
-  readonly targets: (path: string) => boolean;
-  /** In training, zeroes elements of the low-rank path's input at `rate`. */
-  readonly dropout?: { readonly rate: number; readonly seed: number };
-}
-
 /**
  * Adds the low-rank path of a linear layer at `p` to its output, when the trace adapts that layer. Its input is dropped
  * out when the trace has a seed for that, each layer's by a mask of its own.

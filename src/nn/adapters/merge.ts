@@ -1,5 +1,5 @@
 import type { Tensor } from '../../base/index.ts';
-import type { Lora } from './lora.ts';
+import type { Lora } from '../params.ts';
 
 type Tensors = ReadonlyMap<string, Tensor<'float32'>>;
 

@@ -4,11 +4,8 @@ import { FATAL_ONLY, sessionConfig } from '../defaults.ts';
 import type { Backend, Engine, Session, SessionOptions } from '../engine.ts';
 import { refusal } from '../faults.ts';
 import { Ledger } from '../ledger.ts';
-import { BindingSession, type Inner } from './session.ts';
-
-type OrtNode = typeof import('onnxruntime-node');
-/** What the npm packages of ONNX Runtime, for Node and for browsers, have in common. */
-export type Ort = Pick<OrtNode, 'InferenceSession' | 'Tensor' | 'env'>;
+import type { Ort, OrtSession } from './ort.ts';
+import { BindingSession } from './session.ts';
 
 /** How an npm package of ONNX Runtime is used. */
 export interface BindingSetup {
@@ -46,7 +43,7 @@ async function createSession(
 ): Promise<Session> {
   const name = options.name ?? 'model';
   const level = options.optimization ?? 'all';
-  let inner: Inner;
+  let inner: OrtSession;
   try {
     inner = await ort.InferenceSession.create(model, {
       executionProviders: [target],

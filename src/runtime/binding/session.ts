@@ -13,12 +13,9 @@ import { checkRun, wantedOutputs } from '../check.ts';
 import type { BoundRun, Port, RunOptions, Session } from '../engine.ts';
 import { checkSignal, disposed, noSync, runFailed } from '../faults.ts';
 import type { Ledger } from '../ledger.ts';
-import type { Ort } from './engine.ts';
+import type { Ort, OrtSession, OrtTensor } from './ort.ts';
 
 type Tensors = ReadonlyMap<string, Tensor>;
-/** A session of the npm packages. */
-export type Inner = Awaited<ReturnType<Ort['InferenceSession']['create']>>;
-type OrtTensor = InstanceType<Ort['Tensor']>;
 
 /** A session of the npm binding. */
 export class BindingSession implements Session {
@@ -27,12 +24,12 @@ export class BindingSession implements Session {
   readonly outputs: readonly Port[];
   readonly #ort: Ort;
   readonly #ledger: Ledger;
-  readonly #inner: Inner;
+  readonly #inner: OrtSession;
   readonly #modelBytes: number;
   #running = 0;
   #disposed = false;
 
-  constructor(ort: Ort, ledger: Ledger, inner: Inner, name: string, modelBytes: number) {
+  constructor(ort: Ort, ledger: Ledger, inner: OrtSession, name: string, modelBytes: number) {
     this.name = name;
     this.#ort = ort;
     this.#ledger = ledger;
@@ -131,7 +128,7 @@ function toOrt(ort: Ort, { dtype, data, shape }: Tensor): OrtTensor {
   return new ort.Tensor(dtype as Exclude<DType, 'bfloat16'>, data, shape);
 }
 
-function portOf(meta: Inner['inputMetadata'][number]): Port {
+function portOf(meta: OrtSession['inputMetadata'][number]): Port {
   if (meta.isTensor && meta.type in dtypeInfo) {
     return { name: meta.name, dtype: meta.type as DType, shape: meta.shape.map((dim) => (dim === '' ? '?' : dim)) };
   }

@@ -1,5 +1,6 @@
 import { asTesseraError } from '../../base/index.ts';
-import { bindingEngine, type Ort } from '../binding/engine.ts';
+import { bindingEngine } from '../binding/engine.ts';
+import type { Ort } from '../binding/ort.ts';
 import type { Engine } from '../engine.ts';
 
 export interface WebEngineOptions {
