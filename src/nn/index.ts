@@ -1,5 +1,5 @@
 export { mergeLora } from './adapters/merge.ts';
-export { type AttentionOptions, attention, type CausalBlock, causalBias, causalBlocks } from './attention.ts';
+export { type AttentionOptions, attention, type CausalBlock, causalBias, causalBlocks, keyBias } from './attention.ts';
 export { embedding, splice } from './embed.ts';
 export { type Init, kaimingUniform, normal, onesInit, zerosInit } from './init.ts';
 export { type LinearOptions, linear } from './linear.ts';

@@ -34,6 +34,18 @@ export interface DecodeAsk {
   /** What earlier tokens left; without it the text is read from its beginning and leaves nothing. */
   readonly state?: DecoderState | undefined;
   readonly around?: Around | undefined;
+  /** What is kept of the source that is answered, where the decoder has one. */
+  readonly source?: Named<Value> | undefined;
+}
+
+/** The other half of an encoder-decoder: a text that is read once, and looked at for every token of the answer. */
+export interface SourceReader {
+  /** The token that every answer begins with. */
+  readonly start: number;
+  /** What is kept of it, by name: `B` counts rows, `S` the tokens of the longest source. It does not grow. */
+  readonly state: Named<Shape>;
+  /** Reads embeddings `[B, S, D]`, of which the first `lengths` (int32 `[B]`) of each row count. */
+  read(p: Scope, embeds: Value, lengths: Value): Named<Value>;
 }
 
 /** Where the linear layers of a decoder are, for adapters and for rounding. */
@@ -53,6 +65,8 @@ export interface Decoder {
   readonly state: Named<Shape>;
   /** Embeddings `[B, T, D]` of `ids [B, T]`; `p` is the place of the whole decoder here and below. */
   embed(p: Scope, ids: Value): Value;
+  /** Set where the decoder answers a source. */
+  readonly source?: SourceReader | undefined;
   /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the rows asked for; and the state after these tokens. */
   decode(p: Scope, embeds: Value, ask?: DecodeAsk): { readonly hidden: Value; readonly state: Named<Value> };
   /** Logits `[.., V]`. */

@@ -15,6 +15,7 @@ export {
   llavaLayouts,
   mountLayouts,
   optLayouts,
+  t5Layouts,
 } from './layouts.ts';
 export type { MatchOptions, NameMatch } from './name-map.ts';
 export { loadWeights, matchNames, renameForFile } from './name-map.ts';

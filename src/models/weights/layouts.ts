@@ -84,6 +84,15 @@ export const optLayouts: readonly Layout[] = [
   },
 ];
 
+/** T5: the names of `T5ForConditionalGeneration`. The first files hold a table that no block reads. */
+export const t5Layouts: readonly Layout[] = [
+  {
+    name: 't5',
+    rules: ['shared.', 'encoder.', 'decoder.', 'lm_head.'].map((prefix) => [prefix, prefix] as const),
+    skip: ['decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.'],
+  },
+];
+
 /** CLIP with both towers: the names of `CLIPModel`. */
 export const clipLayouts: readonly Layout[] = [
   {
