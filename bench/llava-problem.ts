@@ -93,7 +93,7 @@ export function writeLlavaFolder(problem: LlavaProblem): LlavaFolder {
   const layout = modelLayouts(base.model).find(({ name }) => name === 'llava-runtime');
   if (!layout) throw new Error('PEFT wants the names that modules have in memory');
   mkdirSync(join(folder, 'adapter'));
-  writeAdapter(join(folder, 'adapter'), { config, tensors }, base.store.specs, layout);
+  writeAdapter(join(folder, 'adapter'), { config, tensors, ranks: new Map() }, base.store.specs, layout);
   writeSafetensors(join(folder, 'batch.safetensors'), batchTensors(problem));
   return { folder, parameters: [...base.store.tensors.values()].reduce((n, { data }) => n + data.length, 0) };
 }

@@ -23,6 +23,17 @@ CASES = {
     "llava-lm": ("llava/v1.5", dict(target_modules=LM_LINEARS)),
     # A list of suffixes matches the vision tower too; the projector is trained in full beside the adapter.
     "llava-projector": ("llava/v1.5-multi", dict(target_modules=["q_proj", "v_proj"], modules_to_save=["multi_modal_projector"])),
+    "rslora": ("decoder/gqa", dict(target_modules=["q_proj", "v_proj"], use_rslora=True)),
+    "dora": ("decoder/qwen2", dict(target_modules=["q_proj", "down_proj"], use_dora=True)),
+    "patterns": ("decoder/gqa", dict(target_modules=["q_proj", "v_proj", "up_proj"], rank_pattern={"q_proj": 2, r"model.layers.0.mlp.up_proj": 3},
+                                     alpha_pattern={r"layers\.\d+\.self_attn\.v_proj": 3})),
+    "bias-all": ("decoder/qwen2", dict(target_modules=["q_proj", "up_proj"], bias="all")),
+    "bias-lora-only": ("decoder/qwen2", dict(target_modules=["q_proj", "v_proj"], bias="lora_only")),
+    "chosen-layers": ("decoder/gqa", dict(target_modules="all-linear", exclude_modules=["down_proj"])),
+    "chosen-pattern": ("decoder/gqa", dict(target_modules=["q_proj"], layers_to_transform=[1], layers_pattern="layers")),
+    # The class has a second projector layer, which the adapter holds too; here it stays the identity.
+    "v1-projector": ("llava/v1-two-layers", dict(target_modules=LM_LINEARS, modules_to_save=["multi_modal_projector"])),
+    "v1-two-layers": ("llava/v1-two-layers", dict(target_modules=["q_proj", "linear_2"], modules_to_save=["linear_1"])),
 }
 
 
@@ -41,7 +52,8 @@ def randomise_adapter(model, seed):
     with torch.no_grad():
         for name, p in trainable(model):
             noise = torch.randn(p.shape, generator=generator)
-            p.copy_(p + 0.05 * noise if "modules_to_save" in name else 0.7 * noise / math.sqrt(p.shape[-1]))
+            whole = "modules_to_save" in name or "magnitude" in name or name.endswith("bias")
+            p.copy_(p + 0.05 * noise if whole else 0.7 * noise / math.sqrt(p.shape[-1]))
 
 
 def adapter_gradients(model):
@@ -69,9 +81,14 @@ def write_adapter(model, folder, base):
 
 def write_case(name, base, options, seed):
     folder = fresh_folder("lora", name)
-    config = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, bias="none", task_type="CAUSAL_LM", **options)
+    config = LoraConfig(**{"r": 4, "lora_alpha": 8, "lora_dropout": 0.0, "bias": "none", "task_type": "CAUSAL_LM", **options})
     model = get_peft_model(load_base(base), config).eval()
     randomise_adapter(model, seed)
+    if name == "v1-projector":
+        second = model.base_model.model.model.multi_modal_projector.modules_to_save["default"].linear_2
+        with torch.no_grad():
+            second.weight.copy_(torch.eye(len(second.weight)))
+            second.bias.zero_()
     given = load_file(FIXTURES / base / "expected.safetensors")
     inputs = {key: given[key] for key in ("input_ids", "attention_mask", "labels", "pixel_values") if key in given}
     rows = valid_rows(inputs["attention_mask"])

@@ -7,15 +7,29 @@ import {
   readImageProcessor,
 } from '../data/index.ts';
 import { join, resolve } from '../files/index.ts';
-import { type JsonObject, loadModel, modelFolder, readOptionalJsonObject } from '../models/index.ts';
+import {
+  type JsonObject,
+  type ModelPlace,
+  modelPlace,
+  openModel,
+  readOptionalJsonObject,
+  sideFolder,
+} from '../models/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { type Quantization, quantizeWeights } from './quantize.ts';
 import type { SpeakerParts } from './speaker.ts';
+
+export interface LoadOptions {
+  readonly adapter?: string | undefined;
+  readonly template?: ChatTemplate | undefined;
+  readonly quantize?: Quantization | undefined;
+}
 
 /**
  * Loads what it takes to speak with a model: weights, tokenizer, chat template, image processor and the tokens that end
  * an answer.
  * @param where a Hugging Face folder, or a run folder with such a one
+ * @param options.adapter a PEFT folder whose adapter is added to the model
  * @param options.template in the place of the folder's own
  * @param options.quantize rounds the language model's matrices to so many bits
  * @throws TesseraError for whatever is missing or does not fit, naming the file
@@ -23,10 +37,11 @@ import type { SpeakerParts } from './speaker.ts';
 export async function loadForGeneration(
   where: string,
   engine: Engine,
-  options: { readonly template?: ChatTemplate; readonly quantize?: Quantization | undefined } = {},
+  options: LoadOptions = {},
 ): Promise<SpeakerParts> {
-  const folder = modelFolder(where);
-  const { model, store } = loadModel(folder);
+  const place = modelPlace(where, options.adapter);
+  const { folder } = place;
+  const { model, store } = openModel(place);
   if (model.kind !== 'causal') throw noLanguageModel(folder, model.architecture);
   const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};
   const processor = model.picture && processorOf(folder, config);
@@ -35,12 +50,21 @@ export async function loadForGeneration(
     model,
     store,
     fixed: true,
-    tokenizer: await loadTokenizer(folder),
-    template: options.template ?? (await loadTemplate(folder)),
+    tokenizer: await loadTokenizer(sideFolder(place, 'tokenizer.json')),
+    template: options.template ?? (await placeTemplate(place)),
     ...(processor && { processor }),
     stopIds: stopIdsOf(folder, config),
   };
   return options.quantize ? quantizeWeights(parts, options.quantize) : parts;
+}
+
+/** The prompt that comes with the adapter, or else that of its base. */
+export async function placeTemplate({ folder, adapter }: ModelPlace): Promise<ChatTemplate> {
+  if (adapter === undefined) return loadTemplate(folder);
+  return loadTemplate(adapter).catch((error) => {
+    if (error instanceof TesseraError && error.code === 'chat/template-missing') return loadTemplate(folder);
+    throw error;
+  });
 }
 
 /** The first LLaVA release keeps preprocessing with the vision tower, and whether to pad with the model. */

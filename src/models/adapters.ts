@@ -1,7 +1,9 @@
 import type { Tensor } from '../base/index.ts';
-import { type Lora, mergeLora, storeOf } from '../nn/index.ts';
+import { isLoraPart, type Lora, mergeLora, storeOf } from '../nn/index.ts';
 import { parameterSpecs } from './catalog.ts';
-import { type LoadedModel, modelLayouts } from './load.ts';
+import type { ModelPlace } from './folder.ts';
+import { type LoadedModel, loadModel, modelLayouts } from './load.ts';
+import { withoutIdentity, withSecondLayer } from './one-layer-projector.ts';
 import { type Adapter, type Layout, readAdapter } from './weights/index.ts';
 import { toFileName } from './weights/layouts.ts';
 import { targetMatcher } from './weights/peft-config.ts';
@@ -16,14 +18,26 @@ export interface LoadedAdapter {
 }
 
 /**
- * Reads a PEFT LoRA folder for a model.
+ * Reads a PEFT LoRA folder for a model. Where the model has one projector layer and the adapter holds a second that
+ * computes nothing, that one is left out.
  * @throws TesseraError as `readAdapter`.
  */
 export function loadAdapter(folder: string, base: LoadedModel): LoadedAdapter {
-  const { layout, ...adapter } = readAdapter(folder, base.store.specs, modelLayouts(base.model));
-  const { r, alpha } = adapter.config;
-  const targets = (path: string) => adapter.tensors.has(`${path}.lora_A.weight`);
-  return { adapter, lora: { r, alpha, targets }, layout };
+  const { layout, ...read } = readAdapter(folder, withSecondLayer(base).store.specs, modelLayouts(base.model));
+  const adapter = { ...read, tensors: withoutIdentity(read.tensors, base.store.specs) };
+  return { adapter, lora: loraOfAdapter(adapter), layout };
+}
+
+function loraOfAdapter({ config, tensors, ranks }: Adapter): Lora {
+  const { r, alpha, rslora, dora } = config;
+  return {
+    r,
+    alpha,
+    targets: (path) => tensors.has(`${path}.lora_A.weight`),
+    ...(ranks.size > 0 && { rankOf: (path: string) => ranks.get(path) }),
+    ...(rslora && { stabilised: true }),
+    ...(dora && { directional: true }),
+  };
 }
 
 /**
@@ -31,14 +45,31 @@ export function loadAdapter(folder: string, base: LoadedModel): LoadedAdapter {
  * replaces whole. The other tensors are those of the base.
  */
 export function attachAdapter(base: LoadedModel, { adapter, lora }: LoadedAdapter): LoadedModel {
-  const tensors = new Map([...base.store.tensors, ...adapterTensors(adapter)]);
-  return { ...base, store: storeOf(parameterSpecs(base.model, lora), tensors) };
+  const { model, store, ...rest } = withAdaptedLayers(base, adapter);
+  const tensors = new Map([...store.tensors, ...adapterTensors(adapter)]);
+  return { ...rest, model, store: storeOf(parameterSpecs(model, lora), tensors) };
 }
 
 /** A plain model that computes what base and adapter compute together. It shares what is not adapted with the base. */
 export function mergeAdapter(base: LoadedModel, loaded: LoadedAdapter): LoadedModel {
-  const tensors = mergeLora(attachAdapter(base, loaded).store.tensors, loaded.lora);
-  return { ...base, store: storeOf(base.store.specs, tensors) };
+  const { model, store, ...rest } = attachAdapter(base, loaded);
+  return { ...rest, model, store: storeOf(parameterSpecs(model), mergeLora(store.tensors, loaded.lora)) };
+}
+
+/** The model of a place, its adapter added into the weights. */
+export function openModel({ folder, adapter }: ModelPlace): LoadedModel {
+  const base = loadModel(folder);
+  return adapter === undefined ? base : mergeAdapter(base, loadAdapter(adapter, base));
+}
+
+/** The base with the second projector layer that its files hold, where the adapter changes that one. */
+function withAdaptedLayers(base: LoadedModel, { tensors }: Adapter): LoadedModel {
+  const { specs } = base.store;
+  const lacks = [...tensors.keys()].some((path) => !isLoraPart(path) && !specs.has(path));
+  const adapts = [...tensors.keys()].some(
+    (path) => isLoraPart(path) && !specs.has(path.replace(/\.lora_.*$/, '.weight')),
+  );
+  return lacks || adapts ? withSecondLayer(base) : base;
 }
 
 function adapterTensors(adapter: Adapter): Map<string, Tensor<'float32'>> {

@@ -1,23 +1,87 @@
 import { TesseraError } from '../base/index.ts';
-import { join, pathExists } from '../files/index.ts';
+import { join, pathExists, resolve } from '../files/index.ts';
+import { readJsonObject } from './weights/index.ts';
 
 /** Where a run folder keeps the model that it has trained. */
 export const trainedModel = 'model';
 
+const adapterConfig = 'adapter_config.json';
+
+/** The folders that a model is read from. */
+export interface ModelPlace {
+  /** A Hugging Face folder with `config.json`. */
+  readonly folder: string;
+  /** A folder in PEFT layout whose adapter is added to it; it may be the same. */
+  readonly adapter?: string | undefined;
+}
+
 /**
- * The Hugging Face folder to load: the one given, or that of the run folder given.
- * @throws TesseraError `run/no-model`
+ * The folders to load for the one given: a Hugging Face folder, a run folder, or that of an adapter, which names its base.
+ * An adapter that stands beside the weights of its base belongs to them, as transformers reads it.
+ * @param adapter another adapter to add
+ * @throws TesseraError `run/no-model`, `model/adapter-alone`, `model/two-adapters`
  */
-export function modelFolder(folder: string): string {
-  const trained = join(folder, trainedModel);
-  if (pathExists(join(trained, 'config.json'))) return trained;
-  if (pathExists(join(folder, 'config.json'))) return folder;
+export function modelPlace(where: string, adapter?: string): ModelPlace {
+  const folder = folderWithConfig(where);
+  const own = folder ?? where;
+  const beside = pathExists(join(own, adapterConfig)) ? own : undefined;
+  if (adapter !== undefined && beside !== undefined) throw twoAdapters(beside, adapter);
+  if (adapter !== undefined && !pathExists(join(adapter, adapterConfig))) throw noAdapter(adapter);
+  if (folder !== undefined) return { folder, adapter: adapter ?? beside };
+  if (beside !== undefined) return { folder: baseOf(beside), adapter: beside };
   throw new TesseraError({
     code: 'run/no-model',
     message: 'the folder holds no model',
-    path: folder,
+    path: where,
     expected: 'a run folder whose training is over, or a Hugging Face folder with config.json',
-    ...(!pathExists(folder) && { got: 'no such folder' }),
-    ...(pathExists(join(folder, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${folder}\`` }),
+    ...(!pathExists(where) && { got: 'no such folder' }),
+    ...(pathExists(join(where, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${where}\`` }),
+  });
+}
+
+/** The folder of a place that holds one of these files: what comes with an adapter counts before what its base has. */
+export function sideFolder({ folder, adapter }: ModelPlace, ...names: readonly string[]): string {
+  return adapter !== undefined && names.some((name) => pathExists(join(adapter, name))) ? adapter : folder;
+}
+
+function folderWithConfig(where: string): string | undefined {
+  return [join(where, trainedModel), where].find((folder) => pathExists(join(folder, 'config.json')));
+}
+
+/** The folder of an adapter's base: a path from the adapter's folder, or from the working directory. */
+function baseOf(adapter: string): string {
+  const path = join(adapter, adapterConfig);
+  const { base_model_name_or_path: base } = readJsonObject(path);
+  const name = typeof base === 'string' ? base : undefined;
+  const places = name === undefined ? [] : [resolve(adapter, name), name];
+  const found = places.map(folderWithConfig).find((folder) => folder !== undefined);
+  if (found !== undefined) return found;
+  throw new TesseraError({
+    code: 'model/adapter-alone',
+    message: 'the folder holds an adapter, and the model that it adapts is not here',
+    path: adapter,
+    expected: name === undefined ? 'base_model_name_or_path in adapter_config.json' : `the model ${name}`,
+    remedy: `give the folder of that model, and \`--adapter ${adapter}\`, or model.from and model.adapter in a recipe`,
+  });
+}
+
+function twoAdapters(beside: string, adapter: string): TesseraError {
+  return new TesseraError({
+    code: 'model/two-adapters',
+    message: 'the model has an adapter already',
+    path: adapter,
+    expected: 'one adapter',
+    got: join(beside, adapterConfig),
+    remedy: `merge the first with \`tessera export ${beside} --to hf --merge --out <folder>\`, and add the other to that`,
+  });
+}
+
+function noAdapter(adapter: string): TesseraError {
+  return new TesseraError({
+    code: 'model/no-adapter',
+    message: 'the folder holds no adapter',
+    path: adapter,
+    expected: `a folder in PEFT layout, with ${adapterConfig} and adapter_model.safetensors`,
+    ...(!pathExists(adapter) && { got: 'no such folder' }),
   });
 }

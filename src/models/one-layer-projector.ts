@@ -3,6 +3,7 @@ import { storeOf } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import type { LoadedModel } from './load.ts';
+import type { WeightMap } from './weights/index.ts';
 
 /*
  * LLaVA v1 has one projector layer. transformers' LlavaForConditionalGeneration always has two, so files hold the one
@@ -40,6 +41,21 @@ export function withoutSecondLayer(loaded: LoadedModel): LoadedModel {
   if (!isIdentity(loaded.store.tensors)) return loaded;
   const model = modelFromConfig({ ...json, projector_type: 'linear' });
   return { ...loaded, model, store: storeOf(parameterSpecs(model), loaded.store.tensors) };
+}
+
+/** An adapter's tensors without a second layer that computes nothing and that the model does not have. */
+export function withoutIdentity(tensors: WeightMap, specs: ReadonlyMap<string, unknown>): WeightMap {
+  if (specs.has(`${second}.weight`) || !isIdentity(tensors)) return tensors;
+  const adapted = [...tensors.keys()].some((path) => path.startsWith(second) && path.includes('.lora_'));
+  return adapted ? tensors : new Map([...tensors].filter(([path]) => !path.startsWith(second)));
+}
+
+/** The reverse: an adapter of a model with one layer saves the projector whole, so its file holds the second too. */
+export function withIdentity(tensors: WeightMap, modulesToSave: readonly string[], base: LoadedModel): WeightMap {
+  if (!modulesToSave.some((module) => /(^|\.)multi_modal_projector$/.test(module))) return tensors;
+  const { tensors: all } = withSecondLayer(base).store;
+  const added = [...all].filter(([path]) => path.startsWith(second) && !base.store.specs.has(path));
+  return new Map([...added, ...tensors]);
 }
 
 /** Whether the second layer is there and computes exactly what it is given. */

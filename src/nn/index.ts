@@ -1,3 +1,4 @@
+export { isLoraPart } from './adapters/lora.ts';
 export { mergeLora } from './adapters/merge.ts';
 export { type AttentionOptions, attention, type CausalBlock, causalBias, causalBlocks, keyBias } from './attention.ts';
 export { embedding, splice } from './embed.ts';

@@ -1,4 +1,4 @@
-import { add, matmul, quantizedMatmul, type Value } from '../graph/index.ts';
+import { matmul, quantizedMatmul, type Value } from '../graph/index.ts';
 import { withLora } from './adapters/lora.ts';
 import { type Init, normal, zerosInit } from './init.ts';
 import type { Scope } from './params.ts';
@@ -12,11 +12,10 @@ export interface LinearOptions {
 export function linear(p: Scope, x: Value, outWidth: number, options: LinearOptions = {}): Value {
   return p.build(() => {
     const inWidth = x.shape.at(-1) as number;
+    const weight = () => p.param('weight', [outWidth, inWidth], options.init ?? normal(0.02));
     const quantized = p.trace.quantized?.get(p.at('weight').path);
-    const product = quantized
-      ? quantizedMatmul(x, quantized)
-      : matmul(x, p.param('weight', [outWidth, inWidth], options.init ?? normal(0.02)), { transB: true });
-    const y = (options.bias ?? true) ? add(product, p.param('bias', [outWidth], zerosInit)) : product;
-    return withLora(p, x, y, inWidth, outWidth);
+    const product = quantized ? quantizedMatmul(x, quantized) : matmul(x, weight(), { transB: true });
+    const bias = (options.bias ?? true) ? p.param('bias', [outWidth], zerosInit) : undefined;
+    return withLora(p, { x, product, weight, outWidth, bias });
   });
 }

@@ -9,19 +9,32 @@ export interface ParameterSpec {
   readonly init: Init;
 }
 
-/** Low-rank adaptation (Hu et al. 2021): `y = W x + alpha/r B(A x)` on the selected linear layers. */
-export interface Lora {
+/** Rank and scale of the adapter of one layer. */
+export interface LoraRank {
   readonly r: number;
   readonly alpha: number;
+}
+
+/** Low-rank adaptation (Hu et al. 2021): `y = W x + alpha/r B(A x)` on the selected linear layers. */
+export interface Lora extends LoraRank {
   /** True for the paths of the linear layers to adapt. */
   readonly targets: (path: string) => boolean;
+  /** Rank and scale of a layer that has others. */
+  readonly rankOf?: ((path: string) => LoraRank | undefined) | undefined;
+  /** Scales by `alpha / sqrt(r)` (rsLoRA, Kalajdzievski 2023). */
+  readonly stabilised?: boolean | undefined;
+  /** Gives every row of the adapted weight a length of its own (DoRA, Liu et al. 2024). */
+  readonly directional?: boolean | undefined;
   /** In training, zeroes elements of the low-rank path's input at `rate`. */
   readonly dropout?: { readonly rate: number; readonly seed: number };
 }
 
 /** What a trace may be given beside its graph. */
 export interface TraceOptions {
+  /** Adapters of every scope that names none. */
   readonly lora?: Lora | undefined;
+  /** Further adapters over the same weights, by name; `Scope.adapted` chooses one. */
+  readonly adapters?: ReadonlyMap<string, Lora> | undefined;
   /** int32 `[]`, fed anew at every step of training; without it nothing is dropped out. */
   readonly dropoutSeed?: Value | undefined;
   /** Parameters that become constants of the graph. */
@@ -35,21 +48,31 @@ export class ParameterTrace {
   readonly graph: Graph;
   readonly specs = new Map<string, ParameterSpec>();
   readonly values = new Map<string, Value>();
-  readonly lora: Lora | undefined;
   readonly dropoutSeed: Value | undefined;
   readonly quantized: TraceOptions['quantized'];
+  readonly #lora: Lora | undefined;
+  readonly #adapters: TraceOptions['adapters'];
   readonly #held: TraceOptions['held'];
 
   constructor(graph: Graph, options: TraceOptions = {}) {
     this.graph = graph;
-    this.lora = options.lora;
     this.dropoutSeed = options.dropoutSeed;
     this.quantized = options.quantized;
+    this.#lora = options.lora;
+    this.#adapters = options.adapters;
     this.#held = options.held;
   }
 
   root(): Scope {
-    return new Scope(this, '');
+    return new Scope(this, '', this.#lora && { lora: this.#lora, name: undefined });
+  }
+
+  /** @throws TesseraError `nn/adapter` */
+  adapter(name: string): ScopeAdapter {
+    const lora = this.#adapters?.get(name);
+    if (lora) return { lora, name };
+    const expected = [...(this.#adapters?.keys() ?? [])].join(', ') || '(none)';
+    throw new TesseraError({ code: 'nn/adapter', message: 'the trace has no such adapter', expected, got: name });
   }
 
   declare(spec: ParameterSpec): Value {
@@ -74,14 +97,23 @@ export class ParameterTrace {
   }
 }
 
-/** A place in the parameter tree. */
+/** The adapter that a scope's layers get. */
+interface ScopeAdapter {
+  readonly lora: Lora;
+  /** Part of its parameters' names; the trace's own adapter has none. */
+  readonly name: string | undefined;
+}
+
+/** A place in the parameter tree, with the adapter that its layers get, if any. */
 export class Scope {
   readonly trace: ParameterTrace;
   readonly path: string;
+  readonly adapter: ScopeAdapter | undefined;
 
-  constructor(trace: ParameterTrace, path: string) {
+  constructor(trace: ParameterTrace, path: string, adapter: ScopeAdapter | undefined) {
     this.trace = trace;
     this.path = path;
+    this.adapter = adapter;
   }
 
   get graph(): Graph {
@@ -90,7 +122,20 @@ export class Scope {
 
   /** The place below; `name` may hold dots. */
   at(name: string | number): Scope {
-    return new Scope(this.trace, this.path ? `${this.path}.${name}` : `${name}`);
+    return new Scope(this.trace, this.path ? `${this.path}.${name}` : `${name}`, this.adapter);
+  }
+
+  /** The same place without adapters: a policy's reference is its own base. */
+  plain(): Scope {
+    return new Scope(this.trace, this.path, undefined);
+  }
+
+  /**
+   * The same place with another adapter of the trace: a critic over the weights of the policy, say.
+   * @throws TesseraError `nn/adapter`
+   */
+  adapted(name: string): Scope {
+    return new Scope(this.trace, this.path, this.trace.adapter(name));
   }
 
   /** The parameter `name` of this place. */

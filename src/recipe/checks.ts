@@ -38,7 +38,18 @@ function systemFaults(recipe: Recipe, where: Where): Fault[] {
 }
 
 function modelFaults(model: ModelRecipe, where: Where): Fault[] {
-  const { architecture, from, ...parts } = model;
+  const { architecture, from, adapter, ...parts } = { adapter: undefined, ...model };
+  if (from === undefined && adapter !== undefined) {
+    return [
+      {
+        code: 'recipe/conflict',
+        message: 'an adapter stands beside a whole model',
+        path: where(['model', 'adapter']),
+        expected: 'model.from, the folder of its base',
+        remedy: 'give model.from, or take adapter out',
+      },
+    ];
+  }
   if (from !== undefined) {
     return Object.keys(parts).map((key) => ({
       code: 'recipe/conflict',

@@ -10,6 +10,7 @@ export function missingInputs(plan: Plan): Fault[] {
   const { model } = plan;
   const named: [string, string | undefined][] = [
     ['model.from', model.from],
+    ['model.adapter', 'adapter' in model ? model.adapter : undefined],
     ['model.vision', 'vision' in model ? model.vision : undefined],
     ['model.language', 'language' in model ? model.language : undefined],
     ['model.tokenizer', 'tokenizer' in model ? model.tokenizer : undefined],

@@ -110,12 +110,18 @@ const from = optional(
   'Hugging Face folder to start from; it stands for size, projector, towers and tokenizer together',
 );
 
+const adapter = optional(
+  file,
+  'LoRA adapter in PEFT layout beside model.from: the first stage goes on from it, or from the sum where it trains none',
+);
+
 const builtinSize = optional(size, 'built-in size of a new llama or clip model; for llava its folders say it');
 
 const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('llava'), 'kind of model'),
     from,
+    adapter,
     size: builtinSize,
     projector: optional(z.enum(['linear', 'mlp']), 'what joins pictures to words'),
     vision: optional(file, 'folder of the picture encoder'),
@@ -124,6 +130,7 @@ const modelSection = z.discriminatedUnion('architecture', [
   section({
     architecture: option(z.literal('llama'), 'kind of model'),
     from,
+    adapter,
     size: builtinSize,
     tokenizer: optional(file, 'folder with a tokenizer'),
     vocab_size: optional(

@@ -43,14 +43,14 @@ function placeOf(folder: string, asked: Settled, plan: Plan | undefined): string
   return plan ? join(folder, 'evals', nameOf(asked)) : join('evals', basename(resolve(folder)), nameOf(asked));
 }
 
-function isOfRecipe({ tasks, limit, blind, data, quantize }: Settled, { eval: own }: Plan): boolean {
+function isOfRecipe({ tasks, limit, blind, data, quantize, adapter }: Settled, { eval: own }: Plan): boolean {
   const whole = own.tasks.every((task) => tasks.includes(task));
-  return whole && limit === own.limit && blind && data === undefined && quantize === undefined;
+  return whole && limit === own.limit && blind && data === undefined && (quantize ?? adapter) === undefined;
 }
 
 /** One name for the same question: `pope-vqa-limit-100-int4`. */
-function nameOf({ tasks, limit, blind, data, quantize }: Settled): string {
-  const where = data?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, '');
-  const parts = [...[...tasks].sort(), limit && `limit-${limit}`, where, quantize, !blind && 'sighted'];
+function nameOf({ tasks, limit, blind, data, quantize, adapter }: Settled): string {
+  const [where, beside] = [data, adapter].map((path) => path?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, ''));
+  const parts = [...[...tasks].sort(), limit && `limit-${limit}`, where, beside, quantize, !blind && 'sighted'];
   return parts.filter(Boolean).join('-');
 }

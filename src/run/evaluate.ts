@@ -51,15 +51,15 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
 }
 
 async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const { limit, data, quantize } = asked;
-  const parts = await loadForGeneration(folder, engine, { quantize });
+  const { limit, data, quantize, adapter } = asked;
+  const parts = await loadForGeneration(folder, engine, { quantize, adapter });
   if (!parts.model.picture) throw noEyes(folder);
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
   const responder = createResponder({
     ...parts,
-    name: [basename(folder), quantize].filter(Boolean).join(' '),
+    name: [basename(folder), adapter && `+ ${basename(adapter)}`, quantize].filter(Boolean).join(' '),
     batch: 64,
   });
   const predictions = openPredictions(asked.out);
@@ -130,13 +130,14 @@ function reportExtras(folder: string, asked: Asked) {
   };
 }
 
-function evalCommand(folder: string, { tasks, limit, blind, data, quantize }: Asked): string {
+function evalCommand(folder: string, { tasks, limit, blind, data, quantize, adapter }: Asked): string {
   const words = [
     `tessera eval ${folder} --tasks ${tasks.join(',')}`,
     limit !== undefined && `--limit ${limit}`,
     !blind && '--no-blind',
     data !== undefined && `--data ${data}`,
     quantize && `--quantize ${quantize}`,
+    adapter && `--adapter ${adapter}`,
   ];
   return words.filter(Boolean).join(' ');
 }

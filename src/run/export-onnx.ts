@@ -6,8 +6,9 @@ import {
   copySideFiles,
   fileForm,
   forward,
-  loadModel,
   type Model,
+  type ModelPlace,
+  openModel,
   openSafetensors,
   type SaveDType,
   writeCheckpoint,
@@ -22,12 +23,12 @@ import { describePorts, onnxCard } from './onnx-card.ts';
  * The weights stay in `model.safetensors`, which the ONNX file refers to by offset, so nothing is stored twice. Weights of
  * 16 bits are widened as the graph begins: it computes in float32 whatever is stored.
  */
-export function writeOnnx(partial: string, source: string, dtype: SaveDType): void {
-  const loaded = loadModel(source);
+export function writeOnnx(partial: string, place: ModelPlace, dtype: SaveDType): void {
+  const loaded = openModel(place);
   const { model } = loaded;
   const { config, tensors, paths } = fileForm(loaded, dtype);
   writeCheckpoint(partial, tensors, { dtype, maxShardBytes: Number.POSITIVE_INFINITY });
-  copySideFiles(source, partial);
+  for (const source of [place.folder, place.adapter]) if (source !== undefined) copySideFiles(source, partial);
   writeJsonObject(join(partial, 'config.json'), config);
   const weights = new Map<string, OnnxInitializer>();
   for (const stored of openSafetensors(join(partial, 'model.safetensors')).tensors.values()) {

@@ -1,30 +1,43 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFolder } from '../files/index.ts';
-import { copySideFiles, loadModel, modelFolder, saveModel } from '../models/index.ts';
+import { copySideFiles, type ModelPlace, modelPlace, openModel, saveModel } from '../models/index.ts';
+import { writeAdapterExport } from './export-adapter.ts';
 import { writeOnnx } from './export-onnx.ts';
 import { runFolder } from './folder.ts';
 import type { ExportOptions } from './types.ts';
 
 /**
- * Writes a model as a Hugging Face folder, a run's adapters alone in PEFT layout, or an ONNX file beside its weights;
- * the files written. Adapters are merged where `merge` asks for it, and always in ONNX.
+ * Writes a model as a Hugging Face folder, its adapter alone in PEFT layout, or an ONNX file beside its weights; the files
+ * written. Adapters, be they a run's, given, or beside the model, are merged where `merge` asks for it, and always in ONNX.
  */
 export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
-  const { adapter } = runFolder(folder);
-  const source = modelFolder(folder);
+  const place = modelPlace(folder, options.adapter);
+  const adapter = place.adapter ?? ownAdapter(folder);
   const fill = (partial: string) => {
-    if (options.to === 'onnx') writeOnnx(partial, source, options.dtype);
-    else if (existsSync(adapter) && !options.merge) cpSync(adapter, partial, { recursive: true });
-    else writeHuggingFace(partial, source, options);
+    if (options.to === 'onnx') writeOnnx(partial, place, options.dtype);
+    else if (adapter !== undefined && !options.merge) writeAdapterExport(partial, { ...place, adapter }, options);
+    else writeHuggingFace(partial, place, options);
   };
-  writeFolder(options.out, fill, { sources: [folder] });
+  writeFolder(options.out, fill, { sources: [folder, place.folder, ...(adapter === undefined ? [] : [adapter])] });
   return readdirSync(options.out).map((name) => join(options.out, name));
 }
 
-function writeHuggingFace(partial: string, source: string, { dtype }: ExportOptions): void {
-  saveModel(partial, loadModel(source), dtype);
-  copySideFiles(source, partial);
-  const card = join(source, 'README.md');
-  if (existsSync(card)) cpSync(card, join(partial, 'README.md'));
+/** The adapter that a run has trained; its model has it merged already. */
+function ownAdapter(folder: string): string | undefined {
+  const { adapter } = runFolder(folder);
+  return existsSync(adapter) ? adapter : undefined;
+}
+
+function writeHuggingFace(partial: string, place: ModelPlace, { dtype }: ExportOptions): void {
+  saveModel(partial, openModel(place), dtype);
+  copyPlaceFiles(place, partial);
+}
+
+/** Copies tokenizer, preprocessing, template and card of the base, and over them those that come with its adapter. */
+export function copyPlaceFiles({ folder, adapter }: ModelPlace, to: string): void {
+  for (const source of adapter === undefined ? [folder] : [folder, adapter]) {
+    copySideFiles(source, to);
+    if (existsSync(join(source, 'README.md'))) cpSync(join(source, 'README.md'), join(to, 'README.md'));
+  }
 }

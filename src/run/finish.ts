@@ -1,11 +1,12 @@
+import { relative } from 'node:path';
 import type { DataReport } from '../data/index.ts';
-import { type LoadedModel, modelFolder } from '../models/index.ts';
+import { type LoadedModel, modelPlace } from '../models/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import type { RunFolder } from './folder.ts';
 import { merge, withoutAdapters, writeAdapterFolder } from './lora.ts';
-import { modelCard } from './model-card.ts';
+import { hubName, modelCard } from './model-card.ts';
 import { type ModelFolderOptions, writeModelFolder } from './model-folder.ts';
 import { type Parts, stageProcessor } from './parts.ts';
 import type { StageData } from './rows.ts';
@@ -22,7 +23,7 @@ interface FinishedStage {
   readonly parts: Parts;
   /** What it came to, adapters and all. */
   readonly loaded: LoadedModel;
-  readonly lora?: Lora;
+  readonly lora?: Lora | undefined;
   readonly trainable: (path: string) => boolean;
   readonly data: StageData;
   /** Of the rows of all stages so far. */
@@ -46,19 +47,23 @@ export function finishStage(finished: FinishedStage): Parts {
   };
   if (lora) {
     const base = adapterBase(finished, options);
-    writeAdapterFolder(run.adapter, parts.loaded, loaded, stage, trainable, base);
+    writeAdapterFolder(run.adapter, withoutAdapters(loaded), loaded, lora, trainable, base);
   }
-  const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded };
+  const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded, adapter: undefined };
   writeModelFolder(run.model, after, { ...options, card: modelCard(plan, loaded.model, summaries, report) });
   return after;
 }
 
 /**
- * The folder that adapters name as their base, without which PEFT cannot load them: the one that the recipe starts from,
- * or, when earlier stages trained or the recipe made the model, a copy of what they left.
+ * What adapters name as their base, without which PEFT cannot load them: the folder that the recipe starts from, or, when
+ * earlier stages trained or the recipe made the model, a copy of what they left. A path is given from the adapter's
+ * folder, so that it says nothing of the machine and holds where both are moved together.
  */
 function adapterBase({ run, plan, index, parts, loaded }: FinishedStage, options: ModelFolderOptions): string {
-  if (index === 0 && plan.model.from !== undefined) return modelFolder(locate(plan.model.from));
+  if (index === 0 && plan.model.from !== undefined) {
+    const { folder, adapter } = modelPlace(locate(plan.model.from));
+    if (adapter === undefined) return hubName(parts.loaded.model) ?? relative(run.adapter, folder);
+  }
   writeModelFolder(run.base, { ...parts, loaded: withoutAdapters(loaded) }, options);
-  return run.base;
+  return relative(run.adapter, run.base);
 }

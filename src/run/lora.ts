@@ -1,15 +1,17 @@
-import type { Tensor } from '../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import { writeFolder } from '../files/index.ts';
 import {
-  type Layout,
+  attachAdapter,
+  type LoadedAdapter,
   type LoadedModel,
   type Model,
-  modelLayouts,
+  mergeAdapter,
   parameterSpecs,
-  writeAdapter,
+  saveAdapter,
 } from '../models/index.ts';
-import { allocateStore, initializeStore, type Lora, mergeLora, storeOf } from '../nn/index.ts';
+import { allocateStore, initializeStore, isLoraPart, type Lora, mergeLora, storeOf } from '../nn/index.ts';
 import type { LoraPlan, StagePlan } from '../recipe/index.ts';
+import type { Parts } from './parts.ts';
 
 /** Where the blocks of a model's language part are; adapters go there and nowhere else. */
 const languageBlocks: Readonly<Record<string, RegExp>> = {
@@ -28,22 +30,57 @@ export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
   return {
     r: plan.r,
     alpha: plan.alpha,
-    ...(plan.dropout > 0 && { dropout: { rate: plan.dropout, seed } }),
+    ...dropoutOf(plan, seed),
     targets: (path) => blocks?.test(path) === true && named(path),
   };
 }
 
-const factor = /\.lora_[AB]\.weight$/;
+function dropoutOf({ dropout: rate }: LoraPlan, seed: number): Pick<Lora, 'dropout'> {
+  return rate > 0 ? { dropout: { rate, seed } } : {};
+}
 
-/** True for the adapters' own parameters. */
-export function isFactor(path: string): boolean {
-  return factor.test(path);
+/** What a stage trains in. */
+export interface StageAdapters {
+  /** With adapters beside the weights where the stage has any. */
+  readonly loaded: LoadedModel;
+  readonly lora: Lora | undefined;
+  /** True for what an adapter that the stage goes on from brings with it. */
+  readonly held: (path: string) => boolean;
+}
+
+/**
+ * The model of a stage with its adapters: fresh ones, or those that the recipe goes on from, in its first stage. A first
+ * stage without adapters trains the model with those added in.
+ * @throws TesseraError `recipe/adapter`
+ */
+export function adaptersOf(stage: StagePlan, index: number, { loaded, adapter }: Parts): StageAdapters {
+  const { lora: plan, train } = stage;
+  if (adapter && plan && index === 0) {
+    checkRank(stage.name, plan, adapter);
+    const lora = { ...adapter.lora, ...dropoutOf(plan, train.seed) };
+    return { loaded: attachAdapter(loaded, adapter), lora, held: (path) => adapter.adapter.tensors.has(path) };
+  }
+  const base = adapter ? mergeAdapter(loaded, adapter) : loaded;
+  const lora = plan && loraOf(plan, base.model, train.seed + index);
+  return { loaded: lora ? withFreshAdapters(base, lora, train.seed) : base, lora, held: () => false };
+}
+
+function checkRank(stage: string, { r, alpha }: LoraPlan, { lora }: LoadedAdapter): void {
+  if (r === lora.r && alpha === lora.alpha) return;
+  throw new TesseraError({
+    code: 'recipe/adapter',
+    message: `stage ${stage} goes on from an adapter of another rank or scale`,
+    path: 'model.adapter',
+    expected: `lora.r=${lora.r} lora.alpha=${lora.alpha}`,
+    got: `lora.r=${r} lora.alpha=${alpha}`,
+    remedy: 'give what is expected on the command line; or merge the adapter with `tessera export` and start from that',
+  });
 }
 
 /** The model with fresh adapters beside its weights, which are the very tensors of the base. */
 export function withFreshAdapters(base: LoadedModel, lora: Lora, seed: number): LoadedModel {
   const specs = parameterSpecs(base.model, lora);
-  const factors = allocateStore(new Map([...specs].filter(([path]) => isFactor(path))));
+  const factors = allocateStore(new Map([...specs].filter(([path]) => isLoraPart(path))));
   initializeStore(factors, seed);
   return { ...base, store: storeOf(specs, new Map([...base.store.tensors, ...factors.tensors])) };
 }
@@ -58,42 +95,19 @@ export function merge(adapted: LoadedModel, lora: Lora): LoadedModel {
   return { ...adapted, store: storeOf(parameterSpecs(adapted.model), mergeLora(adapted.store.tensors, lora)) };
 }
 
-/** Writes adapters, and what was trained whole beside them, in PEFT layout. */
+/**
+ * Writes adapters, and what was trained whole beside them, in PEFT layout.
+ * @param whole true for parameters of the base that differ from those of its folder
+ * @param baseName what the files call the base: a hub name, or a path from the adapter's folder
+ */
 export function writeAdapterFolder(
   folder: string,
   base: LoadedModel,
-  adapted: LoadedModel,
-  stage: StagePlan,
-  trainable: (path: string) => boolean,
-  baseFolder: string,
+  { store }: LoadedModel,
+  lora: Lora,
+  whole: (path: string) => boolean,
+  baseName: string,
 ): void {
-  const plan = stage.lora as LoraPlan;
-  const tensors = new Map<string, Tensor<'float32'>>();
-  for (const [path, tensor] of adapted.store.tensors) {
-    if (isFactor(path) || trainable(path)) tensors.set(path, tensor);
-  }
-  const whole = [...tensors.keys()].filter((path) => !isFactor(path)).map(moduleOf);
-  const config = {
-    r: plan.r,
-    alpha: plan.alpha,
-    dropout: plan.dropout,
-    targets: [],
-    modulesToSave: [...new Set(whole)],
-    taskType: 'CAUSAL_LM',
-    base: baseFolder,
-  };
-  writeFolder(folder, (partial) => writeAdapter(partial, { config, tensors }, base.store.specs, adapterLayout(base)), {
-    overwrite: true,
-  });
-}
-
-/** PEFT names modules as they are in memory. */
-function adapterLayout({ model, layout }: LoadedModel): Layout {
-  return modelLayouts(model).find(({ name }) => name === `${model.architecture}-runtime`) ?? layout;
-}
-
-/** The first segment below the root: PEFT saves a module with all that it holds. */
-function moduleOf(path: string): string {
-  const segments = path.split('.');
-  return segments[0] === 'language_model' ? (segments.at(-2) as string) : (segments[0] as string);
+  const tensors = new Map([...store.tensors].filter(([path]) => isLoraPart(path) || whole(path)));
+  writeFolder(folder, (partial) => saveAdapter(partial, base, { lora, tensors, baseName }), { overwrite: true });
 }

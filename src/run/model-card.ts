@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { basename, isAbsolute } from 'node:path';
 import { stringify } from 'yaml';
 import type { DataReport } from '../data/index.ts';
 import type { Model } from '../models/index.ts';
@@ -28,7 +29,7 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
     '## Training',
     ['| stage | steps | last loss | trained parameters |', '|---|---|---|---|', ...rows].join('\n'),
     `Rows: ${report.kept} kept, ${report.rejected} refused.`,
-    `## Recipe\n\n\`\`\`yaml\n${formatRecipe(plan.resolved)}\`\`\``,
+    `## Recipe\n\n\`\`\`yaml\n${formatRecipe(portable(plan.resolved))}\`\`\``,
     '',
   ].join('\n\n');
 }
@@ -40,7 +41,15 @@ function usage(model: Model): string {
 }
 
 /** What the base calls itself, if that is a name of the hub: paths of the machine it was trained on tell others nothing. */
-function hubName({ json }: Model): string | undefined {
+export function hubName({ json }: Model): string | undefined {
   const name = json._name_or_path;
   return typeof name === 'string' && /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !existsSync(name) ? name : undefined;
+}
+
+/** A recipe whose absolute paths are cut to their last names. */
+function portable<T>(value: T): T {
+  if (typeof value === 'string') return (isAbsolute(value) ? basename(value) : value) as T;
+  if (Array.isArray(value)) return value.map(portable) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, portable(part)])) as T;
 }

@@ -9,23 +9,27 @@ import {
   clipPad,
   createTokenizer,
   type ImageProcessor,
-  loadTemplate,
   loadTokenizer,
   type Tokenizer,
   trainBpe,
 } from '../data/index.ts';
-import { folderProcessor } from '../generate/index.ts';
+import { folderProcessor, placeTemplate } from '../generate/index.ts';
 import {
   clipJson,
   copyPart,
   createModel,
+  type LoadedAdapter,
   type LoadedModel,
   llamaJson,
   llavaJson,
+  loadAdapter,
   loadModel,
-  modelFolder,
+  type ModelPlace,
+  modelPlace,
+  openModel,
   readJsonObject,
   type SizeName,
+  sideFolder,
   trainedModel,
   visionPart,
 } from '../models/index.ts';
@@ -43,27 +47,29 @@ export interface Parts {
   readonly imageToken?: string;
   /** The prompt that the folder comes with. */
   readonly template?: ChatTemplate;
+  /** What the first stage goes on from, beside the model. */
+  readonly adapter?: LoadedAdapter | undefined;
 }
 
-/** Reads a Hugging Face folder. */
-async function partsFromFolder(folder: string): Promise<Parts> {
-  const loaded = loadModel(folder);
+/** Reads the folders of a model; its adapter stays apart where training is going on from it. */
+async function partsFromPlace(place: ModelPlace, goesOn: boolean): Promise<Parts> {
+  const loaded = goesOn ? loadModel(place.folder) : openModel(place);
+  const adapter = goesOn && place.adapter !== undefined ? { adapter: loadAdapter(place.adapter, loaded) } : {};
   const { model } = loaded;
-  const tokenizer = await loadTokenizer(folder);
-  if (model.kind === 'vision' || !model.picture) return { loaded, tokenizer, ...(await templateOf(folder)) };
+  const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
+  const words = { loaded, tokenizer, ...adapter, ...(await templateOf(place)) };
+  if (model.kind === 'vision' || !model.picture) return words;
   const imageToken = model.kind === 'causal' && model.picture ? tokenizer.tokenOf(model.picture.tokenId) : undefined;
   return {
-    loaded,
-    tokenizer,
-    processor: folderProcessor(folder) ?? clipCrop(model.picture.height),
+    ...words,
+    processor: folderProcessor(place.folder) ?? clipCrop(model.picture.height),
     ...(imageToken !== undefined && { imageToken }),
-    ...(await templateOf(folder)),
   };
 }
 
-async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> {
+async function templateOf(place: ModelPlace): Promise<{ template?: ChatTemplate }> {
   try {
-    return { template: await loadTemplate(folder) };
+    return { template: await placeTemplate(place) };
   } catch (error) {
     // A folder without a template is fine for a model that only reads text; training names its own.
     if (error instanceof TesseraError && error.code === 'chat/template-missing') return {};
@@ -77,7 +83,7 @@ async function templateOf(folder: string): Promise<{ template?: ChatTemplate }> 
  */
 export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
   const { model } = plan;
-  if (model.from !== undefined) return withEyes(plan, await partsFromFolder(modelFolder(locate(model.from))));
+  if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
   if (model.architecture === 'llava') return llavaParts(model, seed);
   const tokenizer = model.tokenizer
@@ -89,6 +95,12 @@ export async function buildParts(plan: Plan, corpus: () => Promise<readonly stri
   initializeStore(loaded.store, seed);
   const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
   return { loaded, tokenizer, ...eyes };
+}
+
+/** The folders that a model starts from, and whether their adapter is one to go on from. */
+function startOf(model: ModelRecipe): [ModelPlace, boolean] {
+  const adapter = model.architecture === 'clip' || model.adapter === undefined ? undefined : locate(model.adapter);
+  return [modelPlace(locate(model.from as string), adapter), adapter !== undefined];
 }
 
 /** What a folder holds shows only when it is read; found out after the training, it would be too late. */
@@ -107,7 +119,7 @@ function withEyes(plan: Plan, parts: Parts): Parts {
 
 /** A tokenizer may stand in a folder alone, or in that of a model. */
 function tokenizerFolder(folder: string): string {
-  return existsSync(join(folder, trainedModel)) ? modelFolder(folder) : folder;
+  return existsSync(join(folder, trainedModel)) ? modelPlace(folder).folder : folder;
 }
 
 function sizeOf(model: ModelRecipe): SizeName {
@@ -128,20 +140,20 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
 
 async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>, seed: number): Promise<Parts> {
   // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
-  const language = modelFolder(locate(model.language as string));
-  const vision = modelFolder(locate(model.vision as string));
-  const tokenizer = await loadTokenizer(language);
+  const place = modelPlace(locate(model.language as string));
+  const vision = modelPlace(locate(model.vision as string)).folder;
+  const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
   const imageToken = '<image>';
   const imageTokenId = tokenizer.specials.get(imageToken);
   if (imageTokenId === undefined) {
     throw new TesseraError({
       code: 'recipe/no-image-token',
       message: 'the tokenizer has no token that stands for a picture',
-      path: language,
+      path: place.folder,
       expected: `the special token ${imageToken}`,
     });
   }
-  const decoder = loadModel(language);
+  const decoder = openModel(place);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
   const projector = model.projector ?? 'mlp';

@@ -1,7 +1,7 @@
 import { selector } from '../base/index.ts';
 import { type Example, pixelLoader, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
-import type { Lora } from '../nn/index.ts';
+import { isLoraPart, type Lora } from '../nn/index.ts';
 import type { StagePlan, TrainPlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import {
@@ -12,7 +12,7 @@ import {
   type SourceOptions,
   type StageSettings,
 } from '../train/index.ts';
-import { isFactor, loraOf, withFreshAdapters } from './lora.ts';
+import { adaptersOf } from './lora.ts';
 import { type Parts, stageProcessor } from './parts.ts';
 import type { StageData } from './rows.ts';
 
@@ -36,10 +36,9 @@ export function prepareStage(
   parts: Parts,
   data: StageData,
 ): PreparedStage {
-  const lora = stage.lora && loraOf(stage.lora, parts.loaded.model, stage.train.seed + index);
+  const { loaded, lora, held } = adaptersOf(stage, index, parts);
   const chosen = selector(stage.trainable);
-  const loaded = lora ? withFreshAdapters(parts.loaded, lora, stage.train.seed) : parts.loaded;
-  const trainable = (path: string) => isFactor(path) || chosen(path);
+  const trainable = (path: string) => isLoraPart(path) || held(path) || chosen(path);
   const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(engine, stage, loaded, trainable) };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);

@@ -3,6 +3,7 @@ import { elementCount, TesseraError } from '../base/index.ts';
 import { DataReport } from '../data/index.ts';
 import { sweepTemporaries, writeTextAtomically } from '../files/index.ts';
 import type { LoadedModel } from '../models/index.ts';
+import { isLoraPart } from '../nn/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import { formatRecipe } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
@@ -13,7 +14,6 @@ import { evaluateRun } from './evaluate.ts';
 import { finishStage } from './finish.ts';
 import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
 import { watchStage } from './held-out.ts';
-import { isFactor } from './lora.ts';
 import { announceMemory, stageMemory } from './memory.ts';
 import { buildParts, type Parts } from './parts.ts';
 import { prepareStage } from './prepare.ts';
@@ -268,7 +268,7 @@ function announce(
   for (const [path, { data }] of loaded.store.tensors) {
     if (!trainable(path)) continue;
     trained += data.length;
-    const group = isFactor(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
+    const group = isLoraPart(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
     groups.set(group, (groups.get(group) ?? 0) + data.length);
   }
   const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');

@@ -64,6 +64,8 @@ export interface EvalOptions {
   readonly quantize?: Quantization;
   /** A folder of questions and pictures in the place of the tabletop world's. */
   readonly data?: string;
+  /** A folder in PEFT layout whose adapter is added to the model. */
+  readonly adapter?: string | undefined;
   /** Folder for the results, in the place of the one that they go to by themselves. */
   readonly out?: string;
 }
@@ -80,6 +82,8 @@ export interface ExportOptions {
   readonly dtype: 'float32' | 'float16' | 'bfloat16';
   /** Adds adapters into the weights they stand beside. */
   readonly merge: boolean;
+  /** A folder in PEFT layout whose adapter goes with the model. */
+  readonly adapter?: string | undefined;
 }
 
 /** What `data report` counts: rows kept, and rows refused by reason. */

@@ -5,7 +5,15 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fromBfloat16Bits, int32, type Tensor, toBfloat16Bits } from '../../src/base/index.ts';
 import { decodeImage, processImage, readImageProcessor } from '../../src/data/index.ts';
 import { loadForGeneration, openConversation, scoreAnswer } from '../../src/generate/index.ts';
-import { loadAdapter, loadModel, mergeAdapter, openSafetensors, readJsonObject } from '../../src/models/index.ts';
+import {
+  loadAdapter,
+  loadModel,
+  mergeAdapter,
+  modelPlace,
+  openModel,
+  openSafetensors,
+  readJsonObject,
+} from '../../src/models/index.ts';
 import { decodeModel } from '../../src/onnx/index.ts';
 import { loadPlan } from '../../src/recipe/index.ts';
 import { exportModel, resumeRun, trainPlan } from '../../src/run/index.ts';
@@ -91,7 +99,12 @@ describe('LoRA on pictures and rows of a user', () => {
   it('writes adapters that make the merged model of the base', () => {
     const loaded = loadModel(base);
     const adapter = loadAdapter(join(run, 'adapter'), loaded);
-    expect(adapter.adapter.config).toMatchObject({ r: 4, alpha: 32, base, modulesToSave: ['multi_modal_projector'] });
+    expect(adapter.adapter.config).toMatchObject({
+      r: 4,
+      alpha: 32,
+      base: '../../llava',
+      modulesToSave: ['multi_modal_projector'],
+    });
     expect(numbersOf(mergeAdapter(loaded, adapter).store)).toEqual(numbersOf(loadModel(model).store));
   });
 
@@ -175,7 +188,24 @@ describe('export', () => {
   it('writes the adapters alone', async () => {
     const out = join(root, 'adapter');
     const files = await exportModel(run, { to: 'hf', out, dtype: 'float32', merge: false });
-    expect(files).toEqual([join(out, 'adapter_config.json'), join(out, 'adapter_model.safetensors')]);
+    const names = [
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'README.md',
+      'tokenizer.json',
+      'chat_template.jinja',
+    ];
+    expect(files).toEqual(expect.arrayContaining(names.map((name) => join(out, name))));
+    expect(files).not.toContain(join(out, 'model.safetensors'));
+    expect(readJson(join(out, 'adapter_config.json')).base_model_name_or_path).toBe('../llava');
+    for (const name of ['adapter_config.json', 'README.md']) {
+      expect(readFileSync(join(out, name), 'utf8')).not.toContain(root);
+    }
+    // Alone it finds its base; with its base it becomes the model of the run.
+    const again = join(root, 'merged-again');
+    await exportModel(base, { to: 'hf', out: again, dtype: 'float32', merge: true, adapter: out });
+    expect(numbersOf(loadModel(again).store)).toEqual(numbersOf(loadModel(model).store));
+    expect(numbersOf(openModel(modelPlace(out)).store)).toEqual(numbersOf(loadModel(model).store));
   });
 
   it('writes an ONNX file beside its weights that computes the same', async () => {

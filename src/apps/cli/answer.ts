@@ -7,6 +7,7 @@ import { exitCodes, Stopped } from './session.ts';
 export interface ModelFlags {
   readonly folder: string;
   readonly quantize?: Quantization | undefined;
+  readonly adapter?: string | undefined;
 }
 
 /** What is asked: the words, and the pictures they are about. */
@@ -69,11 +70,11 @@ export async function withChat<T>(
  * What it takes to speak with the model of a folder.
  * @throws the session's reason when it was stopped meanwhile
  */
-export async function loadParts(session: Session, { folder, quantize }: ModelFlags): Promise<SpeakerParts> {
+export async function loadParts(session: Session, { folder, ...how }: ModelFlags): Promise<SpeakerParts> {
   const { loadForGeneration } = await import('../../generate/index.ts');
   const { openEngine } = await import('../../runtime/index.ts');
   return session.watch(async ({ log, signal }) => {
-    const parts = await loadForGeneration(folder, await openEngine({ log }), { quantize });
+    const parts = await loadForGeneration(folder, await openEngine({ log }), how);
     // Loading does not let go of the thread; a signal that came meanwhile is heard in the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
     signal.throwIfAborted();

@@ -71,6 +71,11 @@ export function quantizeOption(): Option {
   ).choices(['int4', 'int8']);
 }
 
+/** `--adapter <folder>`. */
+export function adapterOption(): Option {
+  return new Option('--adapter <folder>', 'a LoRA adapter in PEFT layout that is added to the model');
+}
+
 /** Gathers an option that may be given several times. */
 export function gather(text: string, before: string[] = []): string[] {
   return [...before, text];

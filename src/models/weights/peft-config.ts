@@ -1,7 +1,7 @@
 import type { Fault } from '../../base/index.ts';
 import { asTesseraError, raise } from '../../base/index.ts';
 import type { JsonObject, JsonValue } from '../../files/index.ts';
-import { describeJson } from '../../files/index.ts';
+import { describeJson, isJsonObject } from '../../files/index.ts';
 
 /** The part of a LoRA `adapter_config.json` that tessera carries out. */
 export interface AdapterConfig {
@@ -17,30 +17,36 @@ export interface AdapterConfig {
   readonly taskType: string | null;
   /** Folder or hub name of the base model. */
   readonly base: string | null;
+  /** Biases of the base that are trained and saved too; none when absent. */
+  readonly bias?: 'all' | 'lora_only' | undefined;
+  /** rsLoRA: the update is scaled by `alpha / sqrt(r)`. */
+  readonly rslora?: boolean | undefined;
+  /** DoRA: every row of an adapted weight has a length of its own. */
+  readonly dora?: boolean | undefined;
+  /** Ranks and alphas of modules that have others, by endings of names or patterns of them. */
+  readonly rankPattern?: Readonly<Record<string, number>> | undefined;
+  readonly alphaPattern?: Readonly<Record<string, number>> | undefined;
 }
 
 /** Settings that change the computation, with the one value that means "not used". */
 const neutral: Readonly<Record<string, JsonValue>> = {
-  bias: 'none',
-  use_dora: false,
-  use_rslora: false,
   use_qalora: false,
   use_bdlora: null,
   lora_bias: false,
   fan_in_fan_out: false,
   layer_replication: null,
-  layers_to_transform: null,
-  layers_pattern: null,
-  exclude_modules: null,
   target_parameters: null,
   trainable_token_indices: null,
   alora_invocation_tokens: null,
   megatron_config: null,
 };
 
-/** Settings that say nothing about how the saved tensors are used. */
+/** Settings that say nothing about how the saved tensors are used, and those that chose which modules have any. */
 const idle = new Set([
   'auto_mapping',
+  'exclude_modules',
+  'layers_pattern',
+  'layers_to_transform',
   'inference_mode',
   'megatron_core',
   'peft_version',
@@ -60,6 +66,11 @@ const known = new Set([
   'modules_to_save',
   'task_type',
   'base_model_name_or_path',
+  'bias',
+  'use_rslora',
+  'use_dora',
+  'rank_pattern',
+  'alpha_pattern',
 ]);
 
 /**
@@ -85,6 +96,11 @@ export function readAdapterConfig(json: JsonObject, path: string): AdapterConfig
     const [expected, got] = ['LORA', describeJson(json.peft_type)];
     faults.push({ code: 'peft/type', message, path: `${path}: peft_type`, expected, got });
   }
+  const bias = need('bias', isBias, '"none", "all" or "lora_only"', 'none');
+  const rslora = need('use_rslora', isFlag, 'true or false', false);
+  const dora = need('use_dora', isFlag, 'true or false', false);
+  const ranks = need('rank_pattern', isCounts, 'ranks by name or simple pattern', {});
+  const alphas = need('alpha_pattern', isPositives, 'positive numbers by name or simple pattern', {});
   const config: AdapterConfig = {
     r: need('r', isCount, 'a positive integer'),
     alpha: need('lora_alpha', isPositive, 'a positive number'),
@@ -93,6 +109,11 @@ export function readAdapterConfig(json: JsonObject, path: string): AdapterConfig
     modulesToSave: need('modules_to_save', isNames, 'a list of names, or null', []),
     taskType: typeof json.task_type === 'string' ? json.task_type : null,
     base: typeof json.base_model_name_or_path === 'string' ? json.base_model_name_or_path : null,
+    ...(bias !== 'none' && { bias }),
+    ...(rslora && { rslora }),
+    ...(dora && { dora }),
+    ...(ranks && Object.keys(ranks).length > 0 && { rankPattern: ranks }),
+    ...(alphas && Object.keys(alphas).length > 0 && { alphaPattern: alphas }),
   };
   raise(faults);
   return config;
@@ -101,8 +122,9 @@ export function readAdapterConfig(json: JsonObject, path: string): AdapterConfig
 /** The object of an `adapter_config.json`, with every setting that a reader could guess differently. */
 export function adapterConfigJson(config: AdapterConfig): JsonObject {
   return {
+    alpha_pattern: { ...config.alphaPattern },
     base_model_name_or_path: config.base,
-    bias: 'none',
+    bias: config.bias ?? 'none',
     fan_in_fan_out: false,
     inference_mode: true,
     init_lora_weights: true,
@@ -111,11 +133,36 @@ export function adapterConfigJson(config: AdapterConfig): JsonObject {
     modules_to_save: config.modulesToSave.length > 0 ? [...config.modulesToSave] : null,
     peft_type: 'LORA',
     r: config.r,
+    rank_pattern: { ...config.rankPattern },
     target_modules: typeof config.targets === 'string' ? config.targets : [...config.targets],
     task_type: config.taskType,
-    use_dora: false,
-    use_rslora: false,
+    use_dora: config.dora ?? false,
+    use_rslora: config.rslora ?? false,
   };
+}
+
+/** Rank and alpha of a module, by the first pattern that fits the end of its name, as PEFT looks for it. */
+export function rankOfModule(config: AdapterConfig, module: string): { r: number; alpha: number } {
+  return {
+    r: firstFit(config.rankPattern, module) ?? config.r,
+    alpha: firstFit(config.alphaPattern, module) ?? config.alpha,
+  };
+}
+
+function firstFit(patterns: Readonly<Record<string, number>> = {}, module: string): number | undefined {
+  const key = Object.keys(patterns).find((pattern) => new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(module));
+  return key === undefined ? undefined : patterns[key];
+}
+
+/** A pattern that cannot take long over a name: few repetitions, none of a group, and nothing that Python reads otherwise. */
+function isSimplePattern(pattern: string): boolean {
+  if (!/^[\w.\\^$|()[\]*+?-]*$/.test(pattern) || /\)[*+?]|\(\?/.test(pattern)) return false;
+  if ((pattern.match(/[*+]/g) ?? []).length > 3) return false;
+  try {
+    return new RegExp(pattern) instanceof RegExp;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -158,6 +205,12 @@ function isEmpty(value: JsonValue): boolean {
   return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
 }
 
+const isFlag = (v: JsonValue): v is boolean => typeof v === 'boolean';
+const isBias = (v: JsonValue): v is 'none' | 'all' | 'lora_only' => v === 'none' || v === 'all' || v === 'lora_only';
+const byPattern = (v: JsonValue, test: (n: JsonValue) => boolean): v is Record<string, number> =>
+  isJsonObject(v) && Object.entries(v).every(([key, n]) => isSimplePattern(key) && test(n));
+const isCounts = (v: JsonValue): v is Record<string, number> => byPattern(v, isCount);
+const isPositives = (v: JsonValue): v is Record<string, number> => byPattern(v, isPositive);
 const isCount = (v: JsonValue): v is number => typeof v === 'number' && Number.isSafeInteger(v) && v > 0;
 const isPositive = (v: JsonValue): v is number => typeof v === 'number' && Number.isFinite(v) && v > 0;
 const isShare = (v: JsonValue): v is number => typeof v === 'number' && v >= 0 && v < 1;

@@ -8,7 +8,13 @@ import { openCheckpoint } from './checkpoint.ts';
 import { writeCheckpoint } from './checkpoint-write.ts';
 import { llavaLayouts } from './layouts.ts';
 import { readAdapter, writeAdapter } from './peft.ts';
-import { adapterConfigJson, readAdapterConfig, targetMatcher } from './peft-config.ts';
+import {
+  type AdapterConfig,
+  adapterConfigJson,
+  rankOfModule,
+  readAdapterConfig,
+  targetMatcher,
+} from './peft-config.ts';
 
 const fixtures = new URL('../../../test/fixtures/weights/', import.meta.url).pathname;
 const source = join(fixtures, 'adapter');
@@ -63,7 +69,7 @@ describe('a folder that PEFT wrote', () => {
     const folder = fresh();
     const tensors = new Map([...adapter.tensors].filter(([name]) => name.startsWith(q)));
     const config = { ...adapter.config, targets: [], modulesToSave: [] };
-    writeAdapter(folder, { config, tensors }, base, adapter.layout, { dtype: 'bfloat16' });
+    writeAdapter(folder, { config, tensors, ranks: new Map() }, base, adapter.layout, { dtype: 'bfloat16' });
     const again = readAdapter(folder, base, llavaLayouts);
     expect(again.config.targets).toEqual(['model.language_model.layers.0.self_attn.q_proj']);
     expect([...again.tensors.keys()]).toEqual([`${q}.lora_A.weight`, `${q}.lora_B.weight`]);
@@ -107,12 +113,6 @@ describe('settings', () => {
   });
 
   test.each<JsonObject>([
-    { use_dora: true },
-    { use_rslora: true },
-    { bias: 'all' },
-    { rank_pattern: { q_proj: 8 } },
-    { alpha_pattern: { q_proj: 8 } },
-    { layers_to_transform: [1] },
     { fan_in_fan_out: true },
     { init_lora_weights: 'pissa' },
     { loftq_config: { loftq_bits: 4 } },
@@ -120,6 +120,29 @@ describe('settings', () => {
     { new_thing: 'on' },
   ])('%j is refused', (more) => {
     expect(codesOf(() => read(more))).toEqual(['peft/unsupported']);
+  });
+
+  test.each<[JsonObject, Partial<AdapterConfig>]>([
+    [{ use_dora: true }, { dora: true }],
+    [{ use_rslora: true }, { rslora: true }],
+    [{ bias: 'all' }, { bias: 'all' }],
+    [{ rank_pattern: { q_proj: 8 } }, { rankPattern: { q_proj: 8 } }],
+    [{ alpha_pattern: { '^layers\\.\\d\\.q_proj': 0.5 } }, { alphaPattern: { '^layers\\.\\d\\.q_proj': 0.5 } }],
+    [{ layers_to_transform: [1], layers_pattern: 'layers', exclude_modules: ['k_proj'] }, {}],
+  ])('%j is carried out', (more, said) => {
+    expect(read(more)).toEqual({ ...read({}), ...said });
+  });
+
+  test('the first pattern that fits the end of a name gives rank and alpha', () => {
+    const config = read({ rank_pattern: { 'x.q_proj': 3, q_proj: 5 }, alpha_pattern: { 'layers\\.\\d+\\.x': 7 } });
+    expect(rankOfModule(config, 'model.x.q_proj')).toEqual({ r: 3, alpha: 4 });
+    expect(rankOfModule(config, 'model.y.q_proj')).toEqual({ r: 5, alpha: 4 });
+    expect(rankOfModule(config, 'model.yq_proj')).toEqual({ r: 2, alpha: 4 });
+    expect(rankOfModule(config, 'layers.12.x')).toEqual({ r: 2, alpha: 7 });
+  });
+
+  test.each(['(a+)+', '(?:q|k)_proj', '.*.*.*.*q', '('])('the pattern %s is refused', (pattern) => {
+    expect(codesOf(() => read({ rank_pattern: { [pattern]: 2 } }))).toEqual(['peft/value']);
   });
 
   test('malformed values, all at once', () => {

@@ -4,8 +4,8 @@ import { numbers } from '../../../test/support/fixtures.ts';
 import { float32, full, int32 } from '../../base/index.ts';
 import { Graph, gradients, reduceSum, type Value } from '../../graph/index.ts';
 import { linear } from '../linear.ts';
-import type { Lora } from '../params.ts';
-import { ParameterTrace } from '../params.ts';
+import { type Lora, ParameterTrace, type Scope } from '../params.ts';
+import { mergeLora } from './merge.ts';
 
 const ROWS = 64;
 const WIDTH = 32;
@@ -96,5 +96,77 @@ describe('dropout of the low-rank path', () => {
     expect(build({ dropout: { rate: 0, seed: 0 } }).graph.nodes).toHaveLength(plain + 1);
     expect(build({ dropout }).graph.nodes.length).toBeGreaterThan(plain + 1);
     expect(new Set((await run(build({ dropout }, false), 1)).one)).toEqual(new Set([2]));
+  });
+});
+
+describe('scopes over one set of weights', () => {
+  const lora = { r: 1, alpha: 1, targets: () => true };
+
+  it("compute with the trace's adapter, with another, and without, in one graph", async () => {
+    const graph = new Graph();
+    const x = graph.input('x', 'float32', ['R', 1]);
+    const critic = { ...lora, alpha: 3 };
+    const policy = new ParameterTrace(graph, { lora, adapters: new Map([['critic', critic]]) }).root();
+    const layer = (scope: Scope) => linear(scope.at('up'), x, 1, { bias: false });
+    const outputs = {
+      policy: layer(policy),
+      critic: layer(policy.adapted('critic')),
+      reference: layer(policy.plain()),
+    };
+    expect([...policy.trace.specs.keys()]).toEqual([
+      'up.weight',
+      'up.lora_A.weight',
+      'up.lora_B.weight',
+      'up.lora_A.critic.weight',
+      'up.lora_B.critic.weight',
+    ]);
+    const one = full('float32', [1, 1], 1);
+    const got = await evaluate(graph, outputs, {
+      x: one,
+      ...Object.fromEntries([...policy.trace.specs.keys()].map((path) => [path, one])),
+    });
+    expect(['policy', 'critic', 'reference'].map((name) => numbers(got.get(name)))).toEqual([[2], [4], [1]]);
+  });
+
+  it('refuse a name that no adapter has', () => {
+    const root = new ParameterTrace(new Graph(), { adapters: new Map([['critic', lora]]) }).root();
+    expect(() => root.adapted('judge')).toThrow(expect.objectContaining({ code: 'nn/adapter', expected: 'critic' }));
+  });
+});
+
+describe('DoRA', () => {
+  /** W = [[3, 4]], B A = 0, lengths [10]: the row is [6, 8] whatever its own length. */
+  const feedsOf = (magnitude: number) => ({
+    x: float32([1, 2], [1, 1]),
+    'up.weight': float32([1, 2], [3, 4]),
+    'up.lora_A.weight': float32([1, 2], [0, 0]),
+    'up.lora_B.weight': float32([1, 1], [1]),
+    'up.lora_magnitude_vector': float32([1], [magnitude]),
+  });
+  const lora: Lora = { r: 1, alpha: 1, targets: () => true, directional: true };
+
+  it('gives a row its length and merges into the same', async () => {
+    const graph = new Graph();
+    const trace = new ParameterTrace(graph, { lora });
+    const y = linear(trace.root().at('up'), graph.input('x', 'float32', ['R', 2]), 1, { bias: false });
+    const feeds = feedsOf(10);
+    expect(numbers((await evaluate(graph, { y }, feeds)).get('y'))).toEqual([14]);
+    const merged = mergeLora(new Map(Object.entries(feeds).filter(([name]) => name !== 'x')), lora);
+    expect([...merged].map(([path, t]) => [path, numbers(t)])).toEqual([['up.weight', [6, 8]]]);
+  });
+
+  it('drops the input of the whole update, as PEFT does', async () => {
+    const graph = new Graph();
+    const dropout = { rate: 0.5, seed: 0 };
+    const dropoutSeed = graph.input('dropoutSeed', 'int32', []);
+    const trace = new ParameterTrace(graph, { lora: { ...lora, dropout }, dropoutSeed });
+    const y = linear(trace.root().at('up'), graph.input('x', 'float32', ['R', 2]), 1, { bias: false });
+    const seen = new Set<number>();
+    for (let seed = 0; seed < 40; seed++) {
+      const got = await evaluate(graph, { y }, { ...feedsOf(10), dropoutSeed: int32([], [seed]) });
+      seen.add(numbers(got.get('y'))[0] as number);
+    }
+    // x W^T = 7, and the update doubles what is kept of it, scaled by two: nothing, 3, 4 or both.
+    expect([...seen].sort((a, b) => a - b)).toEqual([7, 13, 15, 21]);
   });
 });

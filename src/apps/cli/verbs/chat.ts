@@ -7,12 +7,13 @@ import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption, quantizeOption } from '../verb.ts';
+import { adapterOption, examples, imageOption, quantizeOption } from '../verb.ts';
 
 interface ChatFlags {
   image: string[];
   prompt?: string;
   quantize?: Quantization;
+  adapter?: string;
 }
 
 export const chatVerb: Verb = (session) =>
@@ -22,7 +23,8 @@ export const chatVerb: Verb = (session) =>
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .addOption(imageOption('a picture to begin with'))
       .option('--prompt <text>', 'ask this one question and leave')
-      .addOption(quantizeOption()),
+      .addOption(quantizeOption())
+      .addOption(adapterOption()),
   )
     .addHelpText(
       'after',
@@ -31,10 +33,10 @@ export const chatVerb: Verb = (session) =>
         'chat runs/llava --image photo.jpg --prompt "Is there a red cube?"',
       ),
     )
-    .action(async (folder: string, { quantize, ...flags }: SampleFlags & ChatFlags) => {
+    .action(async (folder: string, { quantize, adapter, ...flags }: SampleFlags & ChatFlags) => {
       const options = sampleOptions(flags);
       if (flags.prompt !== undefined) {
-        return answerOnce(session, { folder, quantize }, { text: flags.prompt, images: flags.image }, options);
+        return answerOnce(session, { folder, quantize, adapter }, { text: flags.prompt, images: flags.image }, options);
       }
       if (!process.stdin.isTTY) {
         throw new TesseraError({
@@ -45,7 +47,7 @@ export const chatVerb: Verb = (session) =>
         });
       }
       await checkPictures(flags.image);
-      await withChat(session, { folder, quantize }, (chat) => converse(session, chat, flags.image, options));
+      await withChat(session, { folder, quantize, adapter }, (chat) => converse(session, chat, flags.image, options));
     });
 
 const help = '/image <file> shows a picture · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';

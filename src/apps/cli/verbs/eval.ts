@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { Quantization } from '../../../generate/index.ts';
 import { evalText } from '../report.ts';
 import type { Verb } from '../verb.ts';
-import { commaList, examples, quantizeOption, wholeIn } from '../verb.ts';
+import { adapterOption, commaList, examples, quantizeOption, wholeIn } from '../verb.ts';
 
 interface EvalFlags {
   tasks?: string[];
@@ -10,6 +10,7 @@ interface EvalFlags {
   blind: boolean;
   data?: string;
   quantize?: Quantization;
+  adapter?: string;
   out?: string;
 }
 
@@ -27,6 +28,7 @@ export const evalVerb: Verb = (session) =>
     .option('--no-blind', 'leave out the second run, whose pictures are shuffled to see what the answers owe to them')
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')
     .addOption(quantizeOption())
+    .addOption(adapterOption())
     .option(
       '--out <folder>',
       "for the results; when absent the run folder if this is what the run's recipe asks for, or else a folder of " +
@@ -42,12 +44,13 @@ export const evalVerb: Verb = (session) =>
     });
 
 /** Leaves the options out that all verbs share. */
-function pick({ tasks, limit, data, quantize, out }: Omit<EvalFlags, 'blind'>) {
+function pick({ tasks, limit, data, quantize, adapter, out }: Omit<EvalFlags, 'blind'>) {
   return {
     ...(tasks !== undefined && { tasks }),
     ...(limit !== undefined && { limit }),
     ...(data !== undefined && { data }),
     ...(quantize !== undefined && { quantize }),
+    ...(adapter !== undefined && { adapter }),
     ...(out !== undefined && { out }),
   };
 }

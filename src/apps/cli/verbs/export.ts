@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import type { ExportOptions } from '../../../run/index.ts';
 import type { Verb } from '../verb.ts';
-import { examples } from '../verb.ts';
+import { adapterOption, examples } from '../verb.ts';
 
 export const exportVerb: Verb = (session) =>
   new Command('export')
@@ -14,17 +14,19 @@ export const exportVerb: Verb = (session) =>
         .default('float32'),
     )
     .requiredOption('--out <folder>', 'where to write')
+    .addOption(adapterOption())
     .option('--merge', 'add adapters into the weights they stand beside')
     .addHelpText(
       'after',
       examples(
         'export runs/llava --to hf --out llava-tiny',
         'export runs/tuned --to hf --merge --dtype bfloat16 --out tuned',
+        'export llava-1.5-7b --adapter my-lora --to hf --merge --out merged',
       ),
     )
-    .action(async (folder: string, { to, dtype, out, merge }: ExportOptions) => {
+    .action(async (folder: string, { to, dtype, out, merge, adapter }: ExportOptions) => {
       const { exportModel } = await import('../../../run/index.ts');
-      const options = { to, dtype, out, merge: merge === true };
+      const options = { to, dtype, out, merge: merge === true, adapter };
       const files = await exportModel(folder, options);
       session.result({ files }, () => files.join('\n'));
     });

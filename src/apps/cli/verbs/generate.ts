@@ -4,12 +4,13 @@ import { answerOnce } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption, quantizeOption } from '../verb.ts';
+import { adapterOption, examples, imageOption, quantizeOption } from '../verb.ts';
 
 interface GenerateFlags {
   prompt: string;
   image: string[];
   quantize?: Quantization;
+  adapter?: string;
 }
 
 export const generateVerb: Verb = (session) =>
@@ -19,16 +20,17 @@ export const generateVerb: Verb = (session) =>
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .requiredOption('--prompt <text>', 'what to ask')
       .addOption(imageOption('a picture to ask about'))
-      .addOption(quantizeOption()),
+      .addOption(quantizeOption())
+      .addOption(adapterOption()),
   )
     .addHelpText(
       'after',
       examples('generate runs/llava --image photo.jpg --prompt "What is on the table?" --temperature 0.7'),
     )
-    .action(async (folder: string, { quantize, ...flags }: SampleFlags & GenerateFlags) => {
+    .action(async (folder: string, { quantize, adapter, ...flags }: SampleFlags & GenerateFlags) => {
       await answerOnce(
         session,
-        { folder, quantize },
+        { folder, quantize, adapter },
         { text: flags.prompt, images: flags.image },
         sampleOptions(flags),
       );

@@ -3,13 +3,14 @@ import type { Quantization } from '../../../generate/index.ts';
 import { loadParts } from '../answer.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { examples, imageOption, quantizeOption } from '../verb.ts';
+import { adapterOption, examples, imageOption, quantizeOption } from '../verb.ts';
 
 interface ScoreFlags {
   image: string[];
   prompt: string;
   answer: string;
   quantize?: Quantization;
+  adapter?: string;
 }
 
 export const scoreVerb: Verb = (session) =>
@@ -20,10 +21,11 @@ export const scoreVerb: Verb = (session) =>
     .requiredOption('--answer <text>', 'the answer to score')
     .addOption(imageOption('a picture the question is about'))
     .addOption(quantizeOption())
+    .addOption(adapterOption())
     .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
-    .action(async (folder: string, { prompt, answer, image, quantize }: ScoreFlags) => {
+    .action(async (folder: string, { prompt, answer, image, quantize, adapter }: ScoreFlags) => {
       const { scoreAnswer } = await import('../../../generate/index.ts');
-      const tokens = await scoreAnswer(await loadParts(session, { folder, quantize }), {
+      const tokens = await scoreAnswer(await loadParts(session, { folder, quantize, adapter }), {
         prompt,
         answer,
         images: image,

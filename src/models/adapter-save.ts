@@ -1,0 +1,78 @@
+import type { Tensor } from '../base/index.ts';
+import { isLoraPart, type Lora } from '../nn/index.ts';
+import { type LoadedModel, modelLayouts } from './load.ts';
+import { withIdentity, withSecondLayer } from './one-layer-projector.ts';
+import { type Adapter, type Layout, type WeightMap, writeAdapter } from './weights/index.ts';
+import { toFileName } from './weights/layouts.ts';
+
+/** An adapter as it is in memory. */
+export interface AdapterParts {
+  readonly lora: Lora;
+  /** Its own parameters, and those of the base that are saved whole. */
+  readonly tensors: ReadonlyMap<string, Tensor<'float32'>>;
+  /** What files call its base: a hub name, or a path from the adapter's folder. */
+  readonly baseName: string | null;
+}
+
+/**
+ * Writes an adapter of a model in PEFT layout, under the names that its modules have in transformers.
+ * @throws TesseraError as `writeAdapter`.
+ */
+export function saveAdapter(folder: string, base: LoadedModel, parts: AdapterParts): void {
+  const { model, layout: own } = base;
+  const layout = modelLayouts(model).find(({ name }) => name === `${model.architecture}-runtime`) ?? own;
+  const adapter = describe(parts, base, layout);
+  const tensors = withIdentity(adapter.tensors, adapter.config.modulesToSave, base);
+  writeAdapter(folder, { ...adapter, tensors }, withSecondLayer(base).store.specs, layout);
+}
+
+function describe({ lora, tensors, baseName }: AdapterParts, base: LoadedModel, layout: Layout): Adapter {
+  const biases = [...tensors.keys()].some((path) => isLoneBias(path, tensors));
+  return {
+    config: {
+      r: lora.r,
+      alpha: lora.alpha,
+      dropout: lora.dropout?.rate ?? 0,
+      targets: [],
+      modulesToSave: wholeModules(tensors, base, layout),
+      taskType: 'CAUSAL_LM',
+      base: baseName,
+      rslora: lora.stabilised,
+      dora: lora.directional,
+      bias: biases ? 'all' : undefined,
+    },
+    tensors,
+    ranks: ranksOf(lora, tensors),
+  };
+}
+
+function ranksOf(lora: Lora, tensors: WeightMap): Adapter['ranks'] {
+  const modules = [...tensors.keys()].filter((path) => path.endsWith('.lora_A.weight'));
+  return new Map(
+    modules.flatMap((path) => {
+      const module = path.replace(/\.lora_A\.weight$/, '');
+      const rank = lora.rankOf?.(module);
+      return rank ? [[module, rank]] : [];
+    }),
+  );
+}
+
+/** A bias without the weight beside it is no module of its own: PEFT saves such by a setting. */
+function isLoneBias(path: string, tensors: WeightMap): boolean {
+  return path.endsWith('.bias') && !tensors.has(path.replace(/bias$/, 'weight'));
+}
+
+/** A part of the model that is saved with all it holds by its name, and anything else by the names of its modules. */
+function wholeModules(tensors: WeightMap, { store }: LoadedModel, layout: Layout): string[] {
+  const complete = (part: string) =>
+    [...store.specs.keys()].every((path) => !path.startsWith(`${part}.`) || tensors.has(path));
+  const modules = [...tensors.keys()]
+    .filter((path) => !isLoraPart(path) && !isLoneBias(path, tensors))
+    .map((path) => {
+      const part = path.slice(0, path.indexOf('.'));
+      if (complete(part)) return part;
+      const stored = toFileName(layout, path) ?? path;
+      return stored.slice(0, stored.lastIndexOf('.'));
+    });
+  return [...new Set(modules)];
+}
