@@ -23,7 +23,7 @@ const languageBlocks: Readonly<Record<string, RegExp>> = {
  * A plan's adapters for a model: the language model's linear layers by last name, or all of them.
  * @param seed of the stage's dropout masks
  */
-export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
+function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
   const blocks = languageBlocks[model.architecture];
   const wanted = plan.targets;
   const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));

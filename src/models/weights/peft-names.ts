@@ -2,7 +2,7 @@ import type { Fault } from '../../base/index.ts';
 import { raise } from '../../base/index.ts';
 
 /** Before every key of an adapter file. */
-export const keyPrefix = 'base_model.model.';
+const keyPrefix = 'base_model.model.';
 
 /** What a LoRA layer has: `lora_A.weight [r, in]`, `lora_B.weight [out, r]`, with DoRA `lora_magnitude_vector [out]`. */
 export const loraPart = /\.lora_(?:[AB]\.weight|magnitude_vector)$/;
