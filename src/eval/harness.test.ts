@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { oracle, writeTestSet } from './fixture.ts';
+import { oracle, writeTestSet } from '../../test/support/oracle.ts';
 import { formatScores } from './format-scores.ts';
 import type { Progress, Request, Responder } from './harness.ts';
 import { evaluate } from './harness.ts';

@@ -1,5 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
+import {
+  decoderCases,
+  guestCases,
+  pictureCases,
+  type ReferenceCase,
+  referenceCase,
+} from '../../test/support/model-cases.ts';
 import { type CausalModel, createModel } from '../models/index.ts';
 import { initializeStore } from '../nn/index.ts';
 import type { NodeBackend } from '../runtime/index.ts';
@@ -7,7 +14,6 @@ import { type GenerateOptions, type GenerationRequest, generate } from './decode
 import { GenerationProgram } from './program.ts';
 import { likeliest } from './sampling.ts';
 import { continuation, score } from './score.ts';
-import { decoderCases, guestCases, pictureCases, type ReferenceCase, referenceCase } from './test-cases.ts';
 
 const programs = new Map<string, Promise<Opened>>();
 interface Opened extends ReferenceCase {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
+import { decoderCases, pictureCases, referenceCase } from '../../test/support/model-cases.ts';
 import { generate } from './decode.ts';
 import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 import { type Quantization, quantizeWeights } from './quantize.ts';
 import { continuation, score } from './score.ts';
-import { decoderCases, pictureCases, referenceCase } from './test-cases.ts';
 
 describe('fixed weights', () => {
   it.each([...decoderCases, 'llava/v1.5'])('%s: give the tokens of transformers', async (name) => {

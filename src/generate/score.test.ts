@@ -2,9 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { maxAbsolute } from '../../test/support/compare.ts';
 import { sharedEngine } from '../../test/support/evaluate.ts';
 import { numbers } from '../../test/support/fixtures.ts';
+import { type ReferenceCase, referenceCase } from '../../test/support/model-cases.ts';
 import { GenerationProgram } from './program.ts';
 import { continuation, score } from './score.ts';
-import { type ReferenceCase, referenceCase } from './test-cases.ts';
 
 const programs: GenerationProgram[] = [];
 async function open(reference: ReferenceCase): Promise<GenerationProgram> {

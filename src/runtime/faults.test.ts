@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { backends, feeds, model, node, nonZero, power, sumAndProduct } from '../../test/support/onnx-models.ts';
 import { float32, int32, int64, type Tensor, TesseraError, tensor, zeros } from '../base/index.ts';
 import { openEngine } from './index.ts';
-import { backends, feeds, model, node, nonZero, power, sumAndProduct } from './test-models.ts';
 
 const a = float32([2, 3], [1, 2, 3, 4, 5, 6]);
 const b = float32([2, 3], [10, 20, 30, 40, 50, 60]);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { backends, feeds, power, sumAndProduct } from '../../test/support/onnx-models.ts';
 import { float32, type Tensor, zeros } from '../base/index.ts';
 import { openEngine } from './index.ts';
-import { backends, feeds, power, sumAndProduct } from './test-models.ts';
 
 describe.each(backends)('lifetimes on %s', async (backend) => {
   const engine = await openEngine({ backend, threads: 1 });

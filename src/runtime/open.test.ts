@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { feeds, sumAndProduct } from '../../test/support/onnx-models.ts';
 import { float32, type Log } from '../base/index.ts';
 import { libraryPath, packageVersion } from './c-api/library.ts';
 import { openEngine } from './index.ts';
-import { feeds, sumAndProduct } from './test-models.ts';
 
 function recordingLog(): Log & { lines: string[] } {
   const lines: string[] = [];

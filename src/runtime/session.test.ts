@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { backends, castNode, feeds, model, node, nonZero, sumAndProduct } from '../../test/support/onnx-models.ts';
 import { type DType, dtypeInfo, float32, int32, int64, type Tensor, tensor, zeros } from '../base/index.ts';
 import { openEngine } from './index.ts';
-import { backends, castNode, feeds, model, node, nonZero, sumAndProduct } from './test-models.ts';
 
 const a = float32([2, 3], [1, 2, 3, 4, 5, 6]);
 const b = float32([2, 3], [10, 20, 30, 40, 50, 60]);

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { selector } from '../../src/base/index.ts';
 import { GenerationProgram, generate } from '../../src/generate/index.ts';
-import { referenceCase } from '../../src/generate/test-cases.ts';
 import type { NodeBackend } from '../../src/runtime/index.ts';
 import { checkOpOn } from '../support/check-op.ts';
 import { sharedEngine } from '../support/evaluate.ts';
+import { referenceCase } from '../support/model-cases.ts';
 import { opCase, referenceCases } from '../support/op-cases.ts';
 import { useSoftwareGpu } from '../support/software-gpu.ts';
 import { pictureBatch, tinyLlava, tinyModel, tinyStage, train } from '../support/stages.ts';

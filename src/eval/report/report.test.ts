@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { oracle, writeTestSet } from '../fixture.ts';
+import { oracle, writeTestSet } from '../../../test/support/oracle.ts';
 import { evaluate } from '../harness.ts';
 import type { Evaluation, ItemRecord } from '../results.ts';
 import { openTasks } from '../tasks/catalog.ts';

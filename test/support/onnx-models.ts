@@ -1,8 +1,6 @@
-import type { Tensor } from '../base/index.ts';
-import { encodeModel, type OnnxInitializer, type OnnxNode, type OnnxPort } from '../onnx/index.ts';
-import type { NodeBackend } from './engine.ts';
-
-/** Small models for the tests of this room. */
+import type { Tensor } from '../../src/base/index.ts';
+import { encodeModel, type OnnxInitializer, type OnnxNode, type OnnxPort } from '../../src/onnx/index.ts';
+import type { NodeBackend } from '../../src/runtime/engine.ts';
 
 export const backends: readonly NodeBackend[] = ['c-api', 'binding'];
 

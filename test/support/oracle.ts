@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Scene } from '../world/index.ts';
-import { imageName, readScenes, shortAnswerPrompt, writeWorld } from '../world/index.ts';
-import type { Request, Responder } from './harness.ts';
+import type { Request, Responder } from '../../src/eval/harness.ts';
+import type { Scene } from '../../src/world/index.ts';
+import { imageName, readScenes, shortAnswerPrompt, writeWorld } from '../../src/world/index.ts';
 
 /** Held-out scenes of the tabletop world with their questions, for tests. */
 export async function writeTestSet(folder: string, count: number): Promise<void> {

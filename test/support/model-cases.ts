@@ -1,11 +1,9 @@
 import { readdirSync } from 'node:fs';
-import { fixture, fixtureJson, fixtureTensors, numbers } from '../../test/support/fixtures.ts';
-import type { Tensor } from '../base/index.ts';
-import { type CausalModel, loadModel } from '../models/index.ts';
-import type { ParameterStore } from '../nn/index.ts';
-import type { Prompt } from './prompt.ts';
-
-/** Reference models and prompts for the tests of this room. */
+import type { Tensor } from '../../src/base/index.ts';
+import type { Prompt } from '../../src/generate/prompt.ts';
+import { type CausalModel, loadModel } from '../../src/models/index.ts';
+import type { ParameterStore } from '../../src/nn/index.ts';
+import { fixture, fixtureJson, fixtureTensors, numbers } from './fixtures.ts';
 
 export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta', 'qwen2'].map(
   (name) => `decoder/${name}`,
