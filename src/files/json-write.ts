@@ -7,13 +7,20 @@ import type { JsonValue } from './json.ts';
  */
 const floatKeys: readonly string[] = [
   'attention_dropout',
+  'attention_factor',
+  'attn_logit_softcapping',
   'embedding_fraction',
+  'factor',
+  'final_logit_softcapping',
+  'high_freq_factor',
   'init_std',
   'initializer_factor',
   'initializer_range',
   'layer_norm_eps',
   'layer_norm_epsilon',
   'lora_dropout',
+  'low_freq_factor',
+  'partial_rotary_factor',
   'rms_norm_eps',
   'rope_theta',
 ];

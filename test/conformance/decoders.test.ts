@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { loadModel, openCheckpoint, saveModel } from '../../src/models/index.ts';
 import { referenceBatch, runCausal } from '../support/causal.ts';
@@ -33,5 +33,8 @@ describe('decoders of other families against transformers', () => {
     saveModel(folder, loadModel(fixture(`decoders/${name}`)));
     const layout = (at: string) => [...openCheckpoint(at).tensors].map(([key, { shape }]) => `${key} ${shape}`).sort();
     expect(layout(folder)).toEqual(layout(fixture(`decoders/${name}`)));
+    // transformers refuses a whole number where it wants a float.
+    const floats = (at: string) => readFileSync(`${at}/config.json`, 'utf8').match(/"\w+": [1-9]\d*\.0\b/g) ?? [];
+    expect(floats(folder).sort()).toEqual(floats(fixture(`decoders/${name}`)).sort());
   });
 });
