@@ -2,14 +2,7 @@ import { mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selector, type Tensor } from '../src/base/index.ts';
-import {
-  createModel,
-  modelLayouts,
-  parameterSpecs,
-  saveModel,
-  writeAdapter,
-  writeSafetensors,
-} from '../src/models/index.ts';
+import { createModel, parameterSpecs, saveModel, writeAdapter, writeSafetensors } from '../src/models/index.ts';
 import { allocateStore, fillStore, type Lora } from '../src/nn/index.ts';
 import { initialValue, normEpsilon } from './problem.ts';
 
@@ -90,7 +83,7 @@ export function writeLlavaFolder(problem: LlavaProblem): LlavaFolder {
     if (path.includes('.lora_')) tensors.set(path, tensor);
   }
   const config = { r: rank, alpha: lora.alpha, dropout: 0, targets: [], modulesToSave: [], taskType: null, base: null };
-  const layout = modelLayouts(base.model).find(({ name }) => name === 'llava-runtime');
+  const layout = base.model.layouts.find(({ name }) => name === 'llava-runtime');
   if (!layout) throw new Error('PEFT wants the names that modules have in memory');
   mkdirSync(join(folder, 'adapter'));
   writeAdapter(join(folder, 'adapter'), { config, tensors, ranks: new Map() }, base.store.specs, layout);

@@ -96,7 +96,6 @@ const circleClosers = [
   // A graph's nodes and operators are one subject: a node has its operator, which makes nodes.
   'src/graph/op.ts -> src/graph/node.ts',
   'src/data/tokenize/added.ts -> src/data/tokenize/layout.ts',
-  'src/models/inputs.ts -> src/models/catalog.ts',
   'src/models/one-layer-projector.ts -> src/models/load.ts',
   'src/run/samples.ts -> src/run/held-out.ts',
 ];

@@ -1,7 +1,7 @@
 import { type Tensor, tensor, zeros } from '../../src/base/index.ts';
 import { GenerationProgram, generate, type Quantization, quantizeWeights } from '../../src/generate/index.ts';
 import { Graph, matmul, type Value } from '../../src/graph/index.ts';
-import { loadModel } from '../../src/models/index.ts';
+import { loadModel, modelThat } from '../../src/models/index.ts';
 import { compile, openEngine } from '../../src/runtime/index.ts';
 import { type DecodeProblem, matrices, prompts } from '../decode-problem.ts';
 import { servePeer } from '../harness/serve.ts';
@@ -14,8 +14,8 @@ const [folder, problem, threads, backend, quantize] = JSON.parse(process.argv[2]
   Quantization?,
 ];
 const engine = await openEngine({ threads, backend });
-const { model, store } = loadModel(folder);
-if (model.kind !== 'causal') throw new Error('a decoder is wanted');
+const { model: loaded, store } = loadModel(folder);
+const model = modelThat('writer', loaded, folder);
 const parts = { engine, model, store, fixed: true };
 const program = new GenerationProgram(quantize ? quantizeWeights(parts, quantize) : parts);
 const requests = prompts(problem).map((ids) => ({ ids, maxTokens: problem.tokens }));

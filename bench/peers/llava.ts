@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { selector, type Tensor } from '../../src/base/index.ts';
 import { attachAdapter, loadAdapter, loadModel, openSafetensors, readTensor } from '../../src/models/index.ts';
 import { openEngine } from '../../src/runtime/index.ts';
-import { allocateGradients, type BatchSource, StepProgram } from '../../src/train/index.ts';
+import { allocateGradients, type BatchSource, objectiveNamed, StepProgram, totalUnits } from '../../src/train/index.ts';
 import { AdamW, allocateMoments } from '../../src/train/optim/adamw.ts';
 import { servePeer } from '../harness/serve.ts';
 import { type StageName, trainable } from '../llava-problem.ts';
@@ -24,13 +24,13 @@ const program = new StepProgram({
   engine,
   model,
   store,
-  objective: 'lm',
+  objective: objectiveNamed('lm'),
   gradients,
   lanes: source.lanes,
   ...(lora && { lora }),
 });
 const lanes = await source.step(0);
-const targets = lanes.flat().reduce((n, batch) => n + batch.targets, 0);
+const totals = totalUnits(lanes.flat());
 let steps = 0;
 
 await servePeer(
@@ -40,7 +40,7 @@ await servePeer(
       const before = engine.ledger.snapshot();
       const cpu = process.cpuUsage();
       const from = performance.now();
-      const loss = await program.run(lanes, 1 / targets);
+      const { loss } = await program.run(lanes, totals);
       await adamw.step({ step: ++steps, rateFactor: 1, gradientScale: 1 });
       const ms = performance.now() - from;
       const { user, system } = process.cpuUsage(cpu);
@@ -75,13 +75,13 @@ function readBatch(): BatchSource {
     Tensor<'int32'>,
   ];
   const [rows, length] = ids.shape as [number, number];
+  const plan = model.processor().plan?.({ kind: 'image', path: 'row' }, () => []);
   const examples = Array.from({ length: rows }, (_, row) => {
     const [from, to] = [row * length, (row + 1) * length];
     const supervised = Uint8Array.from(labels.data.subarray(from, to), (label) => (label === -100 ? 0 : 1));
-    const tokens = supervised.indexOf(1);
-    return exampleOf(row, ids.data.slice(from, to), supervised, [{ start: 0, tokens }]);
+    return exampleOf(row, ids.data.slice(from, to), supervised, plan, [0]);
   });
-  return sourceOf(examples, { pixels: pixelsOf(pixels) }).source;
+  return sourceOf(model, examples, { media: pixelsOf(pixels) }).source;
 }
 
 /** Bytes of a line of this process's status, where the system has one. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { selector, silentLog, tensor } from '../../src/base/index.ts';
 import { GenerationProgram, generate } from '../../src/generate/index.ts';
-import { type ConfigJson, createModel, type LoadedModel } from '../../src/models/index.ts';
+import { type ConfigJson, createModel, type LoadedModel, modelThat } from '../../src/models/index.ts';
 import { initializeStore, type Lora } from '../../src/nn/index.ts';
 import { withFreshAdapters } from '../../src/run/lora.ts';
 import { openEngine } from '../../src/runtime/index.ts';
@@ -11,6 +11,7 @@ import {
   allocateGradients,
   type BatchSource,
   exampleSizes,
+  objectiveNamed,
   planMemory,
   runStage,
   StepProgram,
@@ -58,16 +59,16 @@ function status(name: 'VmRSS' | 'VmHWM'): number {
 
 function rows() {
   const { length, pictures = 0, accumulate = 1 } = one;
-  const picture = model.kind === 'causal' ? model.picture : undefined;
-  const tokens = picture?.rows ?? 0;
+  const plan = model.processor().plan?.({ kind: 'image', path: 'row' }, () => []);
+  const tokens = plan?.ids.length ?? 0;
   const examples = Array.from({ length: one.rows }, (_, row) => {
     const ids = new Int32Array(length).map((_, i) => ((row * length + i) * 7919) % 97);
-    const images = Array.from({ length: pictures }, (_, i) => ({ start: i * tokens, tokens }));
-    return exampleOf(row, ids, new Uint8Array(length).fill(1).fill(0, 0, pictures * tokens + 1), images);
+    const images = Array.from({ length: pictures }, (_, i) => i * tokens);
+    return exampleOf(row, ids, new Uint8Array(length).fill(1).fill(0, 0, pictures * tokens + 1), plan, images);
   });
-  const shape = [one.rows, 3, picture?.height ?? 0, picture?.width ?? 0];
+  const shape = [one.rows, 3, model.image?.height ?? 0, model.image?.width ?? 0];
   const pixels = new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.3);
-  return sourceOf(examples, { accumulate, pixels: pixelsOf(tensor('float32', shape, pixels)) });
+  return sourceOf(model, examples, { accumulate, media: pixelsOf(tensor('float32', shape, pixels)) });
 }
 
 /** Time, peak and a hash of the gradients. */
@@ -78,7 +79,7 @@ async function gradients() {
     engine,
     model,
     store,
-    objective: 'lm',
+    objective: objectiveNamed('lm'),
     gradients: buffer,
     lanes: source.lanes,
     recompute: one.recompute ?? false,
@@ -89,7 +90,7 @@ async function gradients() {
   const resident = status('VmRSS');
   for (let i = 0; i <= one.times; i++) {
     const [from, cpu] = [performance.now(), process.cpuUsage()];
-    await program.run(lanes, 1e-3);
+    await program.run(lanes, { token: 1e3, sample: 1, batch: 1 });
     const { user, system } = process.cpuUsage(cpu);
     // The first builds the session.
     if (i > 0) ms.push(performance.now() - from);
@@ -107,12 +108,12 @@ async function stage() {
     {
       ...loaded,
       engine,
-      objective: 'lm',
+      objective: objectiveNamed('lm'),
       trainable,
       ...(lora && { lora }),
       recompute: one.recompute ?? false,
       batches: exampleSizes(options, 1).batches,
-      pictures: 0,
+      media: [],
       accumulate: options.accumulate,
       lanes: source.lanes,
       evaluation: [],
@@ -131,7 +132,7 @@ async function train(steps: number, source: BatchSource, trainable: (path: strin
       engine,
       model,
       store,
-      objective: 'lm',
+      objective: objectiveNamed('lm'),
       trainable,
       ...(lora && { lora }),
       recompute: one.recompute ?? false,
@@ -176,9 +177,8 @@ async function steps() {
 }
 
 async function generations() {
-  if (model.kind !== 'causal') throw new Error('a model that writes text is wanted');
   const record = recorder();
-  const program = new GenerationProgram({ engine, model, store });
+  const program = new GenerationProgram({ engine, model: modelThat('writer', model, 'bench'), store });
   for (let i = 0; i < one.times; i++) {
     // Prompts of many lengths, as a server sees them.
     const request = { ids: Array.from({ length: 8 + (i % 24) }, (_, t) => (i + t * 17) % 97), maxTokens: 8 };
@@ -196,8 +196,15 @@ async function sessions() {
   const step = await source.step(0);
   for (let i = 0; i < one.times; i++) {
     const { lanes } = source;
-    const program = new StepProgram({ engine, model, store, objective: 'lm', gradients: buffer, lanes });
-    await program.run(step, 1e-3);
+    const program = new StepProgram({
+      engine,
+      model,
+      store,
+      objective: objectiveNamed('lm'),
+      gradients: buffer,
+      lanes,
+    });
+    await program.run(step, { token: 1e3, sample: 1, batch: 1 });
     await program.dispose();
     record.tick();
   }

@@ -3,7 +3,7 @@ import type { Example } from '../../src/data/index.ts';
 import { Graph, matmul } from '../../src/graph/index.ts';
 import { createModel } from '../../src/models/index.ts';
 import { compile, openEngine } from '../../src/runtime/index.ts';
-import { allocateGradients, StepProgram } from '../../src/train/index.ts';
+import { allocateGradients, objectiveNamed, StepProgram, totalUnits } from '../../src/train/index.ts';
 import { AdamW, allocateMoments } from '../../src/train/optim/adamw.ts';
 import { fastest, servePeer } from '../harness/serve.ts';
 import { type DecoderConfig, initialValue, normEpsilon, optimizer, tokens } from '../problem.ts';
@@ -29,10 +29,17 @@ for (const [path, { shape, data }] of store.tensors) data.set(initialValue(path,
 const gradients = allocateGradients(store, () => true);
 const moments = allocateMoments(gradients);
 const adamw = await AdamW.open(engine, { store, gradients, moments, options: optimizer, rateOf: () => optimizer.rate });
-const { source } = sourceOf(examples(config));
-const program = new StepProgram({ engine, model, store, objective: 'lm', gradients, lanes: source.lanes });
+const { source } = sourceOf(model, examples(config));
+const program = new StepProgram({
+  engine,
+  model,
+  store,
+  objective: objectiveNamed('lm'),
+  gradients,
+  lanes: source.lanes,
+});
 const lanes = await source.step(0);
-const targets = lanes.flat().reduce((n, batch) => n + batch.targets, 0);
+const totals = totalUnits(lanes.flat());
 let steps = 0;
 
 await servePeer(
@@ -42,7 +49,7 @@ await servePeer(
       const before = engine.ledger.snapshot();
       const cpu = process.cpuUsage();
       const from = performance.now();
-      const loss = await program.run(lanes, 1 / targets);
+      const { loss } = await program.run(lanes, totals);
       const graphMs = performance.now() - from;
       const graphCpuMs = cpuMs(cpu);
       await adamw.step({ step: ++steps, rateFactor: 1, gradientScale: 1 });

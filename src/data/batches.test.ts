@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchPlan, halve, planBatches, planTokenBatches } from './batches.ts';
+import { type BatchPlan, halve, planBatches } from './batches.ts';
 
 const epochOf = (plan: BatchPlan, epoch: number) =>
   Array.from({ length: plan.stepsPerEpoch }, (_, i) => plan.at(epoch * plan.stepsPerEpoch + i));
@@ -38,7 +38,6 @@ describe('planBatches', () => {
     const plans = [
       () => planBatches({ count: 23, batch: 4, seed: 11 }),
       () => planBatches({ count: 23, batch: 4, seed: 11, lengths }),
-      () => planTokenBatches({ lengths, tokens: 20, seed: 11 }),
     ];
     for (const plan of plans) {
       const { stepsPerEpoch } = plan();
@@ -77,47 +76,16 @@ describe('planBatches', () => {
   });
 });
 
-describe('planTokenBatches', () => {
-  test('takes every example once an epoch and never exceeds the padded budget', () => {
-    fc.assert(
-      fc.property(
-        sizes,
-        fc.integer({ min: 40, max: 200 }),
-        fc.integer({ min: 0, max: 3 }),
-        (lengths, tokens, epoch) => {
-          const batches = epochOf(planTokenBatches({ lengths, tokens, seed: 3 }), epoch);
-          expect(sorted(batches.flat())).toEqual(all(lengths.length));
-          for (const indices of batches) {
-            expect(indices.length).toBeGreaterThan(0);
-            expect(indices.length * Math.max(...indices.map((i) => lengths[i] as number))).toBeLessThanOrEqual(tokens);
-          }
-        },
-      ),
-    );
-  });
-
-  test('shuffles the order of batches from epoch to epoch', () => {
-    const plan = planTokenBatches({ lengths: all(60).map(() => 10), tokens: 20, seed: 1 });
-    expect(epochOf(plan, 0)).not.toEqual(epochOf(plan, 1));
-    expect(plan.at(31)).toEqual(epochOf(plan, 1)[1]);
-  });
-
-  test('refuses an example larger than the budget', () => {
-    expect(() => planTokenBatches({ lengths: [3, 50], tokens: 40, seed: 1 })).toThrow(
-      expect.objectContaining({ code: 'batch/budget', path: 'example 1', got: '50' }),
-    );
-  });
-});
-
 describe('halve', () => {
   const rows = (lengths: readonly number[]) => lengths.map((length, i) => ({ i, ids: { length } }));
+  const lengthOf = ({ ids }: { readonly ids: { readonly length: number } }) => ids.length;
   const padded = (part: readonly { ids: { length: number } }[]) =>
     part.length * Math.max(...part.map(({ ids }) => ids.length));
 
   test('keeps every example, and no cut by length has a smaller larger half', () => {
     fc.assert(
       fc.property(sizes, (lengths) => {
-        const parts = halve(rows(lengths));
+        const parts = halve(rows(lengths), lengthOf);
         expect(parts).toHaveLength(lengths.length > 1 ? 2 : 1);
         expect(sorted(parts.flat().map(({ i }) => i))).toEqual(all(lengths.length));
         const ordered = rows([...lengths].sort((a, b) => a - b));
@@ -129,7 +97,7 @@ describe('halve', () => {
   });
 
   test('cuts rows of one length in the middle', () => {
-    expect(halve(rows(Array(8).fill(5))).map((part) => part.map(({ i }) => i))).toEqual([
+    expect(halve(rows(Array(8).fill(5)), lengthOf).map((part) => part.map(({ i }) => i))).toEqual([
       [0, 1, 2, 3],
       [4, 5, 6, 7],
     ]);

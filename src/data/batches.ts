@@ -33,43 +33,14 @@ export function planBatches(options: {
 }
 
 /**
- * Batches of at most `tokens` tokens, padding included. What is in a batch is settled once for the seed, so that every
- * epoch has the same number of steps; epochs differ in the order of the batches.
- * @throws TesseraError `batch/budget` when one example alone is larger than the budget
- */
-export function planTokenBatches(options: {
-  readonly lengths: ArrayLike<number>;
-  readonly tokens: number;
-  readonly seed: number;
-}): BatchPlan {
-  const { lengths, tokens, seed } = options;
-  needPositive('count', lengths.length);
-  const random = new Random(seed, 'batches', 'composition');
-  const order = byLength(random.shuffle(Array.from(lengths, (_, i) => i)), lengths);
-  const batches: number[][] = [];
-  let open: number[] = [];
-  for (const index of order) {
-    const length = lengths[index] as number;
-    if (length > tokens) overBudget(index, length, tokens);
-    if ((open.length + 1) * length > tokens) {
-      batches.push(open);
-      open = [];
-    }
-    open.push(index);
-  }
-  batches.push(open);
-  return plan(batches.length, (epoch) => new Random(seed, 'batches', epoch).shuffle(batches));
-}
-
-/**
  * Cuts a batch into its shorter and its longer examples, so that the larger of the two, padding included, is as small as
  * it can be; a single example stays alone.
  */
-export function halve<T extends { readonly ids: ArrayLike<number> }>(examples: readonly T[]): (readonly T[])[] {
+export function halve<T>(examples: readonly T[], lengthOf: (example: T) => number): (readonly T[])[] {
   if (examples.length < 2) return [examples];
-  const lengths = examples.map(({ ids }) => ids.length);
+  const lengths = examples.map(lengthOf);
   const sorted = byLength([...examples.keys()], lengths).map((i) => examples[i] as T);
-  const padded = (part: readonly T[]) => part.length * (part.at(-1) as T).ids.length;
+  const padded = (part: readonly T[]) => part.length * lengthOf(part.at(-1) as T);
   const cuts = Array.from(
     { length: sorted.length - 1 },
     (_, i) => [sorted.slice(0, i + 1), sorted.slice(i + 1)] as const,
@@ -102,15 +73,4 @@ function byLength(indices: readonly number[], lengths: ArrayLike<number>): numbe
 function needPositive(name: string, value: number): void {
   if (Number.isInteger(value) && value > 0) return;
   throw new TesseraError({ code: 'batch/plan', message: `${name} is no positive integer`, got: `${value}` });
-}
-
-function overBudget(index: number, length: number, tokens: number): never {
-  throw new TesseraError({
-    code: 'batch/budget',
-    message: 'an example is larger than the token budget of a batch',
-    path: `example ${index}`,
-    expected: `at most ${tokens} tokens`,
-    got: `${length}`,
-    remedy: 'raise the budget or lower the maximum length',
-  });
 }

@@ -1,73 +1,175 @@
-import { int32, type Tensor, TesseraError, tensor } from '../base/index.ts';
-import type { Example } from './example.ts';
-import type { ImageMedia } from './row.ts';
+import { type Named, type Tensor, TesseraError, tensor } from '../base/index.ts';
+import type { Input } from './input.ts';
+import type { Processor, Sequence } from './processor.ts';
 
-/** A batch but for its pixels. B examples, T padded length, K targets, R rows taken by images. */
-export interface TokenBatch {
-  /** `[B, T]`, padded on the right. */
-  readonly ids: Tensor<'int32'>;
-  /** `[K]` flat rows of the `[B*T]` grid whose next token is supervised. */
-  readonly targetRows: Tensor<'int32'>;
-  /** `[K]` those next tokens. */
-  readonly targetIds: Tensor<'int32'>;
-  /** `[R]` flat rows of the image tokens, picture after picture. */
-  readonly imageRows: Tensor<'int32'>;
-  /** `[B]` lengths before padding. */
-  readonly lengths: Int32Array<ArrayBuffer>;
-  /** The pictures in the order of `imageRows`. */
-  readonly images: readonly ImageMedia[];
+/** Values that the media of a sequence were read as, in their order. */
+export type ReadMedia = readonly Named<Tensor>[];
+
+/**
+ * Sequences as the feeds of a model, all but what is read from media. Inputs that no sequence brings anything to are left
+ * out.
+ * @param padId what padded inputs are filled up with
+ */
+export function collate(sequences: readonly Sequence[], processor: Processor, padId: number): Map<string, Tensor> {
+  const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
+  const widths = new Map<string, number>();
+  const feeds = new Map<string, Tensor>();
+  for (const [name, input] of Object.entries(processor.inputs)) {
+    const rows = sequences.map((sequence, b) => textOf(sequence, name) ?? own[b]?.[name]);
+    if (input.join === 'pad') {
+      const width = rows.reduce((longest, row) => Math.max(longest, row?.length ?? 0), 0);
+      widths.set(name, width);
+      if (width > 0) feeds.set(name, padded(input, rows, width, padId));
+    } else if (input.join === 'row' && rows.some((row) => row !== undefined)) {
+      feeds.set(name, stacked(input, rows));
+    } else if (input.join === 'slots') {
+      const places = sequences.map((sequence, b) => [...(own[b]?.[name] ?? []), ...slotsOf(sequence, name, input.of)]);
+      const width = widths.get(input.of) ?? 0;
+      const flat = places.flatMap((row, b) => row.map((place) => b * width + place));
+      if (flat.length > 0) feeds.set(name, column(input, [flat.length], flat));
+    } else if (input.join === 'index' && rows.some((row) => row !== undefined)) {
+      const flat = rows.flatMap((row, b) => Array.from(row ?? [], (i) => (input.into === 'B' ? b : 0) + i));
+      feeds.set(name, column(input, [flat.length], flat));
+    }
+  }
+  return feeds;
 }
 
-export interface CollateOptions {
-  readonly padId: number;
-  /** Lengths are padded to a multiple of this. */
-  readonly padTo?: number;
-  /** Prompts for generation have no targets; training batches must have some, which is the default. */
-  readonly targets?: 'required' | 'optional';
+function textOf(sequence: Sequence, name: string): ArrayLike<number> | undefined {
+  return name === 'ids' ? sequence.ids : sequence.texts?.[name];
+}
+
+function slotsOf({ media = [] }: Sequence, name: string, of: string): number[] {
+  return media.flatMap(({ input, start, plan }) =>
+    input === of ? (plan.slots[name] ?? []).map((place) => start + place) : [],
+  );
+}
+
+function padded(input: Input, rows: readonly (ArrayLike<number> | undefined)[], width: number, padId: number): Tensor {
+  const filled = column(input, [rows.length, width, ...(input.shape.slice(2) as number[])], []);
+  filled.data.fill(padId);
+  rows.forEach((row, b) => {
+    if (row) filled.data.set(row, b * width);
+  });
+  return filled;
+}
+
+function stacked(input: Input, rows: readonly (ArrayLike<number> | undefined)[]): Tensor {
+  const shape = [rows.length, ...(input.shape.slice(1) as number[])];
+  return column(
+    input,
+    shape,
+    rows.flatMap((row) => Array.from(row ?? [])),
+  );
+}
+
+function column({ dtype }: Input, shape: readonly number[], values: readonly number[]): Tensor & { data: NumberArray } {
+  const size = shape.reduce((n, d) => n * d, 1);
+  if (values.length > 0 && values.length !== size) throw unequal(shape, values.length);
+  const data = dtype === 'int32' ? new Int32Array(size) : new Float32Array(size);
+  data.set(values);
+  return tensor(dtype, shape, data) as Tensor & { data: NumberArray };
+}
+
+type NumberArray = Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>;
+
+function unequal(shape: readonly number[], got: number): TesseraError {
+  return new TesseraError({
+    code: 'batch/size',
+    message: 'the rows of a batch bring lists of other lengths than the input has',
+    expected: `${shape.reduce((n, d) => n * d, 1)} numbers`,
+    got: `${got}`,
+  });
 }
 
 /**
- * Pads examples to one length and lists the rows that matter. Token t is a target of row t - 1, so the first token of
- * a sequence never is one.
- * @throws TesseraError `batch/no-target` when nothing in the batch could be learnt
+ * What is read from media as feeds: values of kind `flat` one after another, those of kind `index` moved on by what the
+ * media before them brought along the axis they count.
  */
-export function collate(examples: readonly Example[], options: CollateOptions): TokenBatch {
-  const { padId, padTo = 1, targets = 'required' } = options;
-  const lengths = Int32Array.from(examples, (example) => example.ids.length);
-  const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
-  const width = Math.ceil(longest / padTo) * padTo;
-  const ids = new Int32Array(examples.length * width).fill(padId);
-  const targetRows: number[] = [];
-  const targetIds: number[] = [];
-  const imageRows: number[] = [];
-  for (const [b, example] of examples.entries()) {
-    const row = b * width;
-    ids.set(example.ids, row);
-    for (let t = 1; t < example.ids.length; t++) {
-      if (example.supervised[t] !== 1) continue;
-      targetRows.push(row + t - 1);
-      targetIds.push(example.ids[t] as number);
-    }
-    for (const { start, tokens } of example.images) {
-      for (let k = 0; k < tokens; k++) imageRows.push(row + start + k);
-    }
+export function joinMedia(read: readonly ReadMedia[], processor: Processor): Map<string, Tensor> {
+  const media = read.flat();
+  const feeds = new Map<string, Tensor>();
+  for (const [name, input] of Object.entries(processor.inputs)) {
+    if (input.join !== 'flat' && input.join !== 'index') continue;
+    const parts = media.flatMap((values) => values[name] ?? []);
+    if (parts.length === 0) continue;
+    feeds.set(name, concatenated(input.join === 'index' ? moved(read, name, input, processor) : parts, name));
   }
-  if (targets === 'required' && targetRows.length === 0) noTarget(examples);
-  return {
-    ids: tensor('int32', [examples.length, width], ids),
-    targetRows: int32([targetRows.length], targetRows),
-    targetIds: int32([targetIds.length], targetIds),
-    imageRows: int32([imageRows.length], imageRows),
-    lengths,
-    images: examples.flatMap((example) => example.images.map((span) => span.image)),
-  };
+  return feeds;
 }
 
-function noTarget(examples: readonly Example[]): never {
-  throw new TesseraError({
-    code: 'batch/no-target',
-    message: 'the batch has no token to learn from',
-    path: examples.map((example) => example.where).join(', ') || '(no examples)',
-    remedy: 'look at the rows with `tessera data inspect`',
+function moved(read: readonly ReadMedia[], name: string, input: Input & { join: 'index' }, p: Processor): Tensor[] {
+  const along = Object.keys(p.inputs).find((key) => {
+    const other = p.inputs[key] as Input;
+    return other.join === 'flat' && other.shape[0] === input.into;
   });
+  let before = 0;
+  return read.flatMap((media, b) =>
+    media.flatMap((values) => {
+      const own = values[name];
+      const from = input.into === 'B' ? b : before;
+      before += (along === undefined ? undefined : values[along]?.shape[0]) ?? 0;
+      return own ? [{ ...own, data: Int32Array.from(own.data as Int32Array, (i) => from + i) } as Tensor] : [];
+    }),
+  );
+}
+
+function concatenated(parts: readonly Tensor[], name: string): Tensor {
+  const [first] = parts as [Tensor];
+  if (parts.length === 1) return first;
+  const rest = first.shape.slice(1);
+  const odd = parts.find(({ shape }) => shape.slice(1).some((d, i) => d !== rest[i]));
+  if (odd) {
+    throw new TesseraError({
+      code: 'image/batch-size',
+      message: 'images of one batch have different sizes after preparation',
+      path: name,
+      expected: `${rest}`,
+      got: `${odd.shape.slice(1)}`,
+      remedy: 'use a processor that crops or pads to one size',
+    });
+  }
+  const count = parts.reduce((n, { shape }) => n + (shape[0] as number), 0);
+  const joined = new (first.data.constructor as Float32ArrayConstructor)(parts.reduce((n, p) => n + p.data.length, 0));
+  let at = 0;
+  for (const { data } of parts) {
+    joined.set(data as Float32Array, at);
+    at += data.length;
+  }
+  return { ...first, shape: [count, ...rest], data: joined } as Tensor;
+}
+
+/** Sizes by name, as the feeds of these sequences will have them, and the names of those feeds; nothing is read. */
+export function batchSizes(
+  sequences: readonly Sequence[],
+  processor: Processor,
+): { readonly feeds: readonly string[]; readonly sizes: Map<string, number> } {
+  const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
+  const sizes = new Map<string, number>([['B', sequences.length]]);
+  const feeds: string[] = [];
+  for (const [name, input] of Object.entries(processor.inputs)) {
+    const lists = sequences.map((sequence, b) => listsOf(sequence, name, input, own[b] ?? {}));
+    const count = lists.reduce((n, list) => n + list.count, 0);
+    const longest = lists.reduce((n, list) => Math.max(n, list.longest), 0);
+    if (count > 0) feeds.push(name);
+    const axis = input.shape[input.join === 'pad' ? 1 : 0];
+    if (typeof axis === 'string' && !/[*+/]/.test(axis) && axis !== 'B') {
+      sizes.set(axis, input.join === 'pad' ? longest : count);
+    }
+  }
+  return { feeds, sizes };
+}
+
+function listsOf(
+  sequence: Sequence,
+  name: string,
+  input: Input,
+  own: Named<readonly number[]>,
+): { count: number; longest: number } {
+  const ofRow = (input.join === 'flat' ? undefined : (textOf(sequence, name) ?? own[name]))?.length ?? 0;
+  const ofMedia = (sequence.media ?? []).reduce((n, span) => {
+    if (input.join === 'slots') return n + (span.input === input.of ? (span.plan.slots[name]?.length ?? 0) : 0);
+    return n + (input.join === 'flat' || input.join === 'index' ? (span.plan.sizes[name] ?? 0) : 0);
+  }, 0);
+  return { count: ofRow + ofMedia, longest: ofRow };
 }

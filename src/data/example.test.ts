@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { imageTokens } from '../../test/support/processor.ts';
 import { builtinTemplate, builtinTemplateNames, createTemplate, renderChat } from './chat/index.ts';
 import { type EncodeSettings, type Example, encodePrompt, encodeRow } from './example.ts';
+import { mediaPaths } from './media.ts';
 import type { Outcome, Part, Row, Turn } from './row.ts';
 import { createTokenizer, loadTokenizer } from './tokenize/index.ts';
 
@@ -13,7 +15,7 @@ const settings: EncodeSettings = {
   tokenizer,
   template: builtinTemplate('llava-1.5'),
   imageToken: '<image>',
-  tokensPerImage: 1,
+  processor: imageTokens(1, imageId),
 };
 
 interface HfMessage {
@@ -85,8 +87,8 @@ describe('labels', () => {
 describe('encodeRow', () => {
   test('a special token spelled by a user never becomes one', () => {
     const turns = [says('user', 'is </s> <image> <s> odd?'), says('assistant', 'yes </s><pad>')];
-    const { ids, images } = kept(encodeRow(rowOf(turns), settings));
-    expect(images).toEqual([]);
+    const { ids, media } = kept(encodeRow(rowOf(turns), settings));
+    expect(media).toEqual([]);
     const specials = [...ids].filter((id) => [...tokenizer.specials.values()].includes(id));
     expect(specials).toEqual([tokenizer.bos, tokenizer.eos]);
   });
@@ -101,14 +103,22 @@ describe('encodeRow', () => {
           let next = 0;
           const turns = shape.flatMap((pictures) => [asks(...pictures.map(() => next++)), says('assistant', 'a cube')]);
           const row = rowOf(turns);
-          const example = kept(encodeRow(row, { ...settings, tokensPerImage: (_, index) => sizes[index] as number }));
-          expect(example.images.map((span) => span.image)).toEqual(row.media);
-          const rows = example.images.flatMap(({ start, tokens }) =>
+          const example = kept(
+            encodeRow(row, {
+              ...settings,
+              processor: imageTokens(
+                (shown) => sizes[Number.parseInt(mediaPaths(shown)[0] as string, 10)] as number,
+                imageId,
+              ),
+            }),
+          );
+          expect(example.media.map((span) => span.media)).toEqual(row.media);
+          const rows = example.media.flatMap(({ start, tokens }) =>
             Array.from({ length: tokens }, (_, k) => start + k),
           );
           expect(rows).toEqual([...example.ids.keys()].filter((t) => example.ids[t] === imageId));
           expect(rows.every((t) => example.supervised[t] === 0)).toBe(true);
-          expect(example.images.map((span) => span.tokens)).toEqual(sizes.slice(0, next));
+          expect(example.media.map((span) => span.tokens)).toEqual(sizes.slice(0, next));
         },
       ),
     );
@@ -147,7 +157,12 @@ describe('encodeRow', () => {
 
   test.each<[string, Row, Partial<EncodeSettings>, string]>([
     ['has nothing to learn', rowOf([says('user', 'What?')]), {}, 'row/no-supervised-token'],
-    ['is too long', rowOf([asks(0), says('assistant', 'red')]), { maxLength: 60, tokensPerImage: 50 }, 'row/too-long'],
+    [
+      'is too long',
+      rowOf([asks(0), says('assistant', 'red')]),
+      { maxLength: 60, processor: imageTokens(50) },
+      'row/too-long',
+    ],
     [
       'leaves a picture unused',
       { ...rowOf([says('user', 'q'), says('assistant', 'a')]), media: [{ kind: 'image', path: 'a' }] },
@@ -156,10 +171,10 @@ describe('encodeRow', () => {
     ],
     ['shows a picture it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), media: [] }, {}, 'row/image-count'],
     [
-      'has a picture of unknown size',
+      'shows an image to a model that takes none',
       rowOf([asks(0), says('assistant', 'a')]),
-      { tokensPerImage: Number.NaN },
-      'row/image-tokens',
+      { processor: undefined },
+      'row/no-images',
     ],
     ['holds a mark', rowOf([says('user', '\uFDD0'), says('assistant', 'a')]), {}, 'chat/reserved-character'],
     ['holds half a character', rowOf([says('user', '\uD800'), says('assistant', 'a')]), {}, 'tokenize/surrogate'],
@@ -175,9 +190,13 @@ describe('encodeRow', () => {
 
   test('length counts image tokens, and the limit itself is allowed', () => {
     const row = rowOf([asks(0), says('assistant', 'red')]);
-    const length = kept(encodeRow(row, { ...settings, tokensPerImage: 16 })).ids.length;
-    expect(kept(encodeRow(row, { ...settings, tokensPerImage: 16, maxLength: length })).ids).toHaveLength(length);
-    expect(reason(encodeRow(row, { ...settings, tokensPerImage: 17, maxLength: length }))).toMatchObject({
+    const length = kept(encodeRow(row, { ...settings, processor: imageTokens(16, imageId) })).ids.length;
+    expect(
+      kept(encodeRow(row, { ...settings, processor: imageTokens(16, imageId), maxLength: length })).ids,
+    ).toHaveLength(length);
+    expect(
+      reason(encodeRow(row, { ...settings, processor: imageTokens(17, imageId), maxLength: length })),
+    ).toMatchObject({
       got: `${length + 1}, 17 of them image tokens`,
     });
   });
@@ -213,7 +232,7 @@ describe('encodeRow', () => {
         ],
       },
     ];
-    const example = kept(encodeRow(rowOf(turns), { ...settings, tokensPerImage: 3 }));
+    const example = kept(encodeRow(rowOf(turns), { ...settings, processor: imageTokens(3, imageId) }));
     expect(labelsOf(example)).not.toContain(imageId);
   });
 });
@@ -224,13 +243,20 @@ describe('encodePrompt', () => {
     '%s: a prompt is how the training example begins',
     (name) => {
       const template = builtinTemplate(name);
-      const prompt = kept(encodePrompt(rowOf([asks(0)]), { ...settings, template, tokensPerImage: 4 }));
+      const prompt = kept(
+        encodePrompt(rowOf([asks(0)]), { ...settings, template, processor: imageTokens(4, imageId) }),
+      );
       const whole = kept(
-        encodeRow(rowOf([asks(0), says('assistant', 'a cube')]), { ...settings, template, tokensPerImage: 4 }),
+        encodeRow(rowOf([asks(0), says('assistant', 'a cube')]), {
+          ...settings,
+          template,
+          processor: imageTokens(4, imageId),
+        }),
       );
       expect([...whole.ids.subarray(0, prompt.ids.length)]).toEqual([...prompt.ids]);
       expect(prompt.supervised.includes(1)).toBe(false);
-      expect(prompt.images).toEqual(whole.images);
+      const places = ({ media }: Example) => media.map(({ media: shown, start, tokens }) => ({ shown, start, tokens }));
+      expect(places(prompt)).toEqual(places(whole));
     },
   );
 

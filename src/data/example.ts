@@ -1,35 +1,31 @@
-import { TesseraError } from '../base/index.ts';
+import { type Named, TesseraError } from '../base/index.ts';
 import { type ChatTemplate, chatTokens, renderChat, type Segment } from './chat/index.ts';
-import { imagesOf } from './media.ts';
-import type { ImageMedia, Outcome, Row } from './row.ts';
+import { imageSize, type Size } from './image/index.ts';
+import { mediaNotTaken, mediaPaths } from './media.ts';
+import type { MediaPlan, MediaSpan, Processor, Sequence } from './processor.ts';
+import type { Media, Outcome, Part, Row } from './row.ts';
 import type { Tokenizer } from './tokenize/index.ts';
 
-/** A picture's place in a sequence: `tokens` consecutive image tokens from `start` on. */
-export interface ImageSpan {
-  readonly image: ImageMedia;
-  readonly start: number;
-  readonly tokens: number;
-}
-
-/** A row as the model sees it: `ids` and `supervised` have the sequence's length, images expanded, in reading order. */
-export interface Example {
+/** A row as the model sees it, in reading order, with media in the place of their marks. */
+export interface Example extends Sequence {
   readonly id: string;
   readonly where: string;
   readonly ids: Int32Array<ArrayBuffer>;
-  /** 1 where the token has to be predicted. */
+  readonly texts?: Named<Int32Array<ArrayBuffer>> | undefined;
+  /** As long as `ids`: 1 where the token has to be predicted. */
   readonly supervised: Uint8Array<ArrayBuffer>;
-  readonly images: readonly ImageSpan[];
+  readonly media: readonly MediaSpan[];
 }
 
 export interface EncodeSettings {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
-  /** The special token that stands for a picture; absent for a system without eyes. */
-  readonly imageToken?: string;
-  /** Rows of the sequence that a picture takes. */
-  readonly tokensPerImage?: number | ((image: ImageMedia, index: number) => number);
+  /** What the model makes of rows; text alone when absent. */
+  readonly processor?: Processor | undefined;
+  /** The special token that marks an image in the prompt; absent where none does. */
+  readonly imageToken?: string | undefined;
   /** Longest sequence, image tokens included. */
-  readonly maxLength?: number;
+  readonly maxLength?: number | undefined;
 }
 
 /**
@@ -73,43 +69,100 @@ function attempt(row: Row, action: () => Example): Outcome<Example> {
   }
 }
 
-function encode(row: Row, settings: EncodeSettings, generationPrompt: boolean): Example {
-  const { tokenizer, template, imageToken, maxLength } = settings;
-  const images = imagesOf(row);
+/** The padded inputs of a row as they grow. */
+interface Growing {
+  readonly texts: Map<string, number[]>;
+  readonly supervised: number[];
+  readonly media: MediaSpan[];
+}
+
+function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean): Example {
+  const { tokenizer, template, imageToken, processor } = settings;
+  const spelled = withBoxes(given, processor);
+  const row = processor?.beside ? wordsOf(spelled) : spelled;
   const segments = renderChat(template, row.turns, chatTokens(tokenizer, imageToken), { generationPrompt });
   const { ids, spans } = tokenizer.encodePieces(
     segments.map((segment) => ({ text: segment.text, special: segment.source === 'special' })),
   );
   const marks = supervisedCharacters(segments);
-  const placeholders = placeholderImages(segments, images);
-  const out = { ids: openingIds(tokenizer, ids), supervised: [] as number[], images: [] as ImageSpan[] };
-  out.supervised = out.ids.map(() => 0);
+  const shown = placeholderImages(segments, row);
+  const inputsAt = routes(segments, processor);
+  const out = opened(tokenizer, ids, processor);
   for (const [i, id] of ids.entries()) {
     const [start, end] = spans[i] as readonly [number, number];
-    const image = placeholders.get(start);
-    if (image === undefined || end === start) {
-      out.ids.push(id);
-      out.supervised.push(marks.subarray(start, Math.max(end, start + 1)).includes(1) ? 1 : 0);
-      continue;
-    }
-    const span = {
-      image: images[image] as ImageMedia,
-      start: out.ids.length,
-      tokens: imageTokens(images, image, settings),
-    };
-    out.images.push(span);
-    for (let k = 0; k < span.tokens; k++) {
-      out.ids.push(id);
-      out.supervised.push(0);
-    }
+    const inputs = inputsAt(start);
+    const image = end === start ? undefined : shown.get(start);
+    if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media);
+    else push(out, inputs, id, marks.subarray(start, Math.max(end, start + 1)).includes(1) ? 1 : 0);
   }
-  if (maxLength !== undefined && out.ids.length > maxLength) tooLong(out, maxLength);
+  if (processor?.beside) {
+    for (const [i, media] of given.media.entries()) append(out, ['ids'], mediaPlan(given, i, processor), media, 0);
+  }
+  return finished(given, out, settings.maxLength);
+}
+
+/** The row with its boxes as the system spells them. */
+function withBoxes(row: Row, processor: Processor | undefined): Row {
+  const spell = (part: Part): Part => {
+    if (part.type !== 'boxes') return part;
+    const { boxes } = processor ?? {};
+    const [size] = mediaSizes(row.media[part.of] as Media);
+    return { type: 'text', text: boxes && size ? boxes.write(part.boxes, size) : mediaNotTaken('boxes') };
+  };
+  if (!row.turns.some(({ parts }) => parts.some(({ type }) => type === 'boxes'))) return row;
+  return { ...row, turns: row.turns.map((turn) => ({ ...turn, parts: turn.parts.map(spell) })) };
+}
+
+/** The row without what its turns show. */
+function wordsOf(row: Row): Row {
+  const turns = row.turns.map((turn) => ({ ...turn, parts: turn.parts.filter((part) => part.type === 'text') }));
+  return { ...row, media: [], turns };
+}
+
+/** The padded inputs that the token at a character goes to. */
+function routes(segments: readonly Segment[], processor: Processor | undefined): (at: number) => readonly string[] {
+  const texts = processor?.texts;
+  if (!texts) return () => ['ids'];
+  const inputs = segments.flatMap((segment) => Array<readonly string[]>(segment.text.length).fill(texts(segment)));
+  return (at) => inputs[Math.min(at, inputs.length - 1)] ?? ['ids'];
+}
+
+function opened(tokenizer: Tokenizer, ids: readonly number[], processor: Processor | undefined): Growing {
+  const padded = Object.entries(processor?.inputs ?? {}).filter(([, input]) => input.join === 'pad');
+  const first = [...(processor?.opens?.ids ?? openingIds(tokenizer, ids))];
+  const others = processor?.texts ? padded.filter(([name]) => name !== 'ids') : [];
+  const texts = new Map([
+    ['ids', first],
+    ...others.map(([name]): [string, number[]] => [name, [...(processor?.opens?.[name] ?? [])]]),
+  ]);
+  return { texts, supervised: first.map(() => 0), media: [] };
+}
+
+function push({ texts, supervised }: Growing, inputs: readonly string[], id: number, mark: number): void {
+  for (const name of inputs) texts.get(name)?.push(id);
+  if (inputs.includes('ids')) supervised.push(mark);
+}
+
+/** Puts a medium's ids where its mark stood, or at `start` beside the text. */
+function append(out: Growing, inputs: readonly string[], plan: MediaPlan, media: Media, start?: number): void {
+  for (const input of inputs) {
+    const length = out.texts.get(input)?.length ?? 0;
+    out.media.push({ media, input, start: start ?? length, tokens: plan.ids.length, plan });
+  }
+  for (const id of plan.ids) push(out, inputs, id, 0);
+}
+
+function finished(row: Row, { texts, supervised, media }: Growing, limit: number | undefined): Example {
+  for (const ids of texts.values()) if (limit !== undefined && ids.length > limit) tooLong(ids, media, limit);
+  const { ids = [], ...others } = Object.fromEntries(texts);
+  const named = Object.entries(others).map(([name, list]) => [name, Int32Array.from(list)] as const);
   return {
     id: row.id,
     where: row.where,
-    ids: Int32Array.from(out.ids),
-    supervised: Uint8Array.from(out.supervised),
-    images: out.images,
+    ids: Int32Array.from(ids),
+    ...(named.length > 0 && { texts: Object.fromEntries(named) }),
+    supervised: Uint8Array.from(supervised),
+    media,
   };
 }
 
@@ -131,7 +184,7 @@ function supervisedCharacters(segments: readonly Segment[]): Uint8Array {
 }
 
 /** Offset of each image placeholder to the image it stands for. */
-function placeholderImages(segments: readonly Segment[], images: readonly ImageMedia[]): Map<number, number> {
+function placeholderImages(segments: readonly Segment[], row: Row): Map<number, number> {
   const found = new Map<number, number>();
   let at = 0;
   for (const { text, image } of segments) {
@@ -139,31 +192,35 @@ function placeholderImages(segments: readonly Segment[], images: readonly ImageM
     at += text.length;
   }
   const used = new Set(found.values());
-  const outside = [...used].find((image) => images[image] === undefined);
-  if (outside === undefined && used.size === images.length) return found;
+  const outside = [...used].find((image) => row.media[image] === undefined);
+  if (outside === undefined && used.size === row.media.length) return found;
   throw new TesseraError({
     code: 'row/image-count',
     message:
       outside === undefined ? 'the row has images that its turns do not show' : 'a turn shows an image the row lacks',
-    expected: `${images.length} images`,
+    expected: `${row.media.length} images`,
     got: outside === undefined ? `${used.size}` : `image ${outside}`,
   });
 }
 
-function imageTokens(images: readonly ImageMedia[], index: number, { tokensPerImage }: EncodeSettings): number {
-  const image = images[index] as ImageMedia;
-  const tokens = typeof tokensPerImage === 'function' ? tokensPerImage(image, index) : tokensPerImage;
-  if (tokens !== undefined && Number.isInteger(tokens) && tokens > 0) return tokens;
+function mediaPlan(row: Row, index: number, processor: Processor | undefined): MediaPlan {
+  const media = row.media[index] as Media;
+  if (processor?.plan) return processor.plan(media, () => mediaSizes(media));
   throw new TesseraError({
-    code: 'row/image-tokens',
-    message: 'the number of tokens of an image is not known',
-    expected: 'a positive integer',
-    got: `${tokens}`,
+    code: 'row/no-images',
+    message: 'the row shows an image and the model takes none',
+    got: mediaPaths(media).join(', '),
+    remedy: 'train a model with an image encoder, or leave the images out',
   });
 }
 
-function tooLong({ ids, images }: { ids: readonly number[]; images: readonly ImageSpan[] }, limit: number): never {
-  const ofImages = images.reduce((n, span) => n + span.tokens, 0);
+/** The sizes of a medium's images as their files have them. */
+function mediaSizes(media: Media): readonly Size[] {
+  return mediaPaths(media).map((path) => imageSize(path));
+}
+
+function tooLong(ids: readonly number[], media: readonly MediaSpan[], limit: number): never {
+  const ofImages = media.reduce((n, span) => n + span.tokens, 0);
   throw new TesseraError({
     code: 'row/too-long',
     message: 'the row is longer than the limit',

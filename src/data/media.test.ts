@@ -1,36 +1,30 @@
 import { describe, expect, test } from 'vitest';
-import { imagesOf } from './media.ts';
-import type { Media, Part, Row } from './row.ts';
+import { imageOf, mediaKey, mediaPaths } from './media.ts';
+import type { Media } from './row.ts';
 
 const image: Media = { kind: 'image', path: '/a.png' };
-const rowOf = (media: readonly Media[], ...parts: readonly Part[]): Row => ({
-  id: 'r',
-  where: 'rows.json row 1',
-  media,
-  turns: [
-    { role: 'user', parts },
-    { role: 'assistant', parts: [{ type: 'text', text: 'yes' }] },
-  ],
-});
-const shown: Part = { type: 'media', media: 0 };
+const video: Media = { kind: 'video', frames: ['/1.png', '/2.png'] };
+const region: Media = { kind: 'region', of: 0, region: { box: [0, 0, 8, 8] } };
 
-describe('imagesOf', () => {
-  test('gives the images of a row, each with its change', () => {
-    const cut: Media = { ...image, change: 'crop' };
-    expect(imagesOf(rowOf([image, cut], shown))).toEqual([image, cut]);
+describe('media', () => {
+  test('an image is one, whatever is changed of it', () => {
+    expect(imageOf({ ...image, change: 'crop' })).toEqual({ ...image, change: 'crop' });
   });
 
-  test.each<[string, Row, string]>([
-    ['videos', rowOf([{ kind: 'video', frames: ['/1.png', '/2.png'] }], shown), 'medium 1 of 1 is a video'],
-    [
-      'regions',
-      rowOf([image, { kind: 'region', of: 0, region: { box: [0, 0, 8, 8] } }], shown),
-      'medium 2 of 2 is a region',
-    ],
-    ['boxes', rowOf([image], shown, { type: 'boxes', of: 0, boxes: [[0, 0, 8, 8]] }), 'boxes in turn 1'],
-  ])('refuses %s by their name', (what, row, got) => {
-    expect(() => imagesOf(row)).toThrow(
-      expect.objectContaining({ code: 'row/media', message: `the system takes no ${what}`, got }),
-    );
+  test.each([
+    ['videos', video],
+    ['regions', region],
+  ])('%s are refused by name where images alone are taken', (what, media) => {
+    const fault = { code: 'row/media', message: `the system takes no ${what}` };
+    expect(() => imageOf(media)).toThrow(expect.objectContaining(fault));
+  });
+
+  test('are read from their files', () => {
+    expect([image, video, region].map(mediaPaths)).toEqual([['/a.png'], ['/1.png', '/2.png'], []]);
+  });
+
+  test('are told apart by all that they are', () => {
+    const all: Media[] = [image, { ...image, change: 'crop' }, { ...image, change: 'noise' }, video, region];
+    expect(new Set(all.map(mediaKey)).size).toBe(all.length);
   });
 });

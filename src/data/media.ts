@@ -1,24 +1,32 @@
 import { TesseraError } from '../base/index.ts';
-import type { ImageMedia, Row } from './row.ts';
+import type { ImageMedia, Media } from './row.ts';
 
 /**
- * The media of a row, for a system that takes nothing but images.
+ * A medium as an image, for a system that takes nothing else.
  * @throws TesseraError `row/media`, which names what the system does not take
  */
-export function imagesOf({ media, turns }: Row): readonly ImageMedia[] {
-  const boxed = turns.findIndex(({ parts }) => parts.some(({ type }) => type === 'boxes'));
-  if (boxed >= 0) notTaken('boxes', `boxes in turn ${boxed + 1}`);
-  return media.map((one, i) =>
-    one.kind === 'image' ? one : notTaken(`${one.kind}s`, `medium ${i + 1} of ${media.length} is a ${one.kind}`),
-  );
+export function imageOf(media: Media): ImageMedia {
+  return media.kind === 'image' ? media : mediaNotTaken(`${media.kind}s`);
 }
 
-function notTaken(what: string, got: string): never {
+/** @throws TesseraError `row/media` */
+export function mediaNotTaken(what: string): never {
   throw new TesseraError({
     code: 'row/media',
     message: `the system takes no ${what}`,
-    expected: 'images and text',
-    got,
+    expected: 'what the system takes, such as images and text',
+    got: what,
     remedy: 'take the row out, or train a system that takes such rows',
   });
+}
+
+/** Paths of the images that a medium is read from: itself, or its frames; none for a region. */
+export function mediaPaths(media: Media): readonly string[] {
+  if (media.kind === 'image') return [media.path];
+  return media.kind === 'video' ? media.frames : [];
+}
+
+/** Text that tells a medium from every other. */
+export function mediaKey(media: Media): string {
+  return media.kind === 'image' && media.change === undefined ? media.path : JSON.stringify(media);
 }

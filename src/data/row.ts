@@ -1,6 +1,4 @@
-import type { Fault } from '../base/index.ts';
-
-export type Named<T> = Readonly<Record<string, T>>;
+import type { Fault, Named } from '../base/index.ts';
 
 /** Left, top, right and bottom edge in pixels of the image as its file has it; pixel 0 reaches from 0 to 1. */
 export type Box = readonly [left: number, top: number, right: number, bottom: number];

@@ -55,8 +55,8 @@ async function answer(speaker: Speaker, row: Row, options: SayOptions): Promise<
   const { maxTokens, stop = [], signal, onText, ...sampling } = options;
   const { program, ending } = speaker;
   const example = speaker.encode(row);
-  const room = program.model.maxPositions - example.ids.length;
-  if (room < 1) throw full(program.model.maxPositions, example.ids.length);
+  const room = program.model.writer.maxPositions - example.ids.length;
+  if (room < 1) throw full(program.model.writer.maxPositions, example.ids.length);
   const request = { ...(await speaker.prompt(example)), maxTokens: Math.min(maxTokens, room) };
   const tell = afterSpace(onText ?? (() => {}));
   const [got] = await generate(program, [request], {

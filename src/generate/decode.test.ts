@@ -7,11 +7,13 @@ import {
   type ReferenceCase,
   referenceCase,
 } from '../../test/support/model-cases.ts';
-import { type CausalModel, createModel } from '../models/index.ts';
+import { float32 } from '../base/index.ts';
+import { createModel, type WriterModel } from '../models/index.ts';
 import { initializeStore } from '../nn/index.ts';
 import type { NodeBackend } from '../runtime/index.ts';
 import { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
 import { GenerationProgram } from './program.ts';
+import type { PromptMedia } from './prompt.ts';
 import { likeliest } from './sampling.ts';
 import { continuation, score } from './score.ts';
 
@@ -71,8 +73,8 @@ it('heads that need no widening: a greedy token is the likeliest of a pass witho
   const heads = { num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 64, initializer_range: 0.3 };
   const { model, store } = createModel({ ...json, ...heads });
   initializeStore(store, 3);
-  expect((model as CausalModel).cache.headSize).toBe(16);
-  const program = new GenerationProgram({ engine: await sharedEngine(), model: model as CausalModel, store });
+  expect((model as WriterModel).writer.cache.headSize).toBe(16);
+  const program = new GenerationProgram({ engine: await sharedEngine(), model: model as WriterModel, store });
   const [answer] = await generate(program, [{ ids: [1, 5, 9], maxTokens: 12 }]);
   for (const [t, id] of (answer?.ids ?? []).entries()) {
     const before = { ids: [1, 5, 9, ...(answer?.ids.slice(0, t) ?? [])] };
@@ -189,19 +191,13 @@ describe('faults', () => {
   it('reports every request that cannot be answered at once', async () => {
     const opened = await open('llava/v1.5-multi');
     const [good] = requestsOf(opened) as [GenerationRequest];
+    const [image] = good.media as [PromptMedia];
     const bad: GenerationRequest[] = [
       { ...good, maxTokens: 128 },
       { ids: [], maxTokens: 1 },
       { ids: [1, 72], maxTokens: 0 },
-      { ids: good.ids, images: good.images ?? [], maxTokens: 1 },
-      {
-        ...good,
-        images: [
-          { start: -1, tokens: 16 },
-          { start: 0, tokens: 3 },
-        ],
-        maxTokens: 1,
-      },
+      { ...good, media: [{ ...image, start: -1 }], maxTokens: 1 },
+      { ...good, media: [{ ...image, values: { pixels: float32([1, 3, 2, 2], new Float32Array(12)) } }], maxTokens: 1 },
     ];
     const error = await generate(opened.program, bad).catch((e) => e);
     const faults = [error, ...error.others].map(({ code, path, message }) => `${path} ${code}: ${message}`);
@@ -211,9 +207,8 @@ describe('faults', () => {
         "request 1 generate/prompt: the prompt is empty",
         "request 2 generate/prompt: the vocabulary has no such id",
         "request 2 generate/prompt: the longest answer is no positive integer",
-        "request 3 generate/prompt: pixels and picture slots differ",
-        "request 4 generate/prompt: a picture stands outside the prompt",
-        "request 4 generate/prompt: pictures take unequal rows",
+        "request 3 generate/prompt: an image stands outside the prompt",
+        "request 4 generate/prompt: an image is not prepared for the model",
       ]
     `);
   });

@@ -1,11 +1,11 @@
 import { type Fault, int32, raise, type Tensor, TesseraError, tensor } from '../base/index.ts';
 import type { Tokenizer } from '../data/index.ts';
-import type { CausalModel } from '../models/index.ts';
+import type { Writer } from '../models/index.ts';
 import type { BoundRun, Session } from '../runtime/index.ts';
 import { sortStops } from './answer-text.ts';
 import type { KeyValueCache } from './cache.ts';
 import type { GenerationProgram } from './program.ts';
-import { groupByTokens, type Prompt, pictureSizeFaults, promptFaults, stackPrompts } from './prompt.ts';
+import { groupByTokens, type Prompt, promptFaults, stackPrompts } from './prompt.ts';
 import { type Generated, Row } from './row.ts';
 import { picker, type Sampling } from './sampling.ts';
 
@@ -44,10 +44,10 @@ export async function generate(
   requests: readonly GenerationRequest[],
   options: GenerateOptions = {},
 ): Promise<Generated[]> {
-  raise(requestFaults(program.model, requests));
+  raise(requestFaults(program, requests));
   if (requests.length === 0) return [];
   const rows = openRows(requests, options);
-  const cache = program.openCache(rows.length, capacityFor(program.model, requests));
+  const cache = program.openCache(rows.length, capacityFor(program.model.writer, requests));
   const { signal } = options;
   try {
     await prefill(program, requests, rows, cache, options);
@@ -78,15 +78,19 @@ function openRows(requests: readonly GenerationRequest[], options: GenerateOptio
   );
 }
 
-function requestFaults(model: CausalModel, requests: readonly GenerationRequest[]): Fault[] {
-  const each = requests.flatMap((request, i) => [
-    ...promptFaults(model, request, `request ${i}`),
-    ...lengthFaults(model, request, `request ${i}`),
+function requestFaults(
+  { model: { writer }, processor }: GenerationProgram,
+  requests: readonly GenerationRequest[],
+): Fault[] {
+  return requests.flatMap((request, i) => [
+    ...promptFaults({ ...writer, processor }, request, `request ${i}`),
+    ...lengthFaults(writer, request, `request ${i}`),
   ]);
-  return [...each, ...pictureSizeFaults(requests)];
 }
 
-function lengthFaults(model: CausalModel, { ids, maxTokens }: GenerationRequest, path: string): Fault[] {
+type Limits = Pick<Writer, 'maxPositions'>;
+
+function lengthFaults(model: Limits, { ids, maxTokens }: GenerationRequest, path: string): Fault[] {
   if (!Number.isInteger(maxTokens) || maxTokens < 1) {
     const message = 'the longest answer is no positive integer';
     return [{ code: 'generate/prompt', message, path, expected: 'at least 1 token', got: `${maxTokens}` }];
@@ -105,7 +109,7 @@ function lengthFaults(model: CausalModel, { ids, maxTokens }: GenerationRequest,
 }
 
 /** Positions for the longest request, in steps of 32 so that the memory of one cache serves the next. */
-function capacityFor(model: CausalModel, requests: readonly GenerationRequest[]): number {
+function capacityFor(model: Limits, requests: readonly GenerationRequest[]): number {
   const longest = Math.max(...requests.map(({ ids, maxTokens }) => ids.length + maxTokens));
   return Math.min(Math.ceil(longest / 32) * 32, model.maxPositions);
 }
@@ -120,17 +124,18 @@ async function prefill(
 ): Promise<void> {
   let from = 0;
   for (const group of groupByTokens(requests, prefillTokens)) {
-    const { ids, lengths, pictures } = stackPrompts(group);
-    const [count, width] = ids.shape as [number, number];
-    const session = await program.session('decode', pictures?.size);
+    const prompts = stackPrompts(group, program.processor);
+    const lengths = group.map(({ ids }) => ids.length);
+    const [count, width] = (prompts.get('ids') as Tensor).shape as [number, number];
+    const session = await program.session('decode', prompts.keys());
     const { feeds, into } = cache.tensors(from, count);
     const logits = tensor(
       'float32',
-      [count, program.model.vocabSize],
-      new Float32Array(count * program.model.vocabSize),
+      [count, program.model.writer.vocabSize],
+      new Float32Array(count * program.model.writer.vocabSize),
     );
     const values = new Map<string, Tensor>([
-      ['ids', ids],
+      ...prompts,
       [
         'lastRows',
         int32(
@@ -148,7 +153,6 @@ async function prefill(
       ['total', int32([], [width])],
       ...feeds,
     ]);
-    if (pictures) values.set('pixels', pictures.pixels).set('imageRows', pictures.imageRows);
     const targets = new Map<string, Tensor>([['logits', logits], ...into]);
     await session.run(program.feeds(session, values), { into: targets, fetch: [], ...(signal && { signal }) });
     takeLogits(rows.slice(from, from + count), logits.data);
@@ -205,7 +209,11 @@ function bindStep(program: GenerationProgram, session: Session, cache: KeyValueC
   const ids = int32([count, 1], new Int32Array(count));
   const lastPosition = int32([count], new Int32Array(count));
   const total = int32([], [0]);
-  const logits = tensor('float32', [count, program.model.vocabSize], new Float32Array(count * program.model.vocabSize));
+  const logits = tensor(
+    'float32',
+    [count, program.model.writer.vocabSize],
+    new Float32Array(count * program.model.writer.vocabSize),
+  );
   const { feeds, into } = cache.tensors(0, count);
   const lastRows = int32([count], [...Array(count).keys()]);
   const values = new Map<string, Tensor>([

@@ -11,6 +11,7 @@ import {
   type JsonObject,
   type ModelPlace,
   modelPlace,
+  modelThat,
   openModel,
   readOptionalJsonObject,
   sideFolder,
@@ -41,10 +42,10 @@ export async function loadForGeneration(
 ): Promise<SpeakerParts> {
   const place = modelPlace(where, options.adapter);
   const { folder } = place;
-  const { model, store } = openModel(place);
-  if (model.kind !== 'causal') throw noLanguageModel(folder, model.architecture);
+  const { model: loaded, store } = openModel(place);
+  const model = modelThat('writer', loaded, join(folder, 'config.json'));
   const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};
-  const processor = model.picture && processorOf(folder, config);
+  const processor = model.image && processorOf(folder, config);
   const parts = {
     engine,
     model,
@@ -98,15 +99,5 @@ function stopIdsOf(folder: string, config: JsonObject): number[] {
     path: `${path} eos_token_id`,
     expected: 'a number or a list of numbers',
     got: JSON.stringify(entry),
-  });
-}
-
-function noLanguageModel(folder: string, architecture: string): TesseraError {
-  return new TesseraError({
-    code: 'generate/no-language-model',
-    message: 'the folder holds no model that writes text',
-    path: join(folder, 'config.json'),
-    expected: 'a language model, with or without pictures',
-    got: architecture,
   });
 }

@@ -3,6 +3,7 @@ export { type GenerateOptions, type GenerationRequest, generate } from './decode
 export { folderProcessor, type LoadOptions, loadForGeneration, placeTemplate } from './folder.ts';
 export { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 export type { Prompt } from './prompt.ts';
+export { promptOf } from './prompt.ts';
 export { type Quantization, quantizeWeights } from './quantize.ts';
 export { createResponder, type Question, type Responder, type ResponderOptions } from './responder.ts';
 export type { Finish, Generated } from './row.ts';

@@ -1,14 +1,16 @@
-import type { Tensor } from '../base/index.ts';
+import type { Named, Tensor } from '../base/index.ts';
+import type { Processor } from '../data/index.ts';
 import { Graph, type QuantizedMatrix, tokenLogProb, type Value } from '../graph/index.ts';
-import { type CausalModel, pictureInputs, tokenInput } from '../models/index.ts';
+import { declareInputs, type WriterModel } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
 import { cacheNames, KeyValueCache } from './cache.ts';
-import type { PictureSize } from './prompt.ts';
 
 export interface GenerationProgramOptions {
   readonly engine: Engine;
-  readonly model: CausalModel;
+  readonly model: WriterModel;
+  /** How rows become the model's inputs; as the model has it when absent. */
+  readonly reader?: Processor | undefined;
   /** Read at every run, so what training does to it shows at once. */
   readonly store: ParameterStore;
   /** Adapters that the store holds beside the weights. */
@@ -25,11 +27,12 @@ const mostFixed = 2 ** 30;
 type Kind = 'decode' | 'score';
 
 /**
- * What generation runs of one model: an executable that decodes text (prompts and single steps alike), one that reads
- * prompts with pictures, and the same two for scoring. Each is built when first needed, for all sizes.
+ * What generation runs of one model: an executable that decodes text (prompts and single steps alike), one for every
+ * further set of inputs that prompts bring, such as images, and the same for scoring. Each is built when first needed, for all sizes.
  */
 export class GenerationProgram {
-  readonly model: CausalModel;
+  readonly model: WriterModel;
+  readonly processor: Processor;
   readonly #options: GenerationProgramOptions;
   readonly #sessions = new Sessions();
   #spare: Float32Array<ArrayBuffer> | undefined;
@@ -37,13 +40,15 @@ export class GenerationProgram {
   constructor(options: GenerationProgramOptions) {
     this.#options = options;
     this.model = options.model;
+    this.processor = options.reader ?? options.model.processor();
   }
 
-  /** The executable for prompts with pictures of this size, or without. */
-  async session(kind: Kind, pictures?: PictureSize): Promise<Session> {
-    const key = pictures ? `${kind} ${pictures.height}x${pictures.width}/${pictures.rows}` : kind;
+  /** The executable for prompts that bring these inputs; for `ids` alone when absent. */
+  async session(kind: Kind, inputs: Iterable<string> = ['ids']): Promise<Session> {
+    const names = new Set(inputs);
+    const key = [kind, ...[...names].sort()].join(' ');
     const { session } = await this.#sessions.get(key, async () => ({
-      session: await build(this.#options, kind, pictures),
+      session: await build(this.#options, this.processor, kind, names),
     }));
     return session;
   }
@@ -60,11 +65,11 @@ export class GenerationProgram {
 
   /** A cache, in the memory of the one given back last where that is enough. */
   openCache(rows: number, capacity: number): KeyValueCache {
-    const size = KeyValueCache.size(this.model.cache, rows, capacity);
+    const size = KeyValueCache.size(this.model.writer.cache, rows, capacity);
     const spare = this.#spare;
     if (spare) this.#spare = undefined;
     const buffer = spare && spare.length >= size ? spare : new Float32Array(size);
-    return new KeyValueCache(this.model.cache, rows, capacity, buffer);
+    return new KeyValueCache(this.model.writer.cache, rows, capacity, buffer);
   }
 
   giveBack(cache: KeyValueCache): void {
@@ -77,15 +82,21 @@ export class GenerationProgram {
   }
 }
 
-function build(options: GenerationProgramOptions, kind: Kind, pictures?: PictureSize): Promise<Session> {
+function build(
+  options: GenerationProgramOptions,
+  processor: Processor,
+  kind: Kind,
+  names: ReadonlySet<string>,
+): Promise<Session> {
   const graph = new Graph();
   const { lora, quantized } = options;
-  const held = kind === 'decode' && !pictures ? fixedWeights(options) : undefined;
+  const textAlone = names.size === 1 && names.has('ids');
+  const held = kind === 'decode' && textAlone ? fixedWeights(options) : undefined;
   const trace = new ParameterTrace(graph, { lora, quantized, held });
-  const inputs = { ids: tokenInput(graph), ...(pictures && pictureInputs(graph, pictures)) };
+  const inputs = declareInputs(graph, processor.inputs, names);
   const trunk = { graph, trace, model: options.model, inputs };
   const outputs = kind === 'decode' ? traceDecode(trunk) : traceScore(trunk);
-  const name = `${kind}-${options.model.architecture}${pictures ? '-pictures' : ''}`;
+  const name = `${kind}-${options.model.architecture}${textAlone ? '' : '-media'}`;
   return compile(options.engine, graph, outputs, name);
 }
 
@@ -101,38 +112,38 @@ function fixedWeights({ store, fixed, quantized }: GenerationProgramOptions): Pa
 interface Trunk {
   readonly graph: Graph;
   readonly trace: ParameterTrace;
-  readonly model: CausalModel;
-  readonly inputs: Parameters<CausalModel['hidden']>[1];
+  readonly model: WriterModel;
+  readonly inputs: Named<Value>;
 }
 
 /** Logits `[B, V]` at the flat rows `lastRows [B]`, and the cache with the tokens added. */
 function traceDecode({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
-  const { layers, kvHeads, headSize } = model.cache;
+  const { writer } = model;
+  const { layers, kvHeads, headSize } = writer.cache;
   const past = (part: 'key' | 'value') =>
     Array.from({ length: layers }, (_, i) =>
       graph.input(cacheNames.past(part, i), 'float32', ['B', kvHeads, 'C', headSize]),
     );
   const rows = graph.input('lastRows', 'int32', ['B']);
-  const { hidden, cache } = model.hidden(
-    trace.root(),
-    { ...inputs, rows },
-    {
+  const { hidden, cache } = writer.hidden(trace.root(), inputs, {
+    rows,
+    cache: {
       keys: past('key'),
       values: past('value'),
       lastPosition: graph.input('lastPosition', 'int32', ['B']),
       total: graph.input('total', 'int32', []),
     },
-  );
-  const outputs = new Map([['logits', model.head(trace.root(), hidden)]]);
+  });
+  const outputs = new Map([['logits', writer.head(trace.root(), hidden)]]);
   for (const [i, key] of cache.keys.entries()) outputs.set(cacheNames.present('key', i), key);
   for (const [i, value] of cache.values.entries()) outputs.set(cacheNames.present('value', i), value);
   return outputs;
 }
 
 /** Log-probabilities `[K]` of `targetIds [K]` at the flat rows `targetRows [K]`. */
-function traceScore({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
+function traceScore({ graph, trace, model: { writer }, inputs }: Trunk): Map<string, Value> {
   const rows = graph.input('targetRows', 'int32', ['K']);
-  const { hidden } = model.hidden(trace.root(), { ...inputs, rows });
-  const logits = model.head(trace.root(), hidden);
+  const { hidden } = writer.hidden(trace.root(), inputs, { rows });
+  const logits = writer.head(trace.root(), hidden);
   return new Map([['logProbs', tokenLogProb(logits, graph.input('targetIds', 'int32', ['K']))]]);
 }

@@ -1,112 +1,70 @@
-import { type Fault, int32, sameShape, type Tensor, zeros } from '../base/index.ts';
-import type { CausalModel } from '../models/index.ts';
+import type { Fault, Named, Tensor } from '../base/index.ts';
+import {
+  collate,
+  type Example,
+  joinMedia,
+  type MediaLoader,
+  type MediaPlan,
+  type MediaSpan,
+  type Processor,
+  type Sequence,
+} from '../data/index.ts';
+
+/** A medium of a prompt, read. */
+export interface PromptMedia extends Pick<MediaSpan, 'input' | 'start' | 'tokens'> {
+  readonly plan: Pick<MediaPlan, 'slots' | 'sizes'>;
+  readonly values: Named<Tensor>;
+}
 
 /** A sequence as a model reads it. */
-export interface Prompt {
-  /** Token ids; a picture takes as many of them as the model gives it rows. */
+export interface Prompt extends Sequence {
+  /** Token ids; a medium takes as many of them as its plan says. */
   readonly ids: ArrayLike<number>;
-  /** Where the pictures stand, in reading order. */
-  readonly images?: readonly { readonly start: number; readonly tokens: number }[];
-  /** Those pictures, `[N, 3, H, W]`. */
-  readonly pixels?: Tensor<'float32'>;
-}
-
-/** What a graph must know of the pictures that it takes. */
-export interface PictureSize {
-  readonly height: number;
-  readonly width: number;
-  /** Rows a picture takes in the sequence. */
-  readonly rows: number;
-}
-
-/** Prompts as feeds, padded on the right: B prompts, T the longest, N pictures of P rows. */
-export interface PromptBatch {
-  /** `[B, T]`. */
-  readonly ids: Tensor<'int32'>;
-  readonly lengths: readonly number[];
-  readonly pictures?: {
-    readonly size: PictureSize;
-    /** `[N, 3, H, W]`. */
-    readonly pixels: Tensor<'float32'>;
-    /** `[N*P]` flat rows of the `[B*T]` grid. */
-    readonly imageRows: Tensor<'int32'>;
-  };
+  readonly media?: readonly PromptMedia[] | undefined;
 }
 
 /** Everything wrong with a prompt for a model. */
-export function promptFaults(model: CausalModel, prompt: Prompt, path: string): Fault[] {
-  const { ids, images = [], pixels } = prompt;
+export function promptFaults(
+  { processor, vocabSize }: { readonly processor: Processor; readonly vocabSize: number },
+  prompt: Prompt,
+  path: string,
+): Fault[] {
+  const { ids, texts = {}, media = [] } = prompt;
   const faults: Fault[] = [];
   const fault = (message: string, expected: string, got: string) =>
     faults.push({ code: 'generate/prompt', message, path, expected, got });
-  const odd = Array.from(ids).find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocabSize);
+  const odd = Array.from(ids).find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);
   if (ids.length === 0) fault('the prompt is empty', 'at least one token', 'none');
-  if (odd !== undefined) fault('the vocabulary has no such id', `0 to ${model.vocabSize - 1}`, `${odd}`);
-  const shown = pixels?.shape[0] ?? 0;
-  if (shown !== images.length) fault('pixels and picture slots differ', `${images.length} pictures`, `${shown}`);
-  if (images.length > 0 && !model.picture) fault('the model takes no pictures', 'text alone', `${images.length}`);
-  const first = images[0];
-  for (const { start, tokens } of images) {
-    if (start < 0 || start + tokens > ids.length) {
-      fault('a picture stands outside the prompt', `within ${ids.length} tokens`, `${start}..${start + tokens}`);
+  if (odd !== undefined) fault('the vocabulary has no such id', `0 to ${vocabSize - 1}`, `${odd}`);
+  if (media.length > 0 && !processor.plan) fault('the model takes no images', 'text alone', `${media.length}`);
+  for (const { input, start, tokens, values } of media) {
+    const length = input === 'ids' ? ids.length : (texts[input]?.length ?? 0);
+    if (start < 0 || start + tokens > length) {
+      fault('an image stands outside the prompt', `within ${length} tokens`, `${start}..${start + tokens}`);
     }
-    if (tokens !== first?.tokens) fault('pictures take unequal rows', `${first?.tokens} rows`, `${tokens}`);
+    for (const [name, value] of Object.entries(values)) {
+      const wanted = processor.inputs[name]?.shape.slice(1) ?? [];
+      const fits = wanted.every((d, i) => typeof d !== 'number' || d === value.shape[i + 1]);
+      if (!fits) fault('an image is not prepared for the model', `${name} of ${wanted}`, `${value.shape.slice(1)}`);
+    }
   }
   return faults;
 }
 
-/** What is wrong with prompts together: a batch has pictures of one size. */
-export function pictureSizeFaults(prompts: readonly Prompt[]): Fault[] {
-  const shape = prompts.find(hasPictures)?.pixels?.shape.slice(1) ?? [];
-  return prompts.flatMap((prompt, i) => {
-    const own = prompt.pixels?.shape.slice(1) ?? shape;
-    if (!hasPictures(prompt) || sameShape(own, shape)) return [];
-    const message = 'pictures of one batch have different sizes';
-    return [{ code: 'generate/prompt', message, path: `request ${i}`, expected: `${shape}`, got: `${own}` }];
-  });
+/** An example with its media read. */
+export async function promptOf(
+  { ids, texts, media }: Pick<Example, 'ids' | 'texts' | 'media'>,
+  loader: MediaLoader,
+): Promise<Prompt> {
+  if (media.length === 0) return { ids, texts };
+  const values = await loader.load(media);
+  return { ids, texts, media: media.map((span, i) => ({ ...span, values: values[i] as Named<Tensor> })) };
 }
 
-function hasPictures(prompt: Prompt): boolean {
-  return (prompt.images?.length ?? 0) > 0;
-}
-
-/** Stacks prompts that `promptFaults` has passed. */
-export function stackPrompts(prompts: readonly Prompt[]): PromptBatch {
-  const lengths = prompts.map(({ ids }) => ids.length);
-  const width = Math.max(...lengths);
-  const ids = zeros('int32', [prompts.length, width]);
-  prompts.forEach((prompt, row) => {
-    ids.data.set(prompt.ids, row * width);
-  });
-  const shown = prompts.filter(hasPictures);
-  if (shown.length === 0) return { ids, lengths };
-  const pixels = joinPixels(shown.map((prompt) => prompt.pixels as Tensor<'float32'>));
-  const size = {
-    height: pixels.shape[2] as number,
-    width: pixels.shape[3] as number,
-    rows: shown[0]?.images?.[0]?.tokens as number,
-  };
-  return { ids, lengths, pictures: { size, pixels, imageRows: imageRows(prompts, width) } };
-}
-
-function imageRows(prompts: readonly Prompt[], width: number): Tensor<'int32'> {
-  const rows = prompts.flatMap(({ images = [] }, b) =>
-    images.flatMap(({ start, tokens }) => Array.from({ length: tokens }, (_, k) => b * width + start + k)),
-  );
-  return int32([rows.length], rows);
-}
-
-function joinPixels(parts: readonly Tensor<'float32'>[]): Tensor<'float32'> {
-  const [first] = parts;
-  if (first && parts.length === 1) return first;
-  const data = new Float32Array(parts.reduce((n, part) => n + part.data.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    data.set(part.data, at);
-    at += part.data.length;
-  }
-  const count = parts.reduce((n, part) => n + (part.shape[0] as number), 0);
-  return { dtype: 'float32', shape: [count, ...(first as Tensor).shape.slice(1)], data };
+/** Prompts that `promptFaults` has passed as feeds, padded on the right. */
+export function stackPrompts(prompts: readonly Prompt[], processor: Processor): Map<string, Tensor> {
+  const read = prompts.map(({ media = [] }) => media.map(({ values }) => values));
+  return new Map([...collate(prompts, processor, 0), ...joinMedia(read, processor)]);
 }
 
 /** Consecutive items whose padded grids hold at most `tokens` tokens; one alone may hold more. */

@@ -21,7 +21,9 @@ function expectedScores({ expected, rows, model }: ReferenceCase): number[][] {
   const logits = numbers(expected.get('logits'));
   let at = 0;
   return rows.map(({ ids }) => {
-    const own = Array.from(ids, (_, t) => logits.slice((at + t) * model.vocabSize, (at + t + 1) * model.vocabSize));
+    const own = Array.from(ids, (_, t) =>
+      logits.slice((at + t) * model.writer.vocabSize, (at + t + 1) * model.writer.vocabSize),
+    );
     at += ids.length;
     return Array.from(ids)
       .slice(1)
@@ -61,7 +63,7 @@ describe('scores', () => {
     const [got, none] = (await score(program, [request, { ...prompt, targets: [] }])) as [Float32Array, Float32Array];
     expect([got.length, none.length]).toEqual([12, 0]);
     // A greedy token is at least as likely as any other.
-    for (const value of got) expect(value).toBeGreaterThan(-Math.log(program.model.vocabSize));
+    for (const value of got) expect(value).toBeGreaterThan(-Math.log(program.model.writer.vocabSize));
   });
 
   it('refuse targets without anything before them and texts that are too long', async () => {

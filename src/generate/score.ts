@@ -1,7 +1,6 @@
 import { type Fault, int32, raise, type Tensor } from '../base/index.ts';
-import type { CausalModel } from '../models/index.ts';
 import type { GenerationProgram } from './program.ts';
-import { groupByTokens, type Prompt, pictureSizeFaults, promptFaults, stackPrompts } from './prompt.ts';
+import { groupByTokens, type Prompt, promptFaults, stackPrompts } from './prompt.ts';
 
 export interface ScoreRequest extends Prompt {
   /** Places in `ids`, from 1 on, whose token is scored given everything before it. */
@@ -24,10 +23,7 @@ export async function score(
   requests: readonly ScoreRequest[],
   options: { readonly tokens?: number; readonly signal?: AbortSignal } = {},
 ): Promise<Float32Array[]> {
-  raise([
-    ...requests.flatMap((request, i) => scoreFaults(program.model, request, `request ${i}`)),
-    ...pictureSizeFaults(requests),
-  ]);
+  raise(requests.flatMap((request, i) => scoreFaults(program, request, `request ${i}`)));
   const scores: Float32Array[] = [];
   for (const group of groupByTokens(requests, options.tokens ?? 8192)) {
     scores.push(...(await scoreGroup(program, group, options.signal)));
@@ -35,17 +31,18 @@ export async function score(
   return scores;
 }
 
-function scoreFaults(model: CausalModel, request: ScoreRequest, path: string): Fault[] {
+function scoreFaults({ model, processor }: GenerationProgram, request: ScoreRequest, path: string): Fault[] {
   const { ids, targets } = request;
-  const faults = promptFaults(model, request, path);
+  const { writer } = model;
+  const faults = promptFaults({ ...writer, processor }, request, path);
   const fault = (code: string, message: string, expected: string, got: string) =>
     faults.push({ code, message, path, expected, got });
   const outside = Array.from(targets).find((t) => !Number.isInteger(t) || t < 1 || t >= ids.length);
   if (outside !== undefined) {
     fault('generate/target', 'a target is no place after the first', `1 to ${ids.length - 1}`, `${outside}`);
   }
-  if (ids.length > model.maxPositions) {
-    const expected = `at most ${model.maxPositions} tokens`;
+  if (ids.length > writer.maxPositions) {
+    const expected = `at most ${writer.maxPositions} tokens`;
     fault('generate/too-long', 'the text is longer than the model can read', expected, `${ids.length}`);
   }
   return faults;
@@ -56,12 +53,13 @@ async function scoreGroup(
   requests: readonly ScoreRequest[],
   signal: AbortSignal | undefined,
 ): Promise<Float32Array[]> {
-  const { ids, pictures } = stackPrompts(requests);
+  const prompts = stackPrompts(requests, program.processor);
+  const ids = prompts.get('ids') as Tensor<'int32'>;
   const width = ids.shape[1] as number;
   const rows = requests.flatMap(({ targets }, b) => Array.from(targets, (t) => b * width + t - 1));
   if (rows.length === 0) return requests.map(() => new Float32Array());
   const values = new Map<string, Tensor>([
-    ['ids', ids],
+    ...prompts,
     ['targetRows', int32([rows.length], rows)],
     [
       'targetIds',
@@ -71,8 +69,7 @@ async function scoreGroup(
       ),
     ],
   ]);
-  if (pictures) values.set('pixels', pictures.pixels).set('imageRows', pictures.imageRows);
-  const session = await program.session('score', pictures?.size);
+  const session = await program.session('score', prompts.keys());
   const outputs = await session.run(program.feeds(session, values), signal && { signal });
   const all = (outputs.get('logProbs') as Tensor<'float32'>).data;
   let at = 0;

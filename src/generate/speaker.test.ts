@@ -175,7 +175,7 @@ describe('the score of an answer', () => {
 describe('a folder', () => {
   it('without a language model is refused', async () => {
     await expect(loadForGeneration(fixture('llava/v1-clip'), parts.engine)).rejects.toMatchObject({
-      code: 'generate/no-language-model',
+      code: 'model/cannot',
     });
   });
 

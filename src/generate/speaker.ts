@@ -1,4 +1,4 @@
-import { type Tensor, TesseraError } from '../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import {
   type ChatTemplate,
   type ChatTokens,
@@ -8,14 +8,14 @@ import {
   encodePrompt,
   type ImageMedia,
   type ImageProcessor,
+  mediaLoader,
   type Outcome,
-  pixelLoader,
   type Row,
   stopStrings,
   type Tokenizer,
 } from '../data/index.ts';
 import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
-import type { Prompt } from './prompt.ts';
+import { type Prompt, promptOf } from './prompt.ts';
 
 /** Everything that it takes to speak with a model. */
 export interface SpeakerParts extends GenerationProgramOptions {
@@ -49,16 +49,19 @@ export interface Speaker {
 
 export function openSpeaker(parts: SpeakerParts): Speaker {
   const { model, tokenizer, template, processor, stopIds = [], stop = [] } = parts;
-  const imageToken = model.picture && (parts.imageToken ?? imageTokenOf(tokenizer, model.picture.tokenId));
+  const mark = model.image?.tokenId;
+  const imageToken = mark === undefined ? undefined : (parts.imageToken ?? imageTokenOf(tokenizer, mark));
+  const program = new GenerationProgram({ ...parts, reader: model.processor(processor) });
   const tokens = chatTokens(tokenizer, imageToken);
   const settings: EncodeSettings = {
     tokenizer,
     template,
-    ...(model.picture && { imageToken: imageToken as string, tokensPerImage: model.picture.rows }),
+    processor: program.processor,
+    imageToken,
   };
-  const pixels = processor && pixelLoader(processor);
+  const media = mediaLoader();
   return {
-    program: new GenerationProgram(parts),
+    program,
     tokens,
     settings,
     ending: {
@@ -67,10 +70,9 @@ export function openSpeaker(parts: SpeakerParts): Speaker {
       stop: [...stopStrings(template, tokens), ...stop],
     },
     encode: (row) => kept(encodePrompt(row, settings)),
-    async prompt({ ids, images }) {
-      if (images.length === 0) return { ids };
-      const loaded = await (pixels ?? noProcessor()).load(images.map(({ image }) => image));
-      return { ids, images, pixels: loaded satisfies Tensor };
+    async prompt({ ids, texts, media: shown }) {
+      if (shown.length > 0 && !processor) noProcessor();
+      return promptOf({ ids, texts, media: shown }, media);
     },
   };
 }

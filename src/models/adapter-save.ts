@@ -1,6 +1,6 @@
 import type { Tensor } from '../base/index.ts';
 import { isLoraPart, type Lora } from '../nn/index.ts';
-import { type LoadedModel, modelLayouts } from './load.ts';
+import type { LoadedModel } from './load.ts';
 import { withIdentity, withSecondLayer } from './one-layer-projector.ts';
 import { type Adapter, type Layout, type WeightMap, writeAdapter } from './weights/index.ts';
 import { toFileName } from './weights/layouts.ts';
@@ -20,7 +20,7 @@ export interface AdapterParts {
  */
 export function saveAdapter(folder: string, base: LoadedModel, parts: AdapterParts): void {
   const { model, layout: own } = base;
-  const layout = modelLayouts(model).find(({ name }) => name === `${model.architecture}-runtime`) ?? own;
+  const layout = model.layouts.find(({ name }) => name === `${model.architecture}-runtime`) ?? own;
   const adapter = describe(parts, base, layout);
   const tensors = withIdentity(adapter.tensors, adapter.config.modulesToSave, base);
   writeAdapter(folder, { ...adapter, tensors }, withSecondLayer(base).store.specs, layout);

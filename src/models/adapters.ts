@@ -2,7 +2,7 @@ import type { Tensor } from '../base/index.ts';
 import { isLoraPart, type Lora, mergeLora, storeOf } from '../nn/index.ts';
 import { parameterSpecs } from './catalog.ts';
 import type { ModelPlace } from './folder.ts';
-import { type LoadedModel, loadModel, modelLayouts } from './load.ts';
+import { type LoadedModel, loadModel } from './load.ts';
 import { withoutIdentity, withSecondLayer } from './one-layer-projector.ts';
 import { type Adapter, type Layout, readAdapter } from './weights/index.ts';
 import { toFileName } from './weights/layouts.ts';
@@ -23,7 +23,7 @@ export interface LoadedAdapter {
  * @throws TesseraError as `readAdapter`.
  */
 export function loadAdapter(folder: string, base: LoadedModel): LoadedAdapter {
-  const { layout, ...read } = readAdapter(folder, withSecondLayer(base).store.specs, modelLayouts(base.model));
+  const { layout, ...read } = readAdapter(folder, withSecondLayer(base).store.specs, base.model.layouts);
   const adapter = { ...read, tensors: withoutIdentity(read.tensors, base.store.specs) };
   return { adapter, lora: loraOfAdapter(adapter), layout };
 }

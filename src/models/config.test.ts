@@ -112,19 +112,20 @@ describe('modelFromConfig', () => {
   it('leaves out the border that is no whole patch', () => {
     const vision = { ...(llava.vision_config as ConfigJson), image_size: 30 };
     const model = modelFromConfig({ ...llava, vision_config: vision });
-    expect(model.kind === 'causal' && model.picture?.rows).toBe(16);
+    expect(model.processor().inputs.imageRows?.shape).toEqual(['16*N']);
     expect(parameterSpecs(model).get('vision_tower.embeddings.position_embedding.weight')?.shape).toEqual([17, 32]);
   });
 
   it('takes null for what is switched off', () => {
-    expect(modelFromConfig({ ...llama, rope_scaling: null, sliding_window: null }).kind).toBe('causal');
+    expect(modelFromConfig({ ...llama, rope_scaling: null, sliding_window: null }).writer).toBeDefined();
   });
 
   it('says what a picture takes', () => {
     const model = modelFromConfig(llava);
-    expect(model.kind === 'causal' && model.picture).toEqual({ tokenId: 70, height: 28, width: 28, rows: 16 });
+    expect(model.image).toEqual({ tokenId: 70, height: 28, width: 28 });
+    expect(model.processor().inputs.imageRows?.shape).toEqual(['16*N']);
     const full = modelFromConfig({ ...llava, vision_feature_select_strategy: 'full' });
-    expect(full.kind === 'causal' && full.picture?.rows).toBe(17);
+    expect(full.processor().inputs.imageRows?.shape).toEqual(['17*N']);
   });
 });
 

@@ -1,34 +1,36 @@
+import { type Dim, type Named, TesseraError } from '../base/index.ts';
+import type { Input } from '../data/index.ts';
 import type { Graph, Value } from '../graph/index.ts';
-import type { CausalInputs, ContrastiveInputs, PictureShape } from './catalog.ts';
 
-type PictureSize = Pick<PictureShape, 'height' | 'width'>;
-
-/** Declares `ids`, int32 `[B, T]`. */
-export function tokenInput(graph: Graph): Value {
-  return graph.input('ids', 'int32', ['B', 'T']);
-}
-
-/** Declares `pixels`, `[N, 3, H, W]`. */
-export function pixelInput(graph: Graph, { height, width }: PictureSize, count = 'N'): Value {
-  return graph.input('pixels', 'float32', [count, 3, height, width]);
-}
-
-/** Declares pictures between the tokens of a causal model. */
-export function pictureInputs(
+/**
+ * Declares inputs of a model on a graph.
+ * @param names those that are fed; all of the table when absent
+ * @param same sizes that are one here though the table counts them apart, such as one image a row: `{ N: 'B' }`
+ */
+export function declareInputs(
   graph: Graph,
-  picture: Omit<PictureShape, 'tokenId'>,
-): Required<Pick<CausalInputs, 'pixels' | 'imageRows'>> {
-  return {
-    pixels: pixelInput(graph, picture),
-    imageRows: graph.input('imageRows', 'int32', [`${picture.rows}*N`]),
-  };
+  inputs: Named<Input>,
+  names?: ReadonlySet<string>,
+  same: Named<string> = {},
+): Named<Value> {
+  const rename = (dim: Dim) => (typeof dim === 'string' ? (same[dim] ?? dim) : dim);
+  const wanted = Object.entries(inputs).filter(([name]) => !names || names.has(name));
+  return Object.fromEntries(
+    wanted.map(([name, { dtype, shape }]) => [name, graph.input(name, dtype, shape.map(rename))]),
+  );
 }
 
-/** Declares pictures and texts for a contrastive model, by default any number of each. */
-export function pairInputs(graph: Graph, picture: PictureSize, pictures = 'N'): ContrastiveInputs {
-  return {
-    pixels: pixelInput(graph, picture, pictures),
-    ids: tokenInput(graph),
-    endRows: graph.input('endRows', 'int32', ['B']),
-  };
+/**
+ * An input that a model cannot do without.
+ * @throws TesseraError `model/input`
+ */
+export function neededInput(x: Named<Value>, name: string): Value {
+  const value = x[name];
+  if (value) return value;
+  throw new TesseraError({
+    code: 'model/input',
+    message: 'the model lacks an input',
+    expected: name,
+    got: Object.keys(x).join(', ') || 'none',
+  });
 }

@@ -1,14 +1,14 @@
 import { formatShape, type Named, sameShape, type Tensor, TesseraError } from '../base/index.ts';
 import { join, resolve } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
-import { type Model, modelFromConfig, parameterSpecs } from './catalog.ts';
+import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
+import type { Model } from './model.ts';
 import { projectorOfFile, withoutSecondLayer, withSecondLayer } from './one-layer-projector.ts';
 import { visionPart } from './sizes.ts';
 import {
   type Checkpoint,
-  clipLayouts,
   clipVisionLayouts,
   type JsonObject,
   type JsonValue,
@@ -34,20 +34,10 @@ export interface LoadedModel {
   readonly layout: Layout;
 }
 
-const layoutsOf: Readonly<Record<string, readonly Layout[]>> = {
-  clip: clipLayouts,
-  clip_vision_model: clipVisionLayouts,
-};
-
-/** The key names under which files hold such a model, the usual ones first. */
-export function modelLayouts(model: Model): readonly Layout[] {
-  return model.kind === 'causal' ? model.layouts : (layoutsOf[model.architecture] as readonly Layout[]);
-}
-
 /** A new model from a configuration; its parameters are zero until they are initialised or filled. */
 export function createModel(json: ConfigJson): LoadedModel {
   const model = modelFromConfig(json);
-  return { model, store: allocateStore(parameterSpecs(model)), layout: modelLayouts(model)[0] as Layout };
+  return { model, store: allocateStore(parameterSpecs(model)), layout: model.layouts[0] as Layout };
 }
 
 /**
@@ -59,7 +49,7 @@ export function loadModel(folder: string): LoadedModel {
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
-  const source = sourceOf(specs, openCheckpoint(folder), modelLayouts(model), tiedOf(model));
+  const source = sourceOf(specs, openCheckpoint(folder), model.layouts, model.tied);
   return withoutSecondLayer({ model, store: filled(specs, [source]), layout: source.match.layout });
 }
 
@@ -90,10 +80,6 @@ function filled(specs: ReadonlyMap<string, ParameterSpec>, sources: readonly Sou
   return store;
 }
 
-function tiedOf(model: Model): Named<string> {
-  return model.kind === 'causal' ? model.tied : {};
-}
-
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const towerFolder = resolve(folder, String(config.mm_vision_tower));
   const tower = visionPart(readJsonObject(join(towerFolder, 'config.json')), towerFolder);
@@ -103,7 +89,7 @@ function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
   const inTower = (path: string) => path.startsWith('vision_tower.');
   const own = new Map([...specs].filter(([path]) => stored || !inTower(path)));
-  const source = sourceOf(own, checkpoint, llavaLayouts, tiedOf(model));
+  const source = sourceOf(own, checkpoint, llavaLayouts, model.tied);
   const sources = [source];
   if (!stored) {
     const eyes = new Map([...specs].filter(([path]) => inTower(path)));
@@ -134,7 +120,7 @@ export function fileForm(loaded: LoadedModel, dtype: SaveDType): FileForm {
 
 /** The first release's key names go with its own configuration, which is not written. */
 function layoutForFile(model: Model, layout: Layout): Layout {
-  return layout.name.includes('original') ? (modelLayouts(model)[0] as Layout) : layout;
+  return layout.name.includes('original') ? (model.layouts[0] as Layout) : layout;
 }
 
 /** Writes config and weights into a folder, as transformers reads them; `dtype` is what the weights are stored as. */

@@ -8,4 +8,12 @@ export { layerNormAt, rmsNormAt } from './norm.ts';
 export { type Lora, type ParameterSpec, ParameterTrace, Scope } from './params.ts';
 export { bicubicGrid, rotaryFrequencies, rotaryTables, rowPositions } from './position.ts';
 export { dequantizeMatrix, type QuantizeOptions, quantizeMatrix } from './quantize.ts';
-export { allocateStore, type FlatStore, fillStore, initializeStore, type ParameterStore, storeOf } from './store.ts';
+export {
+  allocateStore,
+  copyStore,
+  type FlatStore,
+  fillStore,
+  initializeStore,
+  type ParameterStore,
+  storeOf,
+} from './store.ts';

@@ -45,6 +45,13 @@ export function storeOf(
   return { tensors, specs };
 }
 
+/** A store of its own with the same numbers. */
+export function copyStore(store: ParameterStore): FlatStore {
+  const copy = allocateStore(store.specs);
+  fillStore(copy, store.tensors);
+  return copy;
+}
+
 /** Starts every parameter as its spec says, each from a stream of its own, so that adding one changes no other. */
 export function initializeStore(store: ParameterStore, seed: number): void {
   for (const [path, spec] of store.specs) {

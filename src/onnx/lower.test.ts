@@ -17,18 +17,17 @@ import {
   stopGradient,
   type Value,
 } from '../graph/index.ts';
-import { loadModel } from '../models/index.ts';
+import { loadModel, modelThat } from '../models/index.ts';
 import { ParameterTrace } from '../nn/index.ts';
 import { decodeModel, encodeModel, lower } from './index.ts';
 
 /** A language model's loss over its sums of logits, with all gradients: a graph as large as those of training. */
 function trainingGraph() {
-  const { model } = loadModel(fixture('decoder/gqa'));
-  if (model.kind !== 'causal') throw new Error('the folder holds no language model');
+  const { writer } = modelThat('writer', loadModel(fixture('decoder/gqa')).model, 'decoder/gqa');
   const graph = new Graph();
   const trace = new ParameterTrace(graph);
-  const { hidden } = model.hidden(trace.root(), { ids: graph.input('ids', 'int32', ['B', 'T']) });
-  const loss = reduceSum(model.head(trace.root(), hidden));
+  const { hidden } = writer.hidden(trace.root(), { ids: graph.input('ids', 'int32', ['B', 'T']) });
+  const loss = reduceSum(writer.head(trace.root(), hidden));
   const outputs = new Map([['loss', loss]]);
   const grads = gradients(loss, [...trace.values.values()]);
   [...trace.values.keys()].forEach((name, i) => {

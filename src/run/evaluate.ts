@@ -53,7 +53,7 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
 async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
   const { limit, data, quantize, adapter } = asked;
   const parts = await loadForGeneration(folder, engine, { quantize, adapter });
-  if (!parts.model.picture) throw noEyes(folder);
+  if (!parts.model.image) throw noEyes(folder);
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });

@@ -4,8 +4,8 @@ import { dtypeInfo } from '../base/index.ts';
 import { Graph } from '../graph/index.ts';
 import {
   copySideFiles,
+  declareInputs,
   fileForm,
-  forward,
   type Model,
   type ModelPlace,
   openModel,
@@ -44,7 +44,9 @@ export function writeOnnx(partial: string, place: ModelPlace, dtype: SaveDType):
 
 function traced(model: Model): OnnxModel {
   const graph = new Graph();
-  return lower(graph, forward(model, new ParameterTrace(graph).root()), { name: model.architecture });
+  const x = declareInputs(graph, model.processor().inputs);
+  const outputs = new Map(Object.entries(model.forward(new ParameterTrace(graph).root(), x)));
+  return lower(graph, outputs, { name: model.architecture });
 }
 
 /** The model with its parameters as initializers in the place of inputs. */

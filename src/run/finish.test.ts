@@ -31,7 +31,7 @@ async function finish(name: string, index: number, more: readonly string[] = [],
     // What a stage before has moved.
     else if (index > 0 && path.startsWith('multi_modal_projector.')) data.fill(0.25);
   }
-  const data = { examples: [], report: new DataReport(), template: builtinTemplate('llava-1.5') };
+  const data = { samples: [], report: new DataReport(), template: builtinTemplate('llava-1.5') };
   const counts = { report: new DataReport(), summaries: [] };
   const trainable = (path: string) => isLoraPart(path) || held(path);
   finishStage({ run, plan, stage, index, parts, loaded, lora, trainable, data, ...counts });

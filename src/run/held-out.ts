@@ -1,9 +1,16 @@
-import { DataReport, type Example } from '../data/index.ts';
+import { DataReport, type Processor } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
-import type { Lora } from '../nn/index.ts';
+import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { StagePlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import { type BatchSource, exampleSource, LossProgram } from '../train/index.ts';
+import {
+  type BatchSource,
+  exampleSource,
+  LossProgram,
+  type Objective,
+  type SampleRows,
+  totalUnits,
+} from '../train/index.ts';
 import type { Parts } from './parts.ts';
 import { evaluationOptions } from './prepare.ts';
 import { encodeStageRow, sourceRows, stageTemplate } from './rows.ts';
@@ -20,7 +27,10 @@ export interface StageUnderWay {
   readonly loaded: LoadedModel;
   readonly lora?: Lora;
   /** What it trains on. */
-  readonly examples: readonly Example[];
+  readonly samples: readonly SampleRows[];
+  readonly objective: Objective;
+  readonly reader: Processor;
+  readonly reference?: ParameterStore;
 }
 
 /** How a stage does on what it has not seen. Everything is made when first asked for. */
@@ -36,7 +46,7 @@ export interface Watch {
 }
 
 export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
-  let reading: Promise<readonly Example[]> | undefined;
+  let reading: Promise<readonly SampleRows[]> | undefined;
   let source: BatchSource | undefined;
   let program: LossProgram | undefined;
   let sampler: Sampler | undefined;
@@ -46,21 +56,23 @@ export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
   };
   return {
     async loss() {
-      const examples = await heldOut();
-      if (examples.length === 0) return undefined;
+      const samples = await heldOut();
+      if (samples.length === 0) return undefined;
       program ??= new LossProgram({
         engine: job.engine,
         model: job.loaded.model,
         store: job.loaded.store,
-        objective: job.stage.objective,
+        objective: job.objective,
+        reader: job.reader,
+        reference: job.reference,
         ...(job.lora && { lora: job.lora }),
       });
-      source ??= exampleSource(evaluationOptions(job.stage, examples, job.parts));
-      return meanLoss(program, source);
+      source ??= exampleSource(evaluationOptions(job.stage, samples, job.parts));
+      return meanLoss(program, source, job.objective);
     },
     async answers() {
-      const examples = await heldOut();
-      sampler ??= openSampler(job, examples.length > 0 ? { examples, heldOut: true } : { ...job, heldOut: false });
+      const samples = await heldOut();
+      sampler ??= openSampler(job, samples.length > 0 ? { samples, heldOut: true } : { ...job, heldOut: false });
       return sampler.answers();
     },
     async dispose() {
@@ -70,28 +82,38 @@ export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
   };
 }
 
-async function meanLoss(program: LossProgram, source: BatchSource): Promise<number> {
-  let sum = 0;
-  let targets = 0;
-  for (let step = 0; step < source.stepsPerEpoch; step++) {
-    for (const batch of (await source.step(step)).flat()) {
-      sum += await program.run(batch, 1);
-      targets += batch.targets;
-    }
+/** The loss over all batches, as if they were one step. */
+async function meanLoss(program: LossProgram, source: BatchSource, { units }: Objective): Promise<number> {
+  const [unit, ...others] = units;
+  const batches = async function* () {
+    for (let step = 0; step < source.stepsPerEpoch; step++) yield* (await source.step(step)).flat();
+  };
+  // With one unit its number divides the sum; several have to be known beforehand.
+  let totals = { token: 1, sample: 1, batch: 1 };
+  if (others.length > 0) {
+    const all = [];
+    for await (const { units: found } of batches()) all.push({ units: found });
+    totals = totalUnits(all);
   }
-  return sum / targets;
+  let sum = 0;
+  let terms = 0;
+  for await (const batch of batches()) {
+    sum += (await program.run(batch, totals)).loss;
+    terms += batch.units[unit];
+  }
+  return others.length > 0 ? sum : sum / terms;
 }
 
-async function heldOutExamples({ stage, parts }: StageUnderWay, hooks: Hooks): Promise<readonly Example[]> {
+async function heldOutExamples({ stage, parts }: StageUnderWay, hooks: Hooks): Promise<readonly SampleRows[]> {
   const template = stageTemplate(stage, parts);
-  const examples = [];
+  const samples: SampleRows[] = [];
   for (const data of stage.data) {
     if (data.source !== 'tabletop') continue;
     const { rows } = await sourceRows({ ...data, split: 'val', scenes: SCENES }, new DataReport(), hooks);
     for (const row of rows) {
       const outcome = encodeStageRow(row, stage, template, parts);
-      if ('kept' in outcome) examples.push(outcome.kept);
+      if ('kept' in outcome) samples.push(outcome.kept);
     }
   }
-  return examples;
+  return samples;
 }

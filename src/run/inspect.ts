@@ -52,11 +52,9 @@ export async function inspectRows(
       const outcome = encodeStageRow(row, stage, template, parts);
       if ('refused' in outcome) report.withdraw(file, format, outcome.refused);
       else {
-        const { kept } = outcome;
-        shown.push({
-          text: formatExample(kept, parts.tokenizer, { color: options.colour }),
-          data: describeExample(kept, parts.tokenizer),
-        });
+        const texts = outcome.kept.map((row) => formatExample(row, parts.tokenizer, { color: options.colour }));
+        const data = outcome.kept.map((row) => describeExample(row, parts.tokenizer));
+        shown.push({ text: texts.join('\n'), data: data.length === 1 ? data[0] : data });
       }
     }
   }

@@ -34,7 +34,7 @@ export async function foretellMemory(
     const all = plan.stages[index]?.data ?? [];
     const partial = stage.data.some((source, at) => isCut(all[at] as DataRecipe, source, data));
     const memory = stageMemory(engine, stage, prepared, false);
-    found.push({ stage: stage.name, memory, ...(partial && { firstRows: data.examples.length }) });
+    found.push({ stage: stage.name, memory, ...(partial && { firstRows: data.samples.length }) });
   }
   return found;
 }
@@ -62,7 +62,6 @@ export function stageMemory(engine: Engine, stage: StagePlan, prepared: Prepared
       engine,
       model,
       store,
-      objective: stage.objective,
       recompute: stage.train.recompute,
       accumulate: stage.train.accumulate,
       lanes: prepared.source.lanes,

@@ -8,7 +8,7 @@ const plan = loadPlan('tabletop-lm', ['output.folder=runs/x']);
 const cardOf = (model: object) => modelCard(plan, { json: {}, ...model } as Model, [], new DataReport());
 
 it('tells how to use a model by what it takes', () => {
-  expect(cardOf({ kind: 'causal', picture: {} })).toContain('tessera chat <this folder> --image picture.png\n');
-  expect(cardOf({ kind: 'causal' })).toContain('tessera chat <this folder>\n');
-  expect(cardOf({ kind: 'contrastive' })).toContain('model.vision=<this folder>\n');
+  expect(cardOf({ writer: {}, image: {} })).toContain('tessera chat <this folder> --image picture.png\n');
+  expect(cardOf({ writer: {} })).toContain('tessera chat <this folder>\n');
+  expect(cardOf({ embedder: {} })).toContain('model.vision=<this folder>\n');
 });

@@ -36,8 +36,8 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
 
 /** A model that writes text is talked to; one that only sees lends its eyes. */
 function usage(model: Model): string {
-  if (model.kind !== 'causal') return 'tessera train llava model.vision=<this folder>';
-  return `tessera chat <this folder>${model.picture ? ' --image picture.png' : ''}`;
+  if (!model.writer) return 'tessera train llava model.vision=<this folder>';
+  return `tessera chat <this folder>${model.image ? ' --image picture.png' : ''}`;
 }
 
 /** What the base calls itself, if that is a name of the hub: paths of the machine it was trained on tell others nothing. */

@@ -4,23 +4,16 @@ import type { OnnxModel, OnnxPort } from '../onnx/index.ts';
 
 type Ports = Pick<OnnxModel['graph'], 'inputs' | 'outputs'>;
 
+const outputs: Readonly<Record<string, string>> = {
+  image_embeds: 'a unit vector an image',
+  text_embeds: 'a unit vector a text, in the same space',
+  last_hidden_state: 'the states of every patch after the last layer',
+  logits: 'scores of the token that follows each position, before softmax',
+};
+
 /** What each input and output of an exported graph is. */
 function meaning(name: string, model: Model): string {
-  const rows = model.kind === 'causal' ? model.picture?.rows : undefined;
-  const meanings: Readonly<Record<string, string>> = {
-    ids:
-      model.kind === 'causal' && model.picture
-        ? `token ids of B texts of T tokens; each picture takes ${rows} tokens, of the id ${model.picture.tokenId}`
-        : 'token ids of B texts of T tokens',
-    pixels: 'N pictures, scaled and normalised as preprocessor_config.json says; channels red, green, blue',
-    imageRows: `where the ${rows} features of each picture go, in order: b * T + t for the place t of text b`,
-    endRows: 'where each text ends: b * T + t for its end token at the place t of text b',
-    image_embeds: 'a unit vector a picture',
-    text_embeds: 'a unit vector a text, in the same space',
-    last_hidden_state: 'the states of every patch after the last layer',
-    logits: 'scores of the token that follows each position, before softmax',
-  };
-  return meanings[name] ?? '';
+  return model.processor().inputs[name]?.says ?? outputs[name] ?? '';
 }
 
 function portLine({ name, dtype, shape }: OnnxPort, model: Model): string[] {

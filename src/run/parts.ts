@@ -10,6 +10,7 @@ import {
   createTokenizer,
   type ImageProcessor,
   loadTokenizer,
+  type Processor,
   type Tokenizer,
   trainBpe,
 } from '../data/index.ts';
@@ -24,9 +25,11 @@ import {
   llavaJson,
   loadAdapter,
   loadModel,
+  type ModelImage,
   type ModelPlace,
   modelPlace,
   openModel,
+  partPrefix,
   readJsonObject,
   type SizeName,
   sideFolder,
@@ -58,11 +61,11 @@ async function partsFromPlace(place: ModelPlace, goesOn: boolean): Promise<Parts
   const { model } = loaded;
   const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
   const words = { loaded, tokenizer, ...adapter, ...(await templateOf(place)) };
-  if (model.kind === 'vision' || !model.picture) return words;
-  const imageToken = model.kind === 'causal' && model.picture ? tokenizer.tokenOf(model.picture.tokenId) : undefined;
+  if (!model.image || (!model.writer && !model.embedder)) return words;
+  const imageToken = model.image.tokenId === undefined ? undefined : tokenizer.tokenOf(model.image.tokenId);
   return {
     ...words,
-    processor: folderProcessor(place.folder) ?? clipCrop(model.picture.height),
+    processor: folderProcessor(place.folder) ?? clipCrop(model.image.height),
     ...(imageToken !== undefined && { imageToken }),
   };
 }
@@ -93,8 +96,8 @@ export async function buildParts(plan: Plan, corpus: () => Promise<readonly stri
     model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
   const loaded = createModel(json);
   initializeStore(loaded.store, seed);
-  const eyes = loaded.model.kind === 'contrastive' ? { processor: clipCrop(loaded.model.picture.height) } : {};
-  return { loaded, tokenizer, ...eyes };
+  const { image } = loaded.model;
+  return { loaded, tokenizer, ...(image && { processor: clipCrop(image.height) }) };
 }
 
 /** The folders that a model starts from, and whether their adapter is one to go on from. */
@@ -106,7 +109,7 @@ function startOf(model: ModelRecipe): [ModelPlace, boolean] {
 /** What a folder holds shows only when it is read; found out after the training, it would be too late. */
 function withEyes(plan: Plan, parts: Parts): Parts {
   const { model } = parts.loaded;
-  if (plan.eval.tasks.length === 0 || (model.kind === 'causal' && model.picture)) return parts;
+  if (plan.eval.tasks.length === 0 || (model.writer && model.image)) return parts;
   throw new TesseraError({
     code: 'recipe/eval',
     message: 'every evaluation asks about pictures, and the model of this folder cannot answer such questions',
@@ -159,16 +162,21 @@ async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>
   const projector = model.projector ?? 'mlp';
   const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
   initializeStore(loaded.store, seed);
-  copyPart(decoder, '', loaded.store, 'language_model.');
-  copyPart(eyes, eyes.model.kind === 'contrastive' ? 'vision_model.' : '', loaded.store, 'vision_tower.');
-  const size = loaded.model.kind === 'causal' ? (loaded.model.picture?.height as number) : 0;
-  return { loaded, tokenizer, imageToken, processor: folderProcessor(vision) ?? clipCrop(size) };
+  copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));
+  copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));
+  const side = (loaded.model.image as ModelImage).height;
+  return { loaded, tokenizer, imageToken, processor: folderProcessor(vision) ?? clipCrop(side) };
+}
+
+/** How rows of a stage become the model's inputs. */
+export function stageReader(parts: Parts, images: 'crop' | 'pad' | undefined): Processor {
+  return parts.loaded.model.processor(stageProcessor(parts, images));
 }
 
 /** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */
 export function stageProcessor(parts: Parts, pictures: 'crop' | 'pad' | undefined): ImageProcessor | undefined {
   if (!parts.processor || pictures === undefined) return parts.processor;
-  const side = parts.loaded.model.picture?.height as number;
+  const side = parts.loaded.model.image?.height as number;
   const made = pictures === 'pad' ? clipPad(side) : clipCrop(side);
   return {
     ...made,

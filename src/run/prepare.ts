@@ -1,7 +1,7 @@
 import { selector } from '../base/index.ts';
-import { type Example, pixelLoader, planBatches } from '../data/index.ts';
+import { mediaLoader, type Processor, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
-import { isLoraPart, type Lora } from '../nn/index.ts';
+import { copyStore, isLoraPart, type Lora, type ParameterStore } from '../nn/index.ts';
 import type { StagePlan, TrainPlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import {
@@ -9,18 +9,25 @@ import {
   type BatchSource,
   exampleSizes,
   exampleSource,
+  longest,
+  type Objective,
+  type SampleRows,
   type SourceOptions,
   type StageSettings,
 } from '../train/index.ts';
 import { adaptersOf } from './lora.ts';
-import { type Parts, stageProcessor } from './parts.ts';
-import type { StageData } from './rows.ts';
+import { type Parts, stageReader } from './parts.ts';
+import { type StageData, stageObjective } from './rows.ts';
 
 /** A stage with everything decided that its loop needs. */
 export interface PreparedStage {
   /** With fresh adapters where the stage has any. */
   readonly loaded: LoadedModel;
   readonly lora?: Lora;
+  readonly objective: Objective;
+  readonly reader: Processor;
+  /** What the objective compares with; absent where switching the adapters off gives it. */
+  readonly reference?: ParameterStore;
   readonly trainable: (path: string) => boolean;
   readonly source: BatchSource;
   /** What the steps are going to read. */
@@ -42,9 +49,14 @@ export function prepareStage(
   const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(engine, stage, loaded, trainable) };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
+  const { objective, processor } = options;
+  const compares = objective.before?.some(({ weights }) => weights === 'reference') ?? false;
   return {
     loaded,
     ...(lora && { lora }),
+    objective,
+    reader: processor,
+    ...(compares && !lora && { reference: copyStore(parts.loaded.store) }),
     trainable,
     source,
     sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, data, parts) }),
@@ -56,7 +68,7 @@ export function prepareStage(
 const mostAdded = 2 ** 30;
 
 /**
- * Two lanes wherever rows add up to the loss; a contrastive loss compares all of them, and a GPU would read weights and
+ * Two lanes wherever samples add up to the loss; some objectives compare all of them, and a GPU would read weights and
  * write gradients twice for nothing.
  */
 function lanesOf(
@@ -67,36 +79,36 @@ function lanesOf(
 ): 1 | 2 {
   const bytes = [...store.tensors].reduce((n, [path, { data }]) => (trainable(path) ? n + data.byteLength : n), 0);
   const added = bytes * (train.accumulate > 1 ? 2 : 1);
-  return objective === 'lm' && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
+  return stageObjective({ objective }).adds && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
 }
 
-function sourceOptions(stage: StagePlan, { examples }: StageData, parts: Parts): SourceOptions {
-  const lengths = examples.map((example) => example.ids.length);
+function sourceOptions(stage: StagePlan, { samples }: StageData, parts: Parts): SourceOptions {
+  const lengths = samples.map(longest);
   return {
-    ...evaluationOptions(stage, examples, parts),
-    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
+    ...evaluationOptions(stage, samples, parts),
+    plan: planBatches({ count: samples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
     accumulate: stage.train.accumulate,
   };
 }
 
 /** How rows are read to be looked at once, in batches of the stage's size and of any lengths. */
-export function evaluationOptions(stage: StagePlan, examples: readonly Example[], parts: Parts): SourceOptions {
-  const processor = stageProcessor(parts, stage.pictures);
+export function evaluationOptions(stage: StagePlan, samples: readonly SampleRows[], parts: Parts): SourceOptions {
   return {
-    examples,
-    plan: planBatches({ count: examples.length, batch: stage.train.batch, seed: 0 }),
+    samples,
+    plan: planBatches({ count: samples.length, batch: stage.train.batch, seed: 0 }),
     accumulate: 1,
     lanes: 1,
     padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
-    objective: stage.objective,
-    ...(processor && { pixels: pixelLoader(processor) }),
+    objective: stageObjective(stage),
+    processor: stageReader(parts, stage.pictures),
+    media: mediaLoader(),
   };
 }
 
 /** Held-out rows are like those of the stage; only the tabletop world has some. */
-function evaluationSizes(stage: StagePlan, { examples }: StageData, parts: Parts): readonly BatchSize[] {
+function evaluationSizes(stage: StagePlan, { samples }: StageData, parts: Parts): readonly BatchSize[] {
   if (!stage.data.some((data) => data.source === 'tabletop')) return [];
-  const options = evaluationOptions(stage, examples, parts);
+  const options = evaluationOptions(stage, samples, parts);
   return exampleSizes(options, options.plan.stepsPerEpoch).batches;
 }
 

@@ -1,23 +1,23 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Fault, TesseraError } from '../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import {
   builtinTemplate,
   type ChatTemplate,
   chatTokens,
   DataReport,
-  type Example,
   encodeRow,
-  imagesOf,
   type Outcome,
   type Row,
   readRows,
   trainingTemplate,
 } from '../data/index.ts';
+import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
+import { type Objective, objectiveNamed, type SampleRows } from '../train/index.ts';
 import { type WorldRequest, type WorldTask, worldOptions, writeWorld } from '../world/index.ts';
-import type { Parts } from './parts.ts';
+import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
 
 /** Where worlds that were written once are kept. */
@@ -102,7 +102,7 @@ function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldR
 
 /** What a stage trains on. */
 export interface StageData {
-  readonly examples: readonly Example[];
+  readonly samples: readonly SampleRows[];
   readonly report: DataReport;
   readonly template: ChatTemplate;
 }
@@ -114,7 +114,7 @@ export interface StageData {
 export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
   const data = await readStage(stage, parts, hooks);
   data.report.check();
-  if (data.examples.length > 0) return data;
+  if (data.samples.length > 0) return data;
   throw new TesseraError({
     code: 'data/no-rows',
     message: 'no row is left to train on',
@@ -126,12 +126,12 @@ export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): P
 export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
   const report = new DataReport();
   const template = stageTemplate(stage, parts);
-  const examples: Example[] = [];
+  const samples: SampleRows[] = [];
   for (const data of stage.data) {
     const { rows, file, format } = await sourceRows(data, report, hooks);
     for (const [i, row] of rows.entries()) {
       const outcome = encodeStageRow(row, stage, template, parts);
-      if ('kept' in outcome) examples.push(outcome.kept);
+      if ('kept' in outcome) samples.push(outcome.kept);
       else report.withdraw(file, format, outcome.refused);
       if (i % 256 === 0 || i + 1 === rows.length) {
         hooks.progress({
@@ -146,12 +146,17 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
       }
     }
   }
-  return { examples, report, template };
+  return { samples, report, template };
 }
 
 /** @throws TesseraError `data/stopped` once the caller wants no more */
 function refuseStopped({ signal }: Hooks): void {
   if (signal.aborted) throw new TesseraError({ code: 'data/stopped', message: 'stopped while making data ready' });
+}
+
+/** The training objective of a stage. */
+export function stageObjective({ objective }: Pick<StagePlan, 'objective'>): Objective {
+  return objectiveNamed(objective);
 }
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
@@ -165,45 +170,27 @@ export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
   });
 }
 
-/** A row of a stage as an example. A contrastive pair keeps its picture beside the text, not in it. */
-export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplate, parts: Parts): Outcome<Example> {
-  const settings = { tokenizer: parts.tokenizer, template, maxLength: maxLength(stage, parts) };
-  if (stage.template === 'text') {
-    const outcome = encodeRow(withoutPictures(row), settings);
-    if ('refused' in outcome || stage.objective !== 'contrastive') return outcome;
-    const fault = pairFault(row);
-    if (fault) return { refused: fault };
-    return { kept: { ...outcome.kept, images: imagesOf(row).map((image) => ({ image, start: 0, tokens: 0 })) } };
-  }
+/** A row of a stage as a sample of its objective. The words alone are read where neither prompt nor model has images. */
+export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplate, parts: Parts): Outcome<SampleRows> {
+  const processor = stageReader(parts, stage.pictures);
   const { model } = parts.loaded;
-  const tokensPerImage = model.kind === 'causal' ? model.picture?.rows : undefined;
-  return encodeRow(row, {
-    ...settings,
-    ...(parts.imageToken !== undefined && { imageToken: parts.imageToken }),
-    ...(tokensPerImage !== undefined && { tokensPerImage }),
-  });
-}
-
-/** No row may be longer than the model has positions for. */
-function maxLength(stage: StagePlan, { loaded: { model } }: Parts): number {
-  return Math.min(stage.train.maxLength, model.kind === 'vision' ? Number.POSITIVE_INFINITY : model.maxPositions);
+  const settings = {
+    tokenizer: parts.tokenizer,
+    template,
+    processor,
+    imageToken: parts.imageToken,
+    maxLength: Math.min(stage.train.maxLength, maxPositions(model)),
+  };
+  const words = stage.template === 'text' && !processor.plan;
+  const outcome = encodeRow(words ? withoutPictures(row) : row, settings);
+  if ('refused' in outcome) return outcome;
+  const fault = stageObjective(stage).fault?.([outcome.kept]);
+  return fault ? { refused: fault } : { kept: [outcome.kept] };
 }
 
 function withoutPictures(row: Row): Row {
   const turns = row.turns.map((turn) => ({ ...turn, parts: turn.parts.filter((part) => part.type === 'text') }));
   return { ...row, media: [], turns };
-}
-
-function pairFault(row: Row): Fault | undefined {
-  const [first, ...others] = row.media;
-  if (first?.kind === 'image' && others.length === 0) return undefined;
-  return {
-    code: 'row/pair',
-    message: 'a contrastive row is one picture and its text',
-    path: row.where,
-    expected: '1 image',
-    got: row.media.map(({ kind }) => kind).join(', ') || 'none',
-  };
 }
 
 /** Every text of every stage's rows, for training a tokenizer. */

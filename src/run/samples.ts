@@ -1,7 +1,8 @@
-import { chatTokens, type Example, type PixelLoader, pixelLoader, stopStrings } from '../data/index.ts';
-import { GenerationProgram, generate } from '../generate/index.ts';
+import { chatTokens, type Example, type MediaLoader, mediaLoader, mediaPaths, stopStrings } from '../data/index.ts';
+import { GenerationProgram, generate, promptOf } from '../generate/index.ts';
+import type { WriterModel } from '../models/index.ts';
+import type { SampleRows } from '../train/index.ts';
 import type { StageUnderWay } from './held-out.ts';
-import { stageProcessor } from './parts.ts';
 import { stageTemplate } from './rows.ts';
 
 const ANSWERS = 4;
@@ -31,34 +32,36 @@ export interface Sampler {
 /** Answers the same few rows, greedily and with the parameters as they are, whenever it is asked. */
 export function openSampler(
   job: StageUnderWay,
-  { examples, heldOut }: { readonly examples: readonly Example[]; readonly heldOut: boolean },
+  { samples, heldOut }: { readonly samples: readonly SampleRows[]; readonly heldOut: boolean },
 ): Sampler {
-  const { engine, loaded, lora, parts, stage } = job;
-  const { model, store } = loaded;
-  if (model.kind !== 'causal') return { answers: async () => [], dispose: async () => {} };
+  const { engine, loaded, lora, parts, stage, reader } = job;
+  const { store } = loaded;
+  const { writer } = loaded.model;
+  if (!writer) return { answers: async () => [], dispose: async () => {} };
   const { tokenizer } = parts;
   const template = stageTemplate(stage, parts);
-  const program = new GenerationProgram({ engine, model, store, ...(lora && { lora }) });
-  const processor = stageProcessor(parts, stage.pictures);
-  const pixels = processor && pixelLoader(processor);
-  const chosen = spread(examples, ANSWERS).map((example) => ({ example, cut: answerStart(example, tokenizer.prefix) }));
+  const model: WriterModel = { ...loaded.model, writer };
+  const program = new GenerationProgram({ engine, model, store, reader, ...(lora && { lora }) });
+  const media = mediaLoader();
+  const first = samples.map(([row]) => row as Example);
+  const chosen = spread(first, ANSWERS).map((example) => ({ example, cut: answerStart(example, tokenizer.prefix) }));
   return {
     async answers() {
       const requests = await Promise.all(
         chosen.map(async ({ example, cut }) => ({
-          ...(await promptOf(example, cut, pixels)),
-          maxTokens: Math.min(LONGEST, model.maxPositions - cut),
+          ...(await openingOf(example, cut, media)),
+          maxTokens: Math.min(LONGEST, writer.maxPositions - cut),
         })),
       );
       const got = await generate(program, requests, {
         tokenizer,
         stopIds: tokenizer.eos === undefined ? [] : [tokenizer.eos],
-        stop: stopStrings(template, chatTokens(tokenizer, model.picture && parts.imageToken)),
+        stop: stopStrings(template, chatTokens(tokenizer, parts.imageToken)),
       });
       return chosen.map(({ example, cut }, i) => ({
         row: example.where,
         held_out: heldOut,
-        pictures: example.images.map(({ image }) => image.path),
+        pictures: example.media.flatMap(({ media: shown }) => mediaPaths(shown)),
         prompt: tokenizer.decode(readable(example, 0, cut)),
         answer: (got[i]?.text ?? '').trim(),
         expected: tokenizer.decode(example.ids.slice(cut, answerEnd(example, cut)), { skipSpecial: true }).trim(),
@@ -85,17 +88,15 @@ function answerEnd({ ids, supervised }: Example, start: number): number {
   return end < 0 ? ids.length : end;
 }
 
-async function promptOf(example: Example, cut: number, pixels: PixelLoader | undefined) {
-  const images = example.images.filter(({ start }) => start < cut);
-  const ids = example.ids.slice(0, cut);
-  if (!pixels || images.length === 0) return { ids };
-  return { ids, images, pixels: await pixels.load(images.map(({ image }) => image)) };
+function openingOf({ ids, texts, media }: Example, cut: number, loader: MediaLoader) {
+  const shown = media.filter(({ input, start }) => input !== 'ids' || start < cut);
+  return promptOf({ ids: ids.slice(0, cut), texts, media: shown }, loader);
 }
 
 /** Ids up to a place, each picture's tokens but one left out. */
-function readable({ ids, images }: Example, from: number, to: number): number[] {
+function readable({ ids, media }: Example, from: number, to: number): number[] {
   const hidden = new Set(
-    images.flatMap(({ start, tokens }) => Array.from({ length: tokens - 1 }, (_, k) => start + 1 + k)),
+    media.flatMap(({ start, tokens }) => Array.from({ length: tokens - 1 }, (_, k) => start + 1 + k)),
   );
   return [...ids.slice(from, to)].filter((_, i) => !hidden.has(from + i));
 }

@@ -152,14 +152,16 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const seconds = () => clock.before + since(clock.began);
   const rate = rates();
   let loss = from?.position.loss ?? Number.NaN;
-  const watch = watchStage({ ...job, loaded, examples: data.examples, ...(lora && { lora }) }, hooks);
+  const watch = watchStage({ ...job, ...prepared, samples: data.samples, ...(lora && { lora }) }, hooks);
   const outcome = await runStage(
     {
       name: stage.name,
       engine,
       model: loaded.model,
       store: loaded.store,
-      objective: stage.objective,
+      objective: prepared.objective,
+      reader: prepared.reader,
+      reference: prepared.reference,
       trainable,
       ...(lora && { lora }),
       recompute: stage.train.recompute,
@@ -259,7 +261,7 @@ function announce(
   stage: StagePlan,
   loaded: LoadedModel,
   trainable: (path: string) => boolean,
-  { examples, report }: StageData,
+  { samples, report }: StageData,
   steps: number,
   hooks: Hooks,
 ): void {
@@ -272,7 +274,7 @@ function announce(
     groups.set(group, (groups.get(group) ?? 0) + data.length);
   }
   const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
-  const rows = `${examples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
+  const rows = `${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
   hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
   hooks.log.info(
     `  trains ${trained.toLocaleString('en')} of ${parameterCount(loaded).toLocaleString('en')} parameters: ${parts}`,

@@ -1,14 +1,24 @@
 import type { Tensor } from '../base/index.ts';
+import type { Unit } from './objective.ts';
+
+/** How many of each unit there are. */
+export type Units = Readonly<Record<Unit, number>>;
 
 /** Some rows as the model's inputs. */
 export interface Batch {
   readonly feeds: ReadonlyMap<string, Tensor>;
-  /** Terms of the loss: supervised tokens, or 1 for a loss that is a mean already. */
-  readonly targets: number;
+  /** What the terms of the loss are averaged over. */
+  readonly units: Units;
   /** Rows of data, for rates. */
   readonly rows: number;
   /** Tokens fed, padding included, for rates. */
   readonly tokens: number;
+}
+
+/** The units of several batches together. */
+export function totalUnits(batches: readonly Pick<Batch, 'units'>[]): Units {
+  const total = (of: Unit) => batches.reduce((n, { units }) => n + units[of], 0);
+  return { token: total('token'), sample: total('sample'), batch: total('batch') };
 }
 
 /**

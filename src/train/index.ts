@@ -1,4 +1,4 @@
-export type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
+export { type Batch, type BatchSize, type BatchSource, type Lanes, totalUnits, type Units } from './batch.ts';
 export { allocateGradients } from './gradients.ts';
 export {
   type LoopHooks,
@@ -11,6 +11,8 @@ export {
   type StepRecord,
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
+export { objectiveNamed } from './methods/index.ts';
+export type { Before, Method, Objective, Trace } from './objective.ts';
 export { LossProgram } from './program.ts';
-export { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
+export { exampleSizes, exampleSource, longest, type SampleRows, type SourceOptions } from './source.ts';
 export { StepProgram } from './step.ts';

@@ -15,6 +15,7 @@ import { float32, int32, Random, selector, type Tensor } from '../base/index.ts'
 import type { Lora } from '../nn/index.ts';
 import type { Batch, BatchSource } from './batch.ts';
 import type { Stage, StageState } from './loop.ts';
+import { objectiveNamed } from './methods/index.ts';
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
@@ -236,7 +237,7 @@ describe('faults', () => {
   });
 
   /** A batch that says it has next to no targets, so that its loss is scaled beyond float32. */
-  const hugeTargets = (): Batch => ({ ...textBatch(rowsOf(0, 2)), targets: 1e-45 });
+  const hugeTargets = (): Batch => ({ ...textBatch(rowsOf(0, 2)), units: { token: 1e-45, sample: 1, batch: 1 } });
 
   it('refuses patterns that select nothing', async () => {
     const stage = await tinyStage({ trainable: selector(['projector.**']) });
@@ -248,8 +249,8 @@ describe('faults', () => {
   });
 
   it('refuses an objective that the model cannot have', async () => {
-    const stage = await tinyStage({ objective: 'contrastive' });
-    await expect(train(stage)).rejects.toMatchObject({ code: 'train/objective' });
+    const stage = await tinyStage({ objective: objectiveNamed('contrastive') });
+    await expect(train(stage)).rejects.toMatchObject({ code: 'model/cannot' });
   });
 });
 
@@ -272,13 +273,13 @@ describe('contrastive training', () => {
       ['endRows', int32([4], [1, 3, 5, 7])],
       ['pixels', float32([4, 3, 14, 14], pixels)],
     ]);
-    return { feeds, targets: 1, rows: 4, tokens: 8 };
+    return { feeds, units: { token: 0, sample: 4, batch: 1 }, rows: 4, tokens: 8 };
   }
 
   it('learns which picture belongs to which text', async () => {
     const stage = await tinyStage({
       ...tinyModel(tinyClip),
-      objective: 'contrastive',
+      objective: objectiveNamed('contrastive'),
       source: { stepsPerEpoch: 4, lanes: 1, step: async (step) => [[pairs(step)]] },
       settings: { steps: 60, lr: 1e-3 },
     });

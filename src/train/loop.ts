@@ -1,11 +1,11 @@
-import { int32, Random, selector, type Tensor, TesseraError } from '../base/index.ts';
+import { int32, type Named, Random, selector, type Tensor, TesseraError } from '../base/index.ts';
 import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import type { Batch, BatchSource, Lanes } from './batch.ts';
+import { type Batch, type BatchSource, type Lanes, totalUnits, type Units } from './batch.ts';
 import { allocateGradients, type GradientBuffer } from './gradients.ts';
 import { AdamW, type AdamWOptions, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
 import { type ScheduleName, scheduleFactor } from './optim/schedule.ts';
-import type { TraceOptions } from './program.ts';
+import type { BatchLoss, TraceOptions } from './program.ts';
 import { StepProgram } from './step.ts';
 
 export interface StageSettings extends AdamWOptions {
@@ -26,6 +26,8 @@ export interface Stage extends Omit<TraceOptions, 'trained'> {
   readonly name: string;
   readonly engine: Engine;
   readonly store: ParameterStore;
+  /** What the stage began with, where its objective compares with it and no adapters can be switched off. */
+  readonly reference?: ParameterStore | undefined;
   readonly trainable: (path: string) => boolean;
   readonly source: BatchSource;
   readonly settings: StageSettings;
@@ -47,6 +49,8 @@ export interface StepRecord {
   readonly lr: number;
   readonly grad_norm: number;
   readonly targets: number;
+  /** What the objective measures beside its loss. */
+  readonly metrics?: Named<number>;
 }
 
 /** What the loop tells its surroundings; each is awaited before the next step. */
@@ -84,8 +88,8 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
     while (done < settings.steps && upcoming) {
       const lanes = withDropoutSeeds(await upcoming, stage.lora, done);
       const batches = lanes.flat();
-      const targets = batches.reduce((n, batch) => n + batch.targets, 0);
-      const computing = gradientStep(program, lanes, targets, hooks.signal);
+      const totals = totalUnits(batches);
+      const computing = gradientStep(program, lanes, totals, hooks.signal);
       const next = done + 1;
       // The next batches are read while this step computes: one turn later, when its runs are under way.
       upcoming = next < settings.steps ? turn().then(() => source.step(next)) : undefined;
@@ -93,15 +97,24 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       const step = await computing;
       if (step === undefined) return await interrupted(hooks, { step: done, moments }, loss, gradients);
       const norm = globalNorm(gradients.flat);
-      requireFinite(stage.name, done + 1, step, norm, batches);
-      loss = step;
+      loss = step.loss;
+      requireFinite(stage.name, done + 1, loss, norm, batches);
       const rateFactor = scheduleFactor(schedule, done);
       const gradientScale = clipFactor(norm, settings.clip === 0 ? undefined : settings.clip);
       await optimizer.step({ step: done + 1, rateFactor, gradientScale });
       done++;
       const epoch = done / source.stepsPerEpoch;
       await hooks.onStep(
-        { stage: stage.name, step: done, epoch, loss, lr: settings.lr * rateFactor, grad_norm: norm, targets },
+        {
+          stage: stage.name,
+          step: done,
+          epoch,
+          loss,
+          lr: settings.lr * rateFactor,
+          grad_norm: norm,
+          targets: totals[stage.objective.units[0]],
+          ...(Object.keys(step.metrics).length > 0 && { metrics: step.metrics }),
+        },
         batches,
       );
       const last = done === settings.steps;
@@ -136,11 +149,11 @@ async function interrupted(
 async function gradientStep(
   program: StepProgram,
   lanes: Lanes,
-  targets: number,
+  totals: Units,
   signal: AbortSignal,
-): Promise<number | undefined> {
+): Promise<BatchLoss | undefined> {
   try {
-    return await program.run(lanes, 1 / targets, signal);
+    return await program.run(lanes, totals, signal);
   } catch (error) {
     if (error instanceof TesseraError && error.code === 'runtime/cancelled') return undefined;
     throw error;

@@ -5,6 +5,7 @@ import { selector } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { BatchSize } from './batch.ts';
 import { type PlannedStage, planMemory } from './memory.ts';
+import { objectiveNamed } from './methods/index.ts';
 
 const RESIDENT = 1e8;
 const PICTURE = 4 * 3 * 14 * 14;
@@ -22,10 +23,10 @@ function plan(changes: Partial<PlannedStage> & { readonly lora?: Lora }) {
   const stage: PlannedStage = {
     ...tinyModel(tinyLlava, changes.lora),
     engine,
-    objective: 'lm',
+    objective: objectiveNamed('lm'),
     trainable: selector(['**']),
     batches: [sized(4, 12, 4)],
-    pictures: 10,
+    media: Array(10).fill(1),
     accumulate: 1,
     lanes: 1,
     evaluation: [],
@@ -70,8 +71,8 @@ describe('planMemory', () => {
 
   it('counts pictures that are kept ready and those of two steps', () => {
     expect(plan({}).pictures).toBe(PICTURE * (10 + 2 * 4));
-    expect(plan({ batches: [sized(4, 12)], pictures: 0 }).pictures).toBe(0);
+    expect(plan({ batches: [sized(4, 12)], media: [] }).pictures).toBe(0);
     // Kept pictures are bounded.
-    expect(plan({ pictures: 1e9 }).pictures).toBe(512 * 2 ** 20 + 2 * 4 * PICTURE);
+    expect(plan({ media: [1e9] }).pictures).toBe(512 * 2 ** 20 + 2 * 4 * PICTURE);
   });
 });

@@ -1,4 +1,5 @@
-import { pictureCacheBytes } from '../data/index.ts';
+import type { Shape } from '../base/index.ts';
+import { mediaCacheBytes } from '../data/index.ts';
 import { overlap, type RunMemory, runMemory } from '../runtime/index.ts';
 import type { BatchSize } from './batch.ts';
 import type { Stage } from './loop.ts';
@@ -29,10 +30,10 @@ export interface MemoryPlan {
 
 /** The part of a stage that decides its memory. */
 export interface PlannedStage
-  extends Pick<Stage, 'engine' | 'model' | 'store' | 'objective' | 'trainable' | 'lora' | 'recompute'> {
+  extends Pick<Stage, 'engine' | 'model' | 'reader' | 'store' | 'objective' | 'trainable' | 'lora' | 'recompute'> {
   readonly batches: readonly BatchSize[];
-  /** Different pictures among the batches. */
-  readonly pictures: number;
+  /** Of the different images among the batches, the leading size of what each is read as. */
+  readonly media: readonly number[];
   readonly accumulate: number;
   /** The most lanes that a step has. */
   readonly lanes: number;
@@ -62,7 +63,7 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
     moments: stage.resumed ? 0 : 2 * trainable,
     // The lanes of a step are of about the same size.
     activations: atOnce * sum(training, mostOf) + sum(evaluation, mostOf),
-    pictures: pictureBytes(stage),
+    pictures: mediaBytes(stage),
     // The optimizer's session is one more.
     runtime: SESSION_BYTES + sum([...training, ...evaluation], (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
   };
@@ -99,25 +100,28 @@ function largestRuns(batches: readonly BatchSize[], options: TraceOptions): Larg
   });
 }
 
-/** The batches with the most tokens, targets and pictures: one of them takes most memory. */
+/** The batches with the most tokens, and the most of every size: one of them takes most memory. */
 function extremes(batches: readonly BatchSize[]): BatchSize[] {
   const of = (batch: BatchSize, name: string) => batch.sizes.get(name) ?? 0;
+  const names = new Set(batches.flatMap(({ sizes }) => [...sizes.keys()]));
   const measures = [
     (b: BatchSize) => of(b, 'B') * of(b, 'T'),
     (b: BatchSize) => of(b, 'B') * of(b, 'T') ** 2,
-    (b: BatchSize) => of(b, 'K'),
-    (b: BatchSize) => of(b, 'N'),
+    ...[...names].filter((name) => name !== 'B' && name !== 'T').map((name) => (b: BatchSize) => of(b, name)),
   ];
   return [...new Set(measures.map((size) => batches.reduce((a, b) => (size(a) < size(b) ? b : a))))];
 }
 
-/** Those that are kept, the batch of the running step and the one that is read meanwhile. */
-function pictureBytes({ model, pictures, batches, objective, accumulate, lanes }: PlannedStage): number {
-  if (pictures === 0 || model.kind === 'vision' || !model.picture) return 0;
-  const one = 4 * 3 * model.picture.height * model.picture.width;
-  const shown = (b: BatchSize) => b.sizes.get(objective === 'contrastive' ? 'B' : 'N') ?? 0;
-  const most = batches.reduce((n, batch) => Math.max(n, shown(batch)), 0);
-  return Math.min(pictureCacheBytes, one * pictures) + 2 * accumulate * lanes * one * most;
+/** What is read from media and kept, and that of the batch of the running step and of the one that is read meanwhile. */
+function mediaBytes({ media, model, reader, batches, accumulate, lanes }: PlannedStage): number {
+  const read = Object.values((reader ?? model.processor()).inputs).filter(({ join }) => join === 'flat');
+  const bytesOf = (shape: Shape) => 4 * shape.slice(1).reduce<number>((n, d) => n * (d as number), 1);
+  const each = sum(read, ({ shape }) => bytesOf(shape));
+  const most = batches.reduce((n, { sizes }) => {
+    const bytes = sum(read, ({ shape }) => (sizes.get(String(shape[0])) ?? 0) * bytesOf(shape));
+    return Math.max(n, bytes);
+  }, 0);
+  return Math.min(mediaCacheBytes, each * sum(media, (count) => count)) + 2 * accumulate * lanes * most;
 }
 
 function sum<T>(items: readonly T[], bytes: (item: T) => number): number {

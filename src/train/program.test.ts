@@ -4,8 +4,9 @@ import { sharedEngine } from '../../test/support/evaluate.ts';
 import { pictureBatch, rowsOf, textBatch, tinyLlama, tinyLlava, tinyModel } from '../../test/support/stages.ts';
 import { int32, selector, type Tensor } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
-import type { Batch, Lanes } from './batch.ts';
+import { type Batch, type Lanes, totalUnits } from './batch.ts';
 import { allocateGradients } from './gradients.ts';
+import { objectiveNamed } from './methods/index.ts';
 import { LossProgram } from './program.ts';
 import { StepProgram } from './step.ts';
 
@@ -20,7 +21,7 @@ async function open({ json = tinyLlama, trainable = ['**'], lora, recompute = fa
   const { model, store } = tinyModel(json, lora);
   const engine = await sharedEngine();
   const gradients = allocateGradients(store, selector(trainable));
-  const shared = { engine, model, store, objective: 'lm' as const, ...(lora && { lora }) };
+  const shared = { engine, model, store, objective: objectiveNamed('lm'), ...(lora && { lora }) };
   return {
     store,
     gradients,
@@ -29,9 +30,11 @@ async function open({ json = tinyLlama, trainable = ['**'], lora, recompute = fa
   };
 }
 
+const ONE = { token: 1, sample: 1, batch: 1 };
+
 /** Loss of a whole step, its gradients in the program's buffer. */
-function step(program: StepProgram, ...lanes: Lanes): Promise<number> {
-  return program.run(lanes, 1 / lanes.flat().reduce((n, batch) => n + batch.targets, 0));
+async function step(program: StepProgram, ...lanes: Lanes): Promise<number> {
+  return (await program.run(lanes, totalUnits(lanes.flat()))).loss;
 }
 
 const largest = (values: Float32Array) => values.reduce((m, x) => Math.max(m, Math.abs(x)), 0);
@@ -86,12 +89,12 @@ describe('a step', () => {
     const { training } = await open();
     const { ledger } = await sharedEngine();
     const { nativeHandles } = ledger.snapshot();
-    const broken = { ...ab, feeds: new Map([...ab.feeds].filter(([name]) => name !== 'ids')) };
+    const broken = { ...ab, feeds: new Map([...ab.feeds].filter(([name]) => name !== 'targetIds')) };
     for (const lanes of [
       [[broken], [cd]],
       [[ab], [broken]],
     ]) {
-      await expect(step(training, ...lanes)).rejects.toMatchObject({ code: 'runtime/feed', path: 'ids' });
+      await expect(step(training, ...lanes)).rejects.toMatchObject({ code: 'runtime/feed', path: 'targetIds' });
     }
     await training.dispose();
     expect(ledger.snapshot().nativeHandles).toBe(nativeHandles);
@@ -101,9 +104,9 @@ describe('a step', () => {
     const lanes = [[ab], [cd]];
     const { training, gradients } = await open();
     gradients.flat.fill(Number.NaN);
-    const loss = await training.run(lanes, 1);
+    const { loss } = await training.run(lanes, ONE);
     const once = gradients.flat.slice();
-    expect(await training.run(lanes, 0.5)).toBeCloseTo(loss / 2, 5);
+    expect((await training.run(lanes, { ...ONE, token: 2 })).loss).toBeCloseTo(loss / 2, 5);
     expect(
       maxRelative(
         gradients.flat,
@@ -116,8 +119,8 @@ describe('a step', () => {
   it('evaluates to the same loss without gradients', async () => {
     const batch = textBatch(rowsOf(2, 2));
     const { training, evaluation } = await open();
-    const loss = await training.run([[batch]], 1);
-    expect(Math.abs((await evaluation.run(batch, 1)) / loss - 1)).toBeLessThan(SPLIT);
+    const { loss } = await training.run([[batch]], ONE);
+    expect(Math.abs((await evaluation.run(batch, ONE)).loss / loss - 1)).toBeLessThan(SPLIT);
     await Promise.all([training.dispose(), evaluation.dispose()]);
   });
 });
@@ -167,22 +170,22 @@ describe('dropout of adapters', () => {
     const losses: number[] = [];
     const grads: Float32Array[] = [];
     for (const seed of [1, 1, 2]) {
-      losses.push(await training.run([[seeded(seed)]], 1));
+      losses.push((await training.run([[seeded(seed)]], ONE)).loss);
       grads.push(gradients.flat.slice());
     }
     expect(losses[1]).toBe(losses[0]);
     expect(grads[1]).toEqual(grads[0]);
     expect(losses[2]).not.toBe(losses[0]);
     expect(grads[2]).not.toEqual(grads[0]);
-    const calm = await evaluation.run(plain, 1);
+    const calm = (await evaluation.run(plain, ONE)).loss;
     expect(losses).not.toContain(calm);
-    expect(await evaluation.run(seeded(1), 1)).toBe(calm);
+    expect((await evaluation.run(seeded(1), ONE)).loss).toBe(calm);
     await Promise.all([training.dispose(), evaluation.dispose()]);
   });
 
   it('asks for its seed', async () => {
     const { training } = await open({ lora });
-    await expect(training.run([[plain]], 1)).rejects.toMatchObject({ code: 'runtime/feed', path: 'dropoutSeed' });
+    await expect(training.run([[plain]], ONE)).rejects.toMatchObject({ code: 'runtime/feed', path: 'dropoutSeed' });
     await training.dispose();
   });
 });
@@ -204,7 +207,7 @@ describe('recomputation', () => {
     for (const recompute of [false, true]) {
       const { training, gradients, store } = await open({ ...options, recompute });
       for (const [path, { data }] of store.tensors) if (path.includes('.lora_B.')) data.fill(0.1);
-      results.push({ loss: await training.run([[fed]], 1), gradients: gradients.flat.slice() });
+      results.push({ loss: (await training.run([[fed]], ONE)).loss, gradients: gradients.flat.slice() });
       await training.dispose();
     }
     expect(largest(results[0]?.gradients as Float32Array)).toBeGreaterThan(0);

@@ -1,25 +1,19 @@
-import { type Tensor, TesseraError } from '../base/index.ts';
-import { Graph, gradients, mul, tokenLogProb, type Value } from '../graph/index.ts';
-import {
-  type CausalModel,
-  type ContrastiveModel,
-  type Model,
-  pairInputs,
-  pictureInputs,
-  tokenInput,
-} from '../models/index.ts';
+import { float32, type Named, type Tensor } from '../base/index.ts';
+import type { Processor } from '../data/index.ts';
+import { Graph, gradients, type Value } from '../graph/index.ts';
+import { declareInputs, type Model } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
-import { contrastive, languageModeling } from '../objectives/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
-import type { Batch } from './batch.ts';
+import type { Batch, Units } from './batch.ts';
 import type { GradientBuffer } from './gradients.ts';
-
-export type ObjectiveName = 'lm' | 'contrastive';
+import type { Before, Objective, Trace, Unit } from './objective.ts';
 
 /** What decides the graph of a program. */
 export interface TraceOptions {
   readonly model: Model;
-  readonly objective: ObjectiveName;
+  /** How rows become the model's inputs; as the model has it when absent. */
+  readonly reader?: Processor | undefined;
+  readonly objective: Objective;
   readonly lora?: Lora;
   /** Keep no insides of layers for the reverse sweep: less memory, a third more time, the same gradients. */
   readonly recompute?: boolean;
@@ -32,6 +26,8 @@ export interface ProgramOptions extends TraceOptions {
   /** Threads of its sessions, which runs at the same time share; the engine's by default. */
   readonly threads?: number;
   readonly store: ParameterStore;
+  /** What the stage began with, where the objective compares with it; without adapters when absent. */
+  readonly reference?: ParameterStore | undefined;
 }
 
 /** Loss and gradients of one objective on one model: executables for each kind of batch, built when first needed. */
@@ -44,33 +40,54 @@ export class LossProgram {
   }
 
   /**
-   * The loss of a batch, its terms multiplied by `scale`; its gradients are written `into` a buffer of all that is
-   * trained. A program that trains with dropout also wants the feed `dropoutSeed`.
+   * The loss of a batch and its metrics, every term divided by its number in `totals`; its gradients are written `into` a
+   * buffer of all that is trained. A program that trains with dropout also wants the feed `dropoutSeed`.
    */
-  async run(batch: Batch, scale: number, { into, signal }: LossRun = {}): Promise<number> {
+  async run(given: Batch, totals: Units, { into, signal }: LossRun = {}): Promise<BatchLoss> {
+    const batch = await this.#prepared(given, signal);
     const key = [...batch.feeds.keys()].sort().join(' ');
-    const { session, reached } = await this.#variants.get(key, () => buildVariant(this.#options, batch));
-    const feeds = new Map<string, Tensor>();
-    const values = new Map([
-      ...batch.feeds,
-      ['scale', { dtype: 'float32', shape: [], data: Float32Array.of(scale) } as Tensor],
-    ]);
-    for (const { name } of session.inputs) {
-      const value = values.get(name) ?? this.#options.store.tensors.get(name);
-      if (value) feeds.set(name, value);
-    }
+    const { session, reached, metrics } = await this.#variants.get(key, () => buildVariant(this.#options, batch));
+    const feeds = feedsOf(session, batch, this.#options.store, totals);
     const targets = new Map<string, Tensor>();
     for (const [path, gradient] of into?.tensors ?? []) {
       if (reached.has(path)) targets.set(`gradient.${path}`, gradient);
       else gradient.data.fill(0);
     }
-    const outputs = await session.run(feeds, { into: targets, fetch: ['loss'], ...(signal && { signal }) });
-    return (outputs.get('loss') as Tensor<'float32'>).data[0] as number;
+    const fetch = ['loss', ...metrics.map(metricOutput)];
+    const outputs = await session.run(feeds, { into: targets, fetch, ...(signal && { signal }) });
+    const scalar = (name: string) => (outputs.get(name) as Tensor<'float32'>).data[0] as number;
+    return {
+      loss: scalar('loss'),
+      metrics: Object.fromEntries(metrics.map((name) => [name, scalar(metricOutput(name))])),
+    };
+  }
+
+  /** The batch with what the objective's runs before the step give. */
+  async #prepared(batch: Batch, signal: AbortSignal | undefined): Promise<Batch> {
+    const { objective } = this.#options;
+    let feeds = batch.feeds;
+    for (const [i, before] of (objective.before ?? []).entries()) {
+      const key = [`before ${i}`, ...[...batch.feeds.keys()].sort()].join(' ');
+      const { session, reached } = await this.#variants.get(key, () => buildBefore(this.#options, before, batch));
+      const store = (before.weights === 'reference' && this.#options.reference) || this.#options.store;
+      const found = await session.run(feedsOf(session, batch, store), {
+        fetch: [...reached],
+        ...(signal && { signal }),
+      });
+      feeds = new Map([...feeds, ...found]);
+    }
+    return { ...batch, feeds };
   }
 
   dispose(): Promise<void> {
     return this.#variants.dispose();
   }
+}
+
+/** What a batch adds to the loss and the metrics of its step. */
+export interface BatchLoss {
+  readonly loss: number;
+  readonly metrics: Named<number>;
 }
 
 export interface LossRun {
@@ -80,21 +97,51 @@ export interface LossRun {
 
 interface Variant {
   readonly session: Session;
-  /** Trainable parameters that the loss of this kind of batch depends on. */
+  /** Trainable parameters that the loss of this kind of batch depends on; of a run before the step, its outputs. */
   readonly reached: ReadonlySet<string>;
+  readonly metrics: readonly string[];
+}
+
+const metricOutput = (name: string) => `metric.${name}`;
+const shareInput = (of: Unit) => `share.${of}`;
+
+function feedsOf(session: Session, batch: Batch, store: ParameterStore, totals?: Units): Map<string, Tensor> {
+  const shares = Object.entries(totals ?? {}).map(
+    ([of, total]) => [shareInput(of as Unit), float32([], [1 / total])] as const,
+  );
+  const values = new Map<string, Tensor>([...batch.feeds, ...shares]);
+  const feeds = new Map<string, Tensor>();
+  for (const { name } of session.inputs) {
+    const value = values.get(name) ?? store.tensors.get(name);
+    if (value) feeds.set(name, value);
+  }
+  return feeds;
 }
 
 async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
   const { engine, objective, model, threads } = options;
-  const { graph, outputs, reached } = traceProgram(options, batch.feeds.keys());
-  const name = `${objective}-${model.architecture}`;
+  const { graph, outputs, reached, metrics } = traceProgram(options, batch.feeds.keys());
+  const name = `${objective.name}-${model.architecture}`;
   const session = await compile(engine, graph, outputs, name, threads === undefined ? {} : { threads });
-  return { session, reached };
+  return { session, reached, metrics };
+}
+
+async function buildBefore(options: ProgramOptions, before: Before, batch: Batch): Promise<Variant> {
+  const { engine, objective, model, threads, lora, reference } = options;
+  const graph = new Graph();
+  // The weights that a stage with adapters began with are those without them.
+  const adapters = before.weights === 'own' || reference ? lora : undefined;
+  const trace = new ParameterTrace(graph, { lora: adapters });
+  const outputs = new Map(Object.entries(before.trace(traceOf(options, trace, new Set(batch.feeds.keys())))));
+  const name = `before-${objective.name}-${model.architecture}`;
+  const session = await compile(engine, graph, outputs, name, threads === undefined ? {} : { threads });
+  return { session, reached: new Set(outputs.keys()), metrics: [] };
 }
 
 interface Traced {
   readonly graph: Graph;
-  /** `loss`, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
+  readonly metrics: readonly string[];
+  /** `loss`, `metric.<name>`, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
   readonly outputs: ReadonlyMap<string, Value>;
   readonly reached: ReadonlySet<string>;
 }
@@ -106,13 +153,14 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
   const drops = options.trained && options.lora?.dropout;
   const dropoutSeed = drops && graph.input('dropoutSeed', 'int32', []);
   const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed });
-  const loss = traceLoss(graph, trace, options, new Set(feeds));
+  const { loss, metrics = {} } = options.objective.trace(traceOf(options, trace, new Set(feeds)));
   const wanted = (options.trained ?? []).filter((path) => trace.values.has(path));
   const found = gradients(
     loss,
     wanted.map((path) => trace.values.get(path) as Value),
   );
   const outputs = new Map<string, Value>([['loss', loss]]);
+  for (const [name, value] of Object.entries(metrics)) outputs.set(metricOutput(name), value);
   const reached = new Set<string>();
   wanted.forEach((path, i) => {
     const gradient = found[i];
@@ -120,35 +168,22 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
     outputs.set(`gradient.${path}`, gradient);
     reached.add(path);
   });
-  return { graph, outputs, reached };
+  return { graph, outputs, reached, metrics: Object.keys(metrics) };
 }
 
-function traceLoss(graph: Graph, trace: ParameterTrace, options: TraceOptions, feeds: ReadonlySet<string>): Value {
-  const { model, objective } = options;
-  if (objective === 'lm' && model.kind === 'causal') return traceLm(graph, trace, model, feeds);
-  if (objective === 'contrastive' && model.kind === 'contrastive') return traceContrastive(graph, trace, model);
-  throw new TesseraError({
-    code: 'train/objective',
-    message: 'the objective does not fit the model',
-    expected: 'lm on a causal model, or contrastive on a contrastive one',
-    got: `${objective} on ${model.architecture} (${model.kind})`,
-  });
-}
-
-function traceLm(graph: Graph, trace: ParameterTrace, model: CausalModel, feeds: ReadonlySet<string>): Value {
-  const p = trace.root();
-  // The head and the last layer are computed at supervised rows alone.
-  const { hidden } = model.hidden(p, {
-    ids: tokenInput(graph),
-    rows: graph.input('targetRows', 'int32', ['K']),
-    ...(feeds.has('pixels') && model.picture && pictureInputs(graph, model.picture)),
-  });
-  const logProbs = tokenLogProb(model.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
-  return graph.within('loss', () => languageModeling(logProbs, graph.input('scale', 'float32', [])));
-}
-
-function traceContrastive(graph: Graph, trace: ParameterTrace, model: ContrastiveModel): Value {
-  const { image, text, logitScale } = model.towers(trace.root(), pairInputs(graph, model.picture, 'B'));
-  const scale = graph.input('scale', 'float32', []);
-  return graph.within('loss', () => mul(contrastive(image, text, logitScale), scale));
+function traceOf({ model, reader }: TraceOptions, trace: ParameterTrace, feeds: ReadonlySet<string>): Trace {
+  const { graph } = trace;
+  const shares = new Map<Unit, Value>();
+  return {
+    model,
+    graph,
+    p: trace.root(),
+    inputs: (same) => declareInputs(graph, (reader ?? model.processor()).inputs, feeds, same),
+    feed: (name, dtype, shape) => graph.input(name, dtype, shape),
+    share(of) {
+      const known = shares.get(of) ?? graph.input(shareInput(of), 'float32', []);
+      shares.set(of, known);
+      return known;
+    },
+  };
 }

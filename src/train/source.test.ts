@@ -1,26 +1,36 @@
 import { describe, expect, it } from 'vitest';
+import { imageTokens } from '../../test/support/processor.ts';
 import type { Tensor } from '../base/index.ts';
-import { type Example, type PixelLoader, planBatches } from '../data/index.ts';
+import { type Example, type MediaLoader, type MediaPlan, mediaKey, planBatches } from '../data/index.ts';
 import type { Batch } from './batch.ts';
+import { objectiveNamed } from './methods/index.ts';
 import { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
+
+const processor = imageTokens(2);
 
 /** Row i has a first token of its own, `4 + i % 5` tokens, and a picture where `i` is even. */
 const examples = Array.from({ length: 11 }, (_, i): Example => {
   const length = 4 + (i % 5);
-  const images = i % 2 ? [] : [{ image: { kind: 'image', path: `${i}` } as const, start: 1, tokens: 2 }];
+  const image = { kind: 'image', path: `${i}` } as const;
+  const plan = processor.plan?.(image, () => []) as MediaPlan;
+  const media = i % 2 ? [] : [{ media: image, input: 'ids', start: 1, tokens: 2, plan }];
   const [id, where] = [`row ${i}`, `row ${i}`];
   const ids = new Int32Array(length).fill(9).fill(100 + i, 0, 1);
-  return { id, where, ids, supervised: new Uint8Array(length).fill(1, 3), images };
+  return { id, where, ids, supervised: new Uint8Array(length).fill(1, 3), media };
 });
 
-const pixels: PixelLoader = {
-  load: async (images) => ({ dtype: 'float32', shape: [images.length, 1], data: Float32Array.from(images, numbered) }),
+const media: MediaLoader = {
+  load: async (all) =>
+    all.map(({ media: shown }) => ({
+      pixels: { dtype: 'float32', shape: [1, 1], data: Float32Array.of(Number(mediaKey(shown))) },
+    })),
 };
-const numbered = ({ path }: { path: string }) => Number(path);
 
 function options(changes: Partial<SourceOptions> = {}): SourceOptions {
   const plan = planBatches({ count: examples.length, batch: 4, seed: 3 });
-  return { examples, plan, accumulate: 1, lanes: 2, padId: 0, pixels, objective: 'lm', ...changes };
+  const objective = objectiveNamed('lm');
+  const samples = examples.map((example) => [example]);
+  return { samples, plan, accumulate: 1, lanes: 2, padId: 0, processor, media, objective, ...changes };
 }
 
 const feed = (batch: Batch, name: string) => batch.feeds.get(name) as Tensor<'int32'>;
@@ -39,7 +49,7 @@ describe('exampleSource', () => {
       expect(lanes.length).toBe(whole[0].rows > 1 ? 2 : 1);
       const batches = lanes.flat();
       expect(batches.flatMap(rowsOf).sort()).toEqual(rowsOf(whole[0]).sort());
-      expect(batches.reduce((n, batch) => n + batch.targets, 0)).toBe(whole[0].targets);
+      expect(batches.reduce((n, batch) => n + batch.units.token, 0)).toBe(whole[0].units.token);
       for (const batch of batches) {
         const longest = Math.max(...rowsOf(batch).map((id) => (examples[id - 100] as Example).ids.length));
         expect(feed(batch, 'ids').shape).toEqual([batch.rows, longest]);
@@ -74,11 +84,11 @@ describe('exampleSizes', () => {
     const sizes = read.map((batch) => {
       const shape = (name: string) => batch.feeds.get(name)?.shape ?? [0];
       const [B, T] = shape('ids') as [number, number];
-      return { B, T, K: shape('targetRows')[0], N: shape('pixels')[0] };
+      return { B, T, N: shape('pixels')[0], R: shape('imageRows')[0], K: shape('targetRows')[0] };
     });
     const foretold = exampleSizes(made, 100);
     const inOrder = (all: readonly object[]) => all.map((one) => JSON.stringify(one)).sort();
     expect(inOrder(foretold.batches.map((batch) => Object.fromEntries(batch.sizes)))).toEqual(inOrder(sizes));
-    expect(foretold.pictures).toBe(6);
+    expect(foretold.media).toEqual(Array(6).fill(1));
   });
 });

@@ -1,19 +1,33 @@
-import { int32, type Tensor } from '../base/index.ts';
-import { type BatchPlan, collate, type Example, halve, type PixelLoader, type TokenBatch } from '../data/index.ts';
+import type { Tensor } from '../base/index.ts';
+import {
+  type BatchPlan,
+  batchSizes,
+  collate,
+  type Example,
+  halve,
+  joinMedia,
+  type MediaLoader,
+  mediaKey,
+  type Processor,
+} from '../data/index.ts';
 import type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
+import { type Objective, unitsOf } from './objective.ts';
+
+/** The rows of one sample, in the order of the objective's views. */
+export type SampleRows = readonly Example[];
 
 export interface SourceOptions {
-  readonly examples: readonly Example[];
-  /** Which examples each pass takes. */
+  readonly samples: readonly SampleRows[];
+  /** Which samples each pass takes. */
   readonly plan: BatchPlan;
   /** Passes of one optimizer step. */
   readonly accumulate: number;
-  /** Two halve each pass, as a loss allows that is a sum over rows. */
+  /** Two halve each pass, as a loss allows that is a sum over samples. */
   readonly lanes: 1 | 2;
   readonly padId: number;
-  /** Absent for a system without eyes. */
-  readonly pixels?: PixelLoader;
-  readonly objective: 'lm' | 'contrastive';
+  readonly processor: Processor;
+  readonly media: MediaLoader;
+  readonly objective: Objective;
 }
 
 /** Batches of examples; a pure function of the step, so a run can start anywhere. */
@@ -26,78 +40,61 @@ export function exampleSource(options: SourceOptions): BatchSource {
   };
 }
 
-/** Sizes of the batches of some steps, as their feeds will have them, and the pictures they show; nothing is read. */
+/** Sizes of the batches of some steps, as their feeds will have them, and the images they show; nothing is read. */
 export function exampleSizes(
   options: SourceOptions,
   steps: number,
-): { readonly batches: readonly BatchSize[]; readonly pictures: number } {
-  const pictures = new Set<string>();
+): { readonly batches: readonly BatchSize[]; readonly media: readonly number[] } {
+  const media = new Map<string, number>();
   const count = Math.min(steps, Math.ceil(options.plan.stepsPerEpoch / options.accumulate));
   const batches = Array.from({ length: count }, (_, step) => passes(options, step)).flatMap((each) =>
     each.flat().map((rows): BatchSize => {
-      const images = rows.flatMap((row) => row.images.map(({ image }) => image.path));
-      for (const path of images) pictures.add(path);
-      const sizes = new Map([
-        ['B', rows.length],
-        ['T', rows.reduce((longest, { ids }) => Math.max(longest, ids.length), 0)],
-      ]);
-      const seen = images.length > 0 ? ['pixels'] : [];
-      if (options.objective === 'contrastive') return { feeds: ['ids', 'endRows', ...seen], sizes };
-      // The first token of a row is nobody's target.
-      const targets = rows.reduce((n, { supervised }) => n + supervised.subarray(1).reduce((a, b) => a + b, 0), 0);
-      sizes.set('K', targets).set('N', images.length);
-      return { feeds: ['ids', 'targetRows', 'targetIds', ...seen], sizes };
+      for (const { media: shown, plan } of rows.flatMap((row) => row.media)) {
+        media.set(mediaKey(shown), Math.max(...Object.values(plan.sizes)));
+      }
+      const model = batchSizes(rows, options.processor);
+      const own = options.objective.sizes(rows);
+      return { feeds: [...model.feeds, ...own.feeds], sizes: new Map([...model.sizes, ...own.sizes]) };
     }),
   );
-  return { batches, pictures: pictures.size };
+  return { batches, media: [...media.values()] };
 }
 
-/** The examples of a step: those of each pass in their lanes. */
-function passes({ examples, plan, accumulate, lanes }: SourceOptions, step: number): (readonly Example[])[][] {
+/** The rows of a step: those of each pass in their lanes. */
+function passes({ samples, plan, accumulate, lanes }: SourceOptions, step: number): (readonly Example[])[][] {
   return Array.from({ length: accumulate }, (_, i) => {
-    const rows = plan.at(step * accumulate + i).map((index) => examples[index] as Example);
-    return lanes === 2 ? halve(rows) : [rows];
+    const chosen = plan.at(step * accumulate + i).map((index) => samples[index] as SampleRows);
+    const parts = lanes === 2 ? halve(chosen, longest) : [chosen];
+    return parts.map((part) => part.flat());
   });
 }
 
+/** Tokens of the longest row of a sample. */
+export function longest(rows: SampleRows): number {
+  return rows.reduce((n, { ids }) => Math.max(n, ids.length), 0);
+}
+
 function readPass(lanes: readonly (readonly Example[])[], options: SourceOptions): Promise<readonly Batch[]> {
-  return Promise.all(
-    lanes.map(async (examples) => {
-      const batch = collate(examples, { padId: options.padId });
-      const pixels = batch.images.length > 0 ? await options.pixels?.load(batch.images) : undefined;
-      const [rows, length] = batch.ids.shape as [number, number];
-      const size = { rows, tokens: rows * length };
-      return options.objective === 'lm'
-        ? { ...size, ...lmFeeds(batch, pixels) }
-        : { ...size, ...pairFeeds(batch, pixels) };
-    }),
-  );
+  return Promise.all(lanes.map((rows) => readBatch(rows, options)));
+}
+
+async function readBatch(rows: readonly Example[], options: SourceOptions): Promise<Batch> {
+  const { processor, padId, objective, media } = options;
+  const text = collate(rows, processor, padId);
+  const [count, width] = (text.get('ids') as Tensor).shape as [number, number];
+  const own = objective.feeds(rows, width);
+  const read = await Promise.all(rows.map((row) => media.load(row.media)));
+  const tokens = own.get('targetIds')?.data.length ?? 0;
+  return {
+    rows: count,
+    tokens: count * width,
+    feeds: new Map([...text, ...own, ...joinMedia(read, processor)]),
+    units: unitsOf(objective, rows, tokens),
+  };
 }
 
 /** Batches by pass turned into batches by lane. */
 function byLane(passes: readonly (readonly Batch[])[]): Lanes {
   const lanes = Math.max(...passes.map((pass) => pass.length));
   return Array.from({ length: lanes }, (_, lane) => passes.flatMap((pass) => pass[lane] ?? []));
-}
-
-function lmFeeds(batch: TokenBatch, pixels: Tensor | undefined): Pick<Batch, 'feeds' | 'targets'> {
-  const feeds = new Map<string, Tensor>([
-    ['ids', batch.ids],
-    ['targetRows', batch.targetRows],
-    ['targetIds', batch.targetIds],
-  ]);
-  if (pixels) feeds.set('pixels', pixels).set('imageRows', batch.imageRows);
-  return { feeds, targets: batch.targetIds.data.length };
-}
-
-/** One picture and one text a row; the text's last token carries its meaning. */
-function pairFeeds(batch: TokenBatch, pixels: Tensor | undefined): Pick<Batch, 'feeds' | 'targets'> {
-  const width = batch.ids.shape[1] as number;
-  const ends = Array.from(batch.lengths, (length, row) => row * width + length - 1);
-  const feeds = new Map<string, Tensor>([
-    ['ids', batch.ids],
-    ['endRows', int32([ends.length], ends)],
-  ]);
-  if (pixels) feeds.set('pixels', pixels);
-  return { feeds, targets: 1 };
 }

@@ -1,8 +1,8 @@
 import { allEnded } from '../base/index.ts';
 import { overlap } from '../runtime/index.ts';
-import type { Batch, Lanes } from './batch.ts';
+import type { Batch, Lanes, Units } from './batch.ts';
 import { allocateGradients, type GradientBuffer, GradientSum } from './gradients.ts';
-import { LossProgram, type ProgramOptions } from './program.ts';
+import { type BatchLoss, LossProgram, type ProgramOptions } from './program.ts';
 
 export interface StepOptions extends Omit<ProgramOptions, 'trained' | 'threads'> {
   /** Receives the gradients of a step; what it holds is what is trained. */
@@ -35,12 +35,12 @@ export class StepProgram {
     this.#sums = [gradients, ...Array.from({ length: lanes - 1 }, () => this.#buffer())];
   }
 
-  /** The loss of a step, its terms multiplied by `scale`. */
-  async run(lanes: Lanes, scale: number, signal?: AbortSignal): Promise<number> {
-    const losses = await this.#losses(lanes, scale, signal);
+  /** The loss of a step and its metrics, every term divided by its number in `totals`. */
+  async run(lanes: Lanes, totals: Units, signal?: AbortSignal): Promise<BatchLoss> {
+    const losses = await this.#losses(lanes, totals, signal);
     const [sum, ...others] = this.#sums.slice(0, lanes.length) as [GradientBuffer, ...GradientBuffer[]];
     for (const other of others) await this.#add(sum, other);
-    return losses.reduce((a, b) => a + b, 0);
+    return losses.reduce(addLosses);
   }
 
   async dispose(): Promise<void> {
@@ -48,24 +48,24 @@ export class StepProgram {
     (await this.#adder)?.dispose();
   }
 
-  async #losses(lanes: Lanes, scale: number, signal?: AbortSignal): Promise<number[]> {
+  async #losses(lanes: Lanes, totals: Units, signal?: AbortSignal): Promise<BatchLoss[]> {
     const { engine, lanes: most } = this.#options;
-    const run = (lane: readonly Batch[], i: number) => this.#lane(lane, i, scale, signal);
+    const run = (lane: readonly Batch[], i: number) => this.#lane(lane, i, totals, signal);
     if (overlap(engine, most).atOnce > 1) return allEnded(lanes.map(run));
-    const losses: number[] = [];
+    const losses: BatchLoss[] = [];
     for (const [i, lane] of lanes.entries()) losses.push(await run(lane, i));
     return losses;
   }
 
-  async #lane(batches: readonly Batch[], lane: number, scale: number, signal?: AbortSignal): Promise<number> {
+  async #lane(batches: readonly Batch[], lane: number, totals: Units, signal?: AbortSignal): Promise<BatchLoss> {
     const sum = this.#sums[lane] as GradientBuffer;
-    let loss = 0;
+    const losses: BatchLoss[] = [];
     for (const [i, batch] of batches.entries()) {
       const into = i === 0 ? sum : this.#part(lane);
-      loss += await this.#program.run(batch, scale, { into, ...(signal && { signal }) });
+      losses.push(await this.#program.run(batch, totals, { into, ...(signal && { signal }) }));
       if (i > 0) await this.#add(sum, into);
     }
-    return loss;
+    return losses.reduce(addLosses);
   }
 
   async #add(sum: GradientBuffer, part: GradientBuffer): Promise<void> {
@@ -82,4 +82,10 @@ export class StepProgram {
     const { store, gradients } = this.#options;
     return allocateGradients(store, (path) => gradients.tensors.has(path));
   }
+}
+
+function addLosses(a: BatchLoss, b: BatchLoss): BatchLoss {
+  const names = new Set([...Object.keys(a.metrics), ...Object.keys(b.metrics)]);
+  const metrics = [...names].map((name) => [name, (a.metrics[name] ?? 0) + (b.metrics[name] ?? 0)] as const);
+  return { loss: a.loss + b.loss, metrics: Object.fromEntries(metrics) };
 }

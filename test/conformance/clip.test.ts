@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { int32, type Tensor } from '../../src/base/index.ts';
 import { add, Graph, gradients, mul, reduceSum, type Value } from '../../src/graph/index.ts';
-import { type LoadedModel, loadModel } from '../../src/models/index.ts';
+import { type LoadedModel, loadModel, modelThat } from '../../src/models/index.ts';
 import { clipVision, clipVisionConfig } from '../../src/models/vision/clip.ts';
 import { ParameterTrace } from '../../src/nn/index.ts';
 import { contrastive } from '../../src/objectives/index.ts';
@@ -73,16 +73,18 @@ describe('the vision tower of CLIP against transformers', () => {
 describe('both towers of CLIP against transformers', () => {
   it.each(both(['contrastive']))('fusion $fusion: embeddings, logits, loss and every gradient', async ({ fusion }) => {
     const { loaded, expected } = open('contrastive');
-    if (loaded.model.kind !== 'contrastive') throw new Error('the folder holds no pair of towers');
+    const { embedder } = modelThat('embedder', loaded.model, 'contrastive');
     const graph = new Graph({ fusion });
     const trace = new ParameterTrace(graph);
     const pixels = expected.get('pixel_values') as Tensor;
-    const { image, text, logitScale } = loaded.model.towers(trace.root(), {
+    const p = trace.root();
+    const x = {
       pixels: graph.input('pixels', 'float32', ['B', ...pixels.shape.slice(1)]),
       ids: graph.input('ids', 'int32', ['B', 'T']),
       endRows: graph.input('endRows', 'int32', ['B']),
-    });
-    const loss = contrastive(image, text, logitScale);
+    };
+    const [image, text] = [embedder.image(p, x), embedder.text(p, x)];
+    const loss = contrastive(image, text, embedder.logitScale(p));
     const outputs = new Map([
       ['image_embeds', image],
       ['text_embeds', text],

@@ -11,7 +11,7 @@ const loaded = loadModel(fixture(folder));
 const expected = fixtureTensors(`${folder}/expected.safetensors`);
 const { imagesPerRow } = fixtureJson(`${folder}/expected.json`) as { imagesPerRow: readonly number[] };
 const mask = numbers(expected.get('attention_mask'));
-const whole = referenceBatch(expected, loaded.model.kind === 'causal' ? loaded.model.picture?.tokenId : undefined);
+const whole = referenceBatch(expected, loaded.model.image?.tokenId);
 const [rowCount, length] = whole.ids.shape as [number, number];
 const total = whole.targetIds.data.length;
 

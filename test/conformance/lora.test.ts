@@ -43,8 +43,7 @@ function open({ name, base: folder }: (typeof cases)[number]) {
   const base = loadModel(fixture(folder));
   const loaded = loadAdapter(fixture(`lora/${name}`), base);
   const expected = fixtureTensors(`lora/${name}/expected.safetensors`);
-  const picture = base.model.kind === 'causal' ? base.model.picture : undefined;
-  return { base, loaded, expected, batch: referenceBatch(expected, picture?.tokenId) };
+  return { base, loaded, expected, batch: referenceBatch(expected, base.model.image?.tokenId) };
 }
 
 function expectClose(got: readonly number[], expected: Tensor | undefined): void {

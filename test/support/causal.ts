@@ -1,10 +1,11 @@
 import { float32, int32, type Tensor } from '../../src/base/index.ts';
 import { Graph, gather, gradients, reshape, tokenLogProb, type Value } from '../../src/graph/index.ts';
-import { type CausalModel, type LoadedModel, pictureInputs, tokenInput } from '../../src/models/index.ts';
+import { declareInputs, type LoadedModel, modelThat, type WriterModel } from '../../src/models/index.ts';
 import { type Lora, ParameterTrace } from '../../src/nn/index.ts';
 import { languageModeling } from '../../src/objectives/index.ts';
 import { evaluate } from './evaluate.ts';
 import { numbers } from './fixtures.ts';
+import { cropTo } from './processor.ts';
 
 /** Inputs of a language-model loss. */
 export interface CausalBatch {
@@ -58,11 +59,11 @@ export function referenceBatch(expected: ReadonlyMap<string, Tensor>, imageToken
 
 /** Logits, loss and the gradient of every parameter. */
 export async function runCausal(
-  { model, store }: Pick<LoadedModel, 'model' | 'store'>,
+  { model: loaded, store }: Pick<LoadedModel, 'model' | 'store'>,
   batch: CausalBatch,
   options: CausalOptions = {},
 ): Promise<CausalResult> {
-  if (model.kind !== 'causal') throw new Error('the folder holds no language model');
+  const model = modelThat('writer', loaded, 'the folder');
   const graph = new Graph({ fusion: options.fusion ?? true });
   const trace = new ParameterTrace(graph, { lora: options.lora });
   const outputs = buildLoss(graph, trace, model, batch);
@@ -85,14 +86,15 @@ export async function runCausal(
   };
 }
 
-function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batch: CausalBatch): Map<string, Value> {
+function buildLoss(graph: Graph, trace: ParameterTrace, model: WriterModel, batch: CausalBatch): Map<string, Value> {
   const p = trace.root();
-  const inputs = { ids: tokenInput(graph), ...batchPictures(graph, model, batch) };
+  const { writer } = model;
+  const inputs = batchInputs(graph, model, batch);
   // Logits come from states of all rows, the loss and its gradients from those of the supervised rows alone.
-  const all = reshape(model.hidden(p, inputs).hidden, [-1, model.width]);
-  const logits = model.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
-  const { hidden } = model.hidden(p, { ...inputs, rows: graph.input('targetRows', 'int32', ['K']) });
-  const chosen = tokenLogProb(model.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
+  const all = reshape(writer.hidden(p, inputs).hidden, [-1, writer.width]);
+  const logits = writer.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
+  const { hidden } = writer.hidden(p, inputs, { rows: graph.input('targetRows', 'int32', ['K']) });
+  const chosen = tokenLogProb(writer.head(p, hidden), graph.input('targetIds', 'int32', ['K']));
   const loss = languageModeling(chosen, graph.input('scale', 'float32', []));
   return new Map([
     ['logits', logits],
@@ -100,10 +102,9 @@ function buildLoss(graph: Graph, trace: ParameterTrace, model: CausalModel, batc
   ]);
 }
 
-/** Pictures of the batch's own size, which need not be the model's. */
-function batchPictures(graph: Graph, { picture }: CausalModel, { pixels, imageRows }: CausalBatch) {
-  if (!picture || !pixels || !imageRows) return {};
-  const [n, , height, width] = pixels.shape as [number, number, number, number];
-  const rows = n === 0 ? picture.rows : imageRows.data.length / n;
-  return pictureInputs(graph, { height, width, rows });
+/** Inputs for images of the batch's own size, which need not be the model's. */
+function batchInputs(graph: Graph, model: WriterModel, { pixels }: CausalBatch) {
+  if (!pixels) return declareInputs(graph, model.processor().inputs, new Set(['ids']));
+  const [, , height, width] = pixels.shape as [number, number, number, number];
+  return declareInputs(graph, model.processor(cropTo(height, width)).inputs);
 }

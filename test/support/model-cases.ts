@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import type { Tensor } from '../../src/base/index.ts';
+import type { Processor } from '../../src/data/index.ts';
 import type { Prompt } from '../../src/generate/prompt.ts';
-import { type CausalModel, loadModel } from '../../src/models/index.ts';
+import { loadModel, modelThat, type WriterModel } from '../../src/models/index.ts';
 import type { ParameterStore } from '../../src/nn/index.ts';
 import { fixture, fixtureJson, fixtureTensors, numbers } from './fixtures.ts';
+import { cropTo } from './processor.ts';
 
 export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta', 'qwen2'].map(
   (name) => `decoder/${name}`,
@@ -15,7 +17,8 @@ export const pictureCases = ['v1.5', 'v1.5-gqa', 'v1.5-multi', 'v1.5-nonsquare',
 );
 
 export interface ReferenceCase {
-  readonly model: CausalModel;
+  readonly model: WriterModel;
+  readonly reader: Processor;
   readonly store: ParameterStore;
   readonly expected: ReadonlyMap<string, Tensor>;
   /** Prompts with the twelve tokens that transformers adds to each. */
@@ -31,11 +34,12 @@ interface Expected {
 }
 
 export function referenceCase(name: string): ReferenceCase {
-  const { model, store } = loadModel(fixture(name));
-  if (model.kind !== 'causal') throw new Error('the fixture is no language model');
+  const loaded = loadModel(fixture(name));
+  const { store } = loaded;
+  const model = modelThat('writer', loaded.model, name);
   const facts = fixtureJson(`${name}/expected.json`) as Expected;
   const expected = fixtureTensors(`${name}/expected.safetensors`);
-  const imageToken = facts.imageToken ?? model.picture?.tokenId ?? -1;
+  const imageToken = facts.imageToken ?? model.image?.tokenId ?? -1;
   const pixels = expected.get('pixel_values') as Tensor<'float32'> | undefined;
   const rowsOfPicture = pixels && slotsPerPicture(expected, imageToken, pixels.shape[0] as number);
   const deal = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
@@ -48,7 +52,9 @@ export function referenceCase(name: string): ReferenceCase {
   }));
   const again = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
   const rows = unpadded(expected).map((ids, i) => again(ids, facts.imagesPerRow?.[i] ?? 0));
-  return { model, store, expected, greedy, rows };
+  const [height, width] = (pixels?.shape.slice(2) ?? []) as [number?, number?];
+  const reader = model.processor(height && width ? cropTo(height, width) : undefined);
+  return { model, reader, store, expected, greedy, rows };
 }
 
 function slotsPerPicture(expected: ReadonlyMap<string, Tensor>, imageToken: number, pictures: number): number {
@@ -60,14 +66,22 @@ function pictureDealer(pixels: Tensor<'float32'> | undefined, imageToken: number
   let used = 0;
   return (sequence: readonly number[], count: number): Prompt => {
     const slots = [...sequence.keys()].filter((t) => sequence[t] === imageToken);
-    const images = Array.from({ length: count }, (_, i) => ({ start: slots[i * tokens] as number, tokens }));
     // The first release marks slots by a negative id; what stands in a slot is never looked at.
     const ids = sequence.map((id) => Math.max(id, 0));
     if (!pixels || count === 0) return { ids };
     const size = pixels.data.length / (pixels.shape[0] as number);
-    const data = pixels.data.subarray(used * size, (used + count) * size);
+    const media = Array.from({ length: count }, (_, i) => {
+      const data = pixels.data.subarray((used + i) * size, (used + i + 1) * size);
+      return {
+        input: 'ids',
+        start: slots[i * tokens] as number,
+        tokens,
+        plan: { slots: { imageRows: [...Array(tokens).keys()] }, sizes: { pixels: 1 } },
+        values: { pixels: { dtype: 'float32' as const, shape: [1, ...pixels.shape.slice(1)], data } },
+      };
+    });
     used += count;
-    return { ids, images, pixels: { dtype: 'float32', shape: [count, ...pixels.shape.slice(1)], data } };
+    return { ids, media };
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type Batch,
   type BatchSource,
   type LoopHooks,
+  objectiveNamed,
   runStage,
   type Stage,
   type StageOutcome,
@@ -98,7 +99,8 @@ export function textBatch(rows: readonly (readonly number[])[], first = 0): Batc
     ['targetRows', int32([targetRows.length], targetRows)],
     ['targetIds', int32([targetIds.length], targetIds)],
   ]);
-  return { feeds, targets: targetIds.length, rows: rows.length, tokens: rows.length * LENGTH };
+  const units = { token: targetIds.length, sample: rows.length, batch: 1 };
+  return { feeds, units, rows: rows.length, tokens: rows.length * LENGTH };
 }
 
 export function rowsOf(step: number, count: number): number[][] {
@@ -158,7 +160,7 @@ export async function tinyStage(changes: Changes = {}): Promise<Stage> {
     engine: await sharedEngine(),
     model,
     store,
-    objective: 'lm',
+    objective: objectiveNamed('lm'),
     trainable: selector(['**']),
     source: ruleSource(),
     ...changes,

@@ -17,6 +17,11 @@ export function sourceName(source: ImageSource): string {
  * @throws TesseraError `image/missing`, `image/unreadable`, `image/remote`, `image/data-uri`
  */
 export async function sourceBytes(source: ImageSource): Promise<Uint8Array> {
+  return sourceBytesNow(source);
+}
+
+/** As `sourceBytes`, without waiting. */
+export function sourceBytesNow(source: ImageSource): Uint8Array {
   if (source instanceof Uint8Array) return source;
   const text = source.toString();
   if (/^data:/i.test(text)) return dataUriBytes(text);

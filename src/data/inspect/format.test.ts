@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { imageTokens } from '../../../test/support/processor.ts';
 import { builtinTemplate } from '../chat/index.ts';
 import { type Example, encodeRow } from '../example.ts';
 import { loadTokenizer } from '../tokenize/index.ts';
@@ -24,7 +25,7 @@ function exampleOf(question: string): Example {
         { role: 'assistant', parts: [{ type: 'text', text: 'a red cube' }] },
       ],
     },
-    { tokenizer, template: builtinTemplate('llava-1.5'), imageToken: '<image>', tokensPerImage: 4 },
+    { tokenizer, template: builtinTemplate('llava-1.5'), imageToken: '<image>', processor: imageTokens(4) },
   );
   if ('refused' in outcome) throw new Error(outcome.refused.message);
   return outcome.kept;

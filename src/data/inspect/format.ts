@@ -1,4 +1,5 @@
 import type { Example } from '../example.ts';
+import { mediaPaths } from '../media.ts';
 import type { Tokenizer } from '../tokenize/index.ts';
 
 /** An example as plain data, for `--json`. */
@@ -25,7 +26,7 @@ export interface ExampleDescription {
 /** Every token of an example with its mask and the image it belongs to. */
 export function describeExample(example: Example, tokenizer: Tokenizer): ExampleDescription {
   const imageAt = new Map<number, number>();
-  for (const [i, { start, tokens }] of example.images.entries()) {
+  for (const [i, { start, tokens }] of example.media.entries()) {
     for (let k = 0; k < tokens; k++) imageAt.set(start + k, i);
   }
   const tokens = Array.from(example.ids, (id, position) => {
@@ -39,10 +40,10 @@ export function describeExample(example: Example, tokenizer: Tokenizer): Example
     counts: {
       tokens: tokens.length,
       supervised: tokens.filter((token) => token.supervised).length,
-      images: example.images.length,
+      images: example.media.length,
       imageTokens: imageAt.size,
     },
-    images: example.images.map(({ image, start, tokens }) => ({ path: image.path, start, tokens })),
+    images: example.media.map(({ media, start, tokens }) => ({ path: mediaPaths(media).join(', '), start, tokens })),
     tokens,
   };
 }

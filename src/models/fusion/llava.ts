@@ -75,11 +75,11 @@ export interface LlavaInputs {
   /** int32 `[B, T]`; picture slots hold the image token. */
   readonly ids: Value;
   /** `[N, 3, H, W]`. */
-  readonly pixels?: Value;
+  readonly pixels?: Value | undefined;
   /** int32 `[N*P]`: flat rows of the slots. */
-  readonly imageRows?: Value;
-  /** As `CausalInputs.rows`. */
-  readonly rows?: Value;
+  readonly imageRows?: Value | undefined;
+  /** int32 `[K]`: flat rows whose states are wanted; all of them by default. */
+  readonly rows?: Value | undefined;
 }
 
 /** Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for. */

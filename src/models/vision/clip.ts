@@ -202,17 +202,38 @@ function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value): Valu
 
 const projection = ({ width }: ClipStackConfig) => ({ bias: false, init: normal(width ** -0.5) });
 
-/** Unit vectors of pictures and texts `[B, projection]`, and the temperature's logarithm `[]`. */
+/** Unit vectors of images `[N, projection]`. */
+export function clipImage(p: Scope, c: ClipConfig, pixels: Value): Value {
+  return imageVector(p, c, clipVision(p.at('vision_model'), c.vision, pixels).pooled);
+}
+
+/** Unit vectors of texts `[B, projection]`. */
+export function clipTextVector(p: Scope, c: ClipConfig, ids: Value, endRows: Value): Value {
+  return textVector(p, c, clipText(p.at('text_model'), c.text, ids, endRows));
+}
+
+function imageVector(p: Scope, c: ClipConfig, pooled: Value): Value {
+  return l2Normalize(linear(p.at('visual_projection'), pooled, c.projectionWidth, projection(c.vision)));
+}
+
+function textVector(p: Scope, c: ClipConfig, state: Value): Value {
+  return l2Normalize(linear(p.at('text_projection'), state, c.projectionWidth, projection(c.text)));
+}
+
+/** The temperature's logarithm `[]`. */
+export function clipLogitScale(p: Scope, c: ClipConfig): Value {
+  return p.param('logit_scale', [], { kind: 'constant', value: c.logitScale });
+}
+
+/** Both unit vectors. Files list the towers before the projections, so they are asked for in this order. */
 export function clipTowers(
   p: Scope,
   c: ClipConfig,
-  x: { pixels: Value; ids: Value; endRows: Value },
-): { image: Value; text: Value; logitScale: Value } {
-  const { pooled } = clipVision(p.at('vision_model'), c.vision, x.pixels);
-  const state = clipText(p.at('text_model'), c.text, x.ids, x.endRows);
-  return {
-    image: l2Normalize(linear(p.at('visual_projection'), pooled, c.projectionWidth, projection(c.vision))),
-    text: l2Normalize(linear(p.at('text_projection'), state, c.projectionWidth, projection(c.text))),
-    logitScale: p.param('logit_scale', [], { kind: 'constant', value: c.logitScale }),
-  };
+  { pixels, ids, endRows }: { readonly pixels: Value; readonly ids: Value; readonly endRows: Value },
+): { readonly image_embeds: Value; readonly text_embeds: Value } {
+  const { pooled } = clipVision(p.at('vision_model'), c.vision, pixels);
+  const state = clipText(p.at('text_model'), c.text, ids, endRows);
+  const vectors = { image_embeds: imageVector(p, c, pooled), text_embeds: textVector(p, c, state) };
+  clipLogitScale(p, c);
+  return vectors;
 }

@@ -1,8 +1,10 @@
 import { copyFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { scratchFolder } from '../../test/support/scratch-folder.ts';
-import { clipCrop } from './image/index.ts';
-import { pixelLoader } from './pixels.ts';
+import type { Tensor } from '../base/index.ts';
+import { clipCrop, processImage, type RgbImage } from './image/index.ts';
+import { mediaLoader } from './media-loader.ts';
+import type { MediaPlan } from './processor.ts';
 
 const SIDE = 14;
 const PICTURE = 4 * 3 * SIDE * SIDE;
@@ -13,13 +15,22 @@ const show = (file: string, ...names: readonly string[]) => {
 };
 
 function open(pictures: number) {
-  const loader = pixelLoader(clipCrop(SIDE), { cacheBytes: pictures * PICTURE });
-  return async (...names: readonly string[]) =>
-    (await loader.load(names.map((name) => ({ kind: 'image', path: path(name) })))).data;
+  const loader = mediaLoader({ cacheBytes: pictures * PICTURE });
+  const processor = clipCrop(SIDE);
+  const plan: MediaPlan = {
+    ids: [],
+    slots: {},
+    sizes: { pixels: 1 },
+    read: ([image]) => ({ pixels: processImage(image as RgbImage, processor) }),
+  };
+  return async (...names: readonly string[]) => {
+    const read = await loader.load(names.map((name) => ({ media: { kind: 'image', path: path(name) }, plan })));
+    return Float32Array.from(read.flatMap(({ pixels }) => [...(pixels as Tensor<'float32'>).data]));
+  };
 }
 
-describe('pixelLoader', () => {
-  it('stacks pictures in their order', async () => {
+describe('mediaLoader', () => {
+  it('gives images in their order', async () => {
     show('bits.png', 'a');
     show('cmyk.jpg', 'b');
     const load = open(0);
@@ -46,16 +57,5 @@ describe('pixelLoader', () => {
     await expect(load('later')).rejects.toMatchObject({ code: 'image/missing' });
     show('bits.png', 'later');
     expect((await load('later')).length).toBe(PICTURE / 4);
-  });
-
-  it('knows an image by its path and its change, and refuses a change that nobody knows', async () => {
-    show('bits.png', 'a');
-    const loader = pixelLoader(clipCrop(SIDE), { cacheBytes: PICTURE });
-    const image = { kind: 'image', path: path('a') } as const;
-    await loader.load([image]);
-    await expect(loader.load([{ ...image, change: 'blur' }])).rejects.toMatchObject({
-      code: 'image/change',
-      got: 'blur',
-    });
   });
 });

@@ -1,0 +1,95 @@
+import { type Named, TesseraError } from '../base/index.ts';
+import type { ImageProcessor, Processor, Size } from '../data/index.ts';
+import type { Value } from '../graph/index.ts';
+import type { Scope } from '../nn/index.ts';
+import type { ConfigJson } from './config.ts';
+import type { CacheInputs, CacheOutputs, CacheShape } from './decoders/cache.ts';
+import type { Layout } from './weights/index.ts';
+
+/** A model: what it takes, where its parts are, and what it can do. */
+export interface Model {
+  readonly architecture: string;
+  readonly json: ConfigJson;
+  /** The key names under which files hold its parameters, the usual ones first. */
+  readonly layouts: readonly Layout[];
+  /** Parameters that files may hold twice, by the name of the copy. */
+  readonly tied: Named<string>;
+  /** Where its parts are in the parameter tree, by what they do: `language`, `vision`, `projector`. `''` is all of it. */
+  readonly parts: Named<string>;
+  /** Absent where the model sees no images. */
+  readonly image?: ModelImage;
+  /** How rows become its inputs. @param images how images are prepared, at the configuration's own size when absent */
+  processor(images?: ImageProcessor): Processor;
+  /** Everything that it computes, by name: logits, embeddings or states. All its parameters are asked for here. */
+  forward(p: Scope, x: Named<Value>): Named<Value>;
+  readonly writer?: Writer;
+  readonly embedder?: Embedder;
+  readonly painter?: Painter;
+}
+
+/** What a model's configuration says of images. */
+export interface ModelImage extends Size {
+  /** The token that marks an image in a prompt; absent where none does. */
+  readonly tokenId?: number;
+}
+
+/** Writes text, token by token. */
+export interface Writer {
+  readonly vocabSize: number;
+  /** Most positions of `ids`. */
+  readonly maxPositions: number;
+  readonly width: number;
+  readonly cache: CacheShape;
+  /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the flat `rows` asked for. */
+  hidden(
+    p: Scope,
+    x: Named<Value>,
+    ask?: { readonly rows?: Value | undefined; readonly cache?: CacheInputs | undefined },
+  ): { hidden: Value; cache: CacheOutputs };
+  /** Logits `[.., V]`. */
+  head(p: Scope, hidden: Value): Value;
+}
+
+/** Puts images and texts into one space. */
+export interface Embedder {
+  /** Most positions of `ids`. */
+  readonly maxPositions: number;
+  /** Unit vectors `[N, P]`. */
+  image(p: Scope, x: Named<Value>): Value;
+  /** Unit vectors `[B, P]`. */
+  text(p: Scope, x: Named<Value>): Value;
+  /** `[]`: the logarithm of what similarities are multiplied by. */
+  logitScale(p: Scope): Value;
+}
+
+/** Draws: some of its tokens are codes of an image. */
+export interface Painter {
+  /** The ids that are codes, in the order of the code book. */
+  readonly codes: readonly number[];
+  /** Codes of one image. */
+  readonly perImage: number;
+  /** Pixels `[N, 3, H, W]` from 0 to 1 of codes `[N, perImage]`, numbered as in `codes`. */
+  paint(p: Scope, codes: Value): Value;
+}
+
+/** What a model may be able to do. */
+export type Capability = 'writer' | 'embedder' | 'painter';
+
+export type WriterModel = Model & { readonly writer: Writer };
+
+/** What the paths of a part of a model begin with. @throws TesseraError `model/no-part` */
+export function partPrefix({ parts, architecture }: Model, part: string): string {
+  const path = parts[part];
+  if (path !== undefined) return path === '' ? '' : `${path}.`;
+  throw new TesseraError({
+    code: 'model/no-part',
+    message: `the model has no ${part} part`,
+    expected: Object.keys(parts).join(', '),
+    got: architecture,
+  });
+}
+
+/** The most tokens that a model reads; without bound for one that reads no text. */
+export function maxPositions({ writer, embedder }: Model): number {
+  return (writer ?? embedder)?.maxPositions ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,37 @@
+import type { ConfigJson } from '../config.ts';
+import { cacheOf, cacheShape, stateOf } from '../decoders/cache.ts';
+import { decoderFromConfig } from '../decoders/index.ts';
+import { neededInput } from '../inputs.ts';
+import type { Model, Writer } from '../model.ts';
+import { tokenIds } from './inputs.ts';
+
+/** Model types that are LLaMA but for their configurations. */
+const llamaTypes = new Set(['mistral', 'qwen2']);
+
+/** A language model alone. */
+export function language(json: ConfigJson, where?: string): Model {
+  const decoder = decoderFromConfig(json, where);
+  const type = String(json.model_type);
+  const writer: Writer = {
+    vocabSize: decoder.vocabSize,
+    width: decoder.width,
+    maxPositions: decoder.maxPositions,
+    cache: cacheShape(decoder),
+    hidden(p, x, { rows, cache } = {}) {
+      const embeds = decoder.embed(p, neededInput(x, 'ids'));
+      const { hidden, state } = decoder.decode(p, embeds, { rows, state: cache && stateOf(cache) });
+      return { hidden, cache: cacheOf(state) };
+    },
+    head: decoder.head,
+  };
+  return {
+    architecture: llamaTypes.has(type) ? 'llama' : type,
+    json,
+    layouts: decoder.layouts,
+    tied: decoder.tied,
+    parts: { language: '' },
+    processor: () => ({ inputs: { ids: tokenIds } }),
+    forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
+    writer,
+  };
+}

@@ -1,0 +1,60 @@
+import type { MediaPlan, Processor } from '../../data/index.ts';
+import { clipCrop, type ImageProcessor, imageOf } from '../../data/index.ts';
+import type { ConfigJson } from '../config.ts';
+import { cacheShape } from '../decoders/cache.ts';
+import { mountNames } from '../decoders/index.ts';
+import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
+import { neededInput } from '../inputs.ts';
+import type { Model, Writer } from '../model.ts';
+import { llavaLayouts } from '../weights/index.ts';
+import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+
+/** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024). */
+export function llava(json: ConfigJson, where?: string): Model {
+  const c = llavaConfig(json, where);
+  const { imageSize } = c.vision;
+  const writer: Writer = {
+    vocabSize: c.text.vocabSize,
+    width: c.text.width,
+    maxPositions: c.text.maxPositions,
+    cache: cacheShape(c.text),
+    hidden: (p, x, { rows, cache } = {}) =>
+      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows, rows }, cache),
+    head: (p, hidden) => c.text.head(p.at('language_model'), hidden),
+  };
+  return {
+    architecture: 'llava',
+    json,
+    layouts: llavaLayouts,
+    tied: mountNames(c.text.tied, 'language_model'),
+    parts: { language: 'language_model', vision: 'vision_tower', projector: 'multi_modal_projector' },
+    image: { tokenId: c.imageTokenId, height: imageSize, width: imageSize },
+    processor: (images) => processor(c, images),
+    forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
+    writer,
+  };
+}
+
+/** Every image takes the same number of tokens, whatever its own size. */
+function processor(c: LlavaConfig, images: ImageProcessor = clipCrop(c.vision.imageSize)): Processor {
+  const size = preparedSize(images, { height: c.vision.imageSize, width: c.vision.imageSize });
+  const rows = llavaImageRows(c, size.height, size.width);
+  const plan: MediaPlan = {
+    ids: Array<number>(rows).fill(c.imageTokenId),
+    slots: { imageRows: [...Array(rows).keys()] },
+    sizes: { pixels: 1 },
+    read: ([image]) => ({ pixels: preparedPixels(image as NonNullable<typeof image>, images) }),
+  };
+  const slots = `where the ${rows} features of each image go, in order: b * T + t for the place t of text b`;
+  return {
+    inputs: {
+      ids: { ...tokenIds, says: `${tokenIds.says}; each image takes ${rows} tokens, of the id ${c.imageTokenId}` },
+      pixels: imagePixels(size),
+      imageRows: { dtype: 'int32', shape: [`${rows}*N`], join: 'slots', of: 'ids', says: slots },
+    },
+    plan: (media) => {
+      imageOf(media);
+      return plan;
+    },
+  };
+}

@@ -1,0 +1,22 @@
+import { type Named, TesseraError } from '../../base/index.ts';
+import type { Method, Objective } from '../objective.ts';
+import { contrastive } from './contrastive.ts';
+import { lm } from './lm.ts';
+
+/** The training objectives, by the names that recipes give them. */
+const methods: Named<Method> = { lm, contrastive };
+
+/**
+ * The objective of a name.
+ * @throws TesseraError `train/objective`
+ */
+export function objectiveNamed(name: string, options: Named<number> = {}): Objective {
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (method) return method.objective(options);
+  throw new TesseraError({
+    code: 'train/objective',
+    message: 'there is no such objective',
+    expected: Object.keys(methods).join(', '),
+    got: name,
+  });
+}

@@ -1,0 +1,68 @@
+import type { DType, Fault, Named, Shape, Tensor } from '../base/index.ts';
+import type { Example } from '../data/index.ts';
+import type { Graph, Value } from '../graph/index.ts';
+import type { Capability, Model } from '../models/index.ts';
+import type { Scope } from '../nn/index.ts';
+
+/** What a term of a loss is averaged over, in a whole optimizer step: supervised tokens, samples, or batches. */
+export type Unit = 'token' | 'sample' | 'batch';
+
+/** What an objective builds its loss from. */
+export interface Trace {
+  readonly model: Model;
+  readonly graph: Graph;
+  /** The root of the parameters; those of the objective's own are below `objective`. */
+  readonly p: Scope;
+  /** The model's inputs as far as the batch brings them; `same` as for `declareInputs`. */
+  inputs(same?: Named<string>): Named<Value>;
+  /** One of the objective's own feeds. */
+  feed(name: string, dtype: DType, shape: Shape): Value;
+  /** `[]`: one over the number of such units of the whole step. A sum times its share is a mean however a step is split. */
+  share(of: Unit): Value;
+}
+
+/** A run before the step whose outputs are feeds of the step. */
+export interface Before {
+  /** `own`: the weights that are trained, as they are. `reference`: those that the stage began with. */
+  readonly weights: 'own' | 'reference';
+  trace(t: Trace): Named<Value>;
+}
+
+/** A training objective: one record a method. Its maths is a pure file of `objectives`. */
+export interface Objective {
+  readonly name: string;
+  readonly needs: Capability;
+  /** What it reads together, in the order of the rows of a batch: a sample is so many rows, one after another. */
+  readonly views: readonly string[];
+  /** Whether it is a sum over samples, so that a batch may be halved. */
+  readonly adds: boolean;
+  /** What its terms are averaged over; the first is the number of targets that the log shows. */
+  readonly units: readonly [Unit, ...Unit[]];
+  /** Its feeds beside the model's inputs, for rows padded to `width`. */
+  feeds(rows: readonly Example[], width: number): ReadonlyMap<string, Tensor>;
+  /** The same feeds as sizes by their names, without reading anything. */
+  sizes(rows: readonly Example[]): { readonly feeds: readonly string[]; readonly sizes: ReadonlyMap<string, number> };
+  /** What makes a sample unfit, such as a pair without its image. */
+  fault?(rows: readonly Example[]): Fault | undefined;
+  readonly before?: readonly Before[];
+  /** `metrics` are sums over the batch, each times a share, as the loss is. */
+  trace(t: Trace): { readonly loss: Value; readonly metrics?: Named<Value> };
+}
+
+/** A method as recipes name it. */
+export interface Method {
+  /** What it minimises, for a person. */
+  readonly says: string;
+  /** Its numbers, each with what it means and its value unless told. */
+  readonly options: Named<{ readonly says: string; readonly value: number }>;
+  objective(options: Named<number>): Objective;
+}
+
+/** How many of each unit some rows are. */
+export function unitsOf(
+  { views }: Objective,
+  rows: readonly Example[],
+  tokens: number,
+): Readonly<Record<Unit, number>> {
+  return { token: tokens, sample: rows.length / views.length, batch: 1 };
+}
