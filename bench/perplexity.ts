@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { encodeRow, type Row, trainingTemplate } from '../src/data/index.ts';
+import { encodeRow, type Row } from '../src/data/index.ts';
 import { loadForGeneration } from '../src/generate/index.ts';
 import { type QuantizeWay, roundWeights } from '../src/generate/quantize.ts';
 import { type ScoreRequest, score } from '../src/generate/score.ts';
@@ -77,14 +77,12 @@ async function heldOut(): Promise<ScoreRequest[]> {
 }
 
 function answers(conversation: Dialogue['conversations'], where: string): ScoreRequest {
-  const { settings, tokens } = openSpeaker(parts);
+  const { settings } = openSpeaker(parts);
   const turns = conversation.map(({ from, value }) => ({
     role: from === 'human' ? ('user' as const) : ('assistant' as const),
     parts: [{ type: 'text' as const, text: value }],
   }));
   const row: Row = { id: where, where, media: [], turns };
-  const { ids, supervised } = kept(
-    encodeRow(row, { ...settings, template: trainingTemplate(settings.template, tokens) }),
-  );
+  const { ids, supervised } = kept(encodeRow(row, settings));
   return { ids, targets: Array.from(ids, (_, t) => t).filter((t) => t > 0 && supervised[t] === 1) };
 }

@@ -275,6 +275,101 @@ def chat_golden():
     write_json(FIXTURES / "chat" / "labels.json", labels)
 
 
+CHATML = ["<|im_start|>", "<|im_end|>"]
+LLAMA_3 = ["<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"]
+# Of each family: special tokens beside the tiny vocabulary's, the end of an answer, and whether sequences open with <s>.
+FAMILIES = {
+    "vicuna": ([], "</s>", True),
+    "mistral": ([], "</s>", True),
+    "llama-2": ([], "</s>", True),
+    "llama-3": (LLAMA_3, "<|eot_id|>", True),
+    "qwen-1.5": (CHATML, "<|im_end|>", False),
+    "qwen-2": (CHATML, "<|im_end|>", False),
+    "qwen-2.5": (CHATML, "<|im_end|>", False),
+    "qwen-3": (CHATML, "<|im_end|>", False),
+    "phi-3": (["<|user|>", "<|assistant|>", "<|system|>", "<|end|>"], "<|end|>", False),
+    "gemma-2": (["<start_of_turn>", "<end_of_turn>"], "<end_of_turn>", True),
+    "smollm2": (CHATML, "<|im_end|>", False),
+    "zephyr": ([], "</s>", True),
+    "chatml": (CHATML, "<|im_end|>", False),
+    "chatml-bos": (CHATML, "<|im_end|>", True),
+    "chatml-unprompted": (CHATML, "<|im_end|>", False),
+}
+# The tokenizers of these families name the end of a turn as their end of sequence; the others have </s>.
+TURN_IS_EOS = {"qwen-1.5", "qwen-2", "qwen-2.5", "qwen-3", "smollm2", "chatml", "chatml-bos", "chatml-unprompted"}
+
+TALK = [
+    ("user", "What is left of the red cube?"),
+    ("assistant", "A blue ball."),
+    ("user", "Is it red?"),
+    ("assistant", "No, it is not."),
+    ("user", "And right?"),
+    ("assistant", "There is\na cone!"),
+    ("user", "2 cubes?"),
+    ("assistant", "3 of them"),
+]
+
+
+def family_tokenizer(name):
+    specials, end, opens = FAMILIES[name]
+    tokenizer = AutoTokenizer.from_pretrained(FIXTURES / "tokenize" / "tiny")
+    tokenizer.add_special_tokens({"additional_special_tokens": specials})
+    if name in TURN_IS_EOS:
+        tokenizer.eos_token = end
+    return tokenizer, end, opens
+
+
+def family_case(tokenizer, end, opens, template, messages):
+    """Ids as transformers' processors make them: the opening token comes first unless the template prints it."""
+
+    def ids_of(text):
+        out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        prefix = [tokenizer.bos_token_id] if opens and not text.startswith(tokenizer.bos_token) else []
+        return prefix + out["input_ids"], [(0, 0)] * len(prefix) + out["offset_mapping"]
+
+    text = tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False)
+    prompt = tokenizer.apply_chat_template(messages[:-1], chat_template=template, tokenize=False, add_generation_prompt=True)
+    if not opens or text.startswith(tokenizer.bos_token):
+        own = tokenizer.apply_chat_template(messages, chat_template=template, return_dict=True)["input_ids"]
+        assert own == ids_of(text)[0]
+    ids, offsets = ids_of(text)
+    mask, at = [0] * len(ids), 0
+    for i, message in enumerate(messages):
+        at = text.index(message["content"], at)
+        stop = at + len(message["content"])
+        if message["role"] == "assistant":
+            # White space between the prompt and the answer is the model's to write.
+            asked = tokenizer.apply_chat_template(
+                messages[:i], chat_template=template, tokenize=False, add_generation_prompt=True
+            )
+            at = len(asked) if text.startswith(asked) and text[len(asked) : at].strip() == "" else at
+            # The end token closes the answer when nothing but white space lies between.
+            close = text.find(end, stop)
+            if close >= 0 and text[stop:close].strip() == "":
+                stop = close + len(end)
+            mask = [int(m or (a < stop and b > at)) for m, (a, b) in zip(mask, offsets)]
+        at = stop
+    return {"ids": ids, "mask": "".join(map(str, mask)), "promptIds": ids_of(prompt)[0]}
+
+
+def families_golden():
+    out = []
+    for name, (specials, end, opens) in FAMILIES.items():
+        tokenizer, end, opens = family_tokenizer(name)
+        template = (FIXTURES / "chat" / "families" / f"{name}.jinja").read_text()
+        cases = []
+        for system, turns in itertools.product([False, True], [1, 2, 3, 4]):
+            if system and name == "gemma-2":
+                continue
+            talk = ([("system", "Be brief.")] if system else []) + TALK[: 2 * turns]
+            messages = [{"role": role, "content": content} for role, content in talk]
+            cases.append({"system": system, "turns": turns, **family_case(tokenizer, end, opens, template, messages)})
+        out.append({"name": name, "specials": specials, "eos": tokenizer.eos_token, "end": end, "opens": opens, "cases": cases})
+    text = json.dumps({"talk": TALK, "families": out}, ensure_ascii=True, separators=(",", ":"))
+    text = text.replace('{"system"', '\n{"system"').replace('{"name"', '\n{"name"')
+    (FIXTURES / "chat" / "families.json").write_text(text + "\n")
+
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["corpus"]:
         corpus()
@@ -284,5 +379,6 @@ if __name__ == "__main__":
             encode_golden(layout)
         added_golden()
         chat_golden()
+        families_golden()
     else:
         sys.exit(__doc__)

@@ -201,12 +201,8 @@ describe('encodeRow', () => {
     });
   });
 
-  test('a template without supervision, or a wrong image token, is a fault of the settings', () => {
+  test('a wrong image token is a fault of the settings', () => {
     const row = rowOf([says('user', 'q'), says('assistant', 'a')]);
-    const bare = createTemplate("{% for m in messages %}{{ m['content'] }}{% endfor %}", 'x');
-    expect(() => encodeRow(row, { ...settings, template: bare })).toThrow(
-      expect.objectContaining({ code: 'chat/no-supervision' }),
-    );
     expect(() => encodeRow(row, { ...settings, imageToken: '<img>' })).toThrow(
       expect.objectContaining({ code: 'chat/image-token' }),
     );

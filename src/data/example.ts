@@ -1,5 +1,12 @@
 import { type Named, TesseraError } from '../base/index.ts';
-import { type ChatTemplate, chatTokens, renderChat, type Segment } from './chat/index.ts';
+import {
+  answeredSegments,
+  type ChatTemplate,
+  chatTokens,
+  renderChat,
+  type Segment,
+  supervisedRange,
+} from './chat/index.ts';
 import { imageSize, type Size } from './image/index.ts';
 import { mediaNotTaken, mediaPaths } from './media.ts';
 import type { MediaPlan, MediaSpan, Processor, Sequence } from './processor.ts';
@@ -26,22 +33,15 @@ export interface EncodeSettings {
   readonly imageToken?: string | undefined;
   /** Longest sequence, image tokens included. */
   readonly maxLength?: number | undefined;
+  /** Teaches an end of answers that the template leaves out. */
+  readonly addEnd?: boolean | undefined;
 }
 
 /**
  * A conversation as a training example. Nothing is cut: a row that is too long, has no supervised token, leaves a
  * picture unused or spells a special token the vocabulary cannot avoid is refused with the reason.
- * @throws TesseraError `chat/no-supervision` when the template can supervise nothing at all
  */
 export function encodeRow(row: Row, settings: EncodeSettings): Outcome<Example> {
-  if (!settings.template.supervises) {
-    throw new TesseraError({
-      code: 'chat/no-supervision',
-      message: 'the chat template does not say which text the model has to produce',
-      path: settings.template.name,
-      remedy: 'pass it through trainingTemplate first',
-    });
-  }
   return attempt(row, () => {
     const example = encode(row, settings, false);
     if (!example.supervised.includes(1, 1)) {
@@ -59,12 +59,14 @@ export function encodePrompt(row: Row, settings: EncodeSettings): Outcome<Exampl
   });
 }
 
+/** Faults of the settings; everything else is the row's. */
+const settingsFaults: ReadonlySet<string> = new Set(['chat/image-token', 'chat/no-end-token']);
+
 function attempt(row: Row, action: () => Example): Outcome<Example> {
   try {
     return { kept: action() };
   } catch (error) {
-    // A wrong image token is a fault of the settings; everything else is the row's.
-    if (!(error instanceof TesseraError) || error.code === 'chat/image-token') throw error;
+    if (!(error instanceof TesseraError) || settingsFaults.has(error.code)) throw error;
     return { refused: { ...error.toJSON(), path: row.where } };
   }
 }
@@ -80,11 +82,14 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
   const { tokenizer, template, imageToken, processor } = settings;
   const spelled = withBoxes(given, processor);
   const row = processor?.beside ? wordsOf(spelled) : spelled;
-  const segments = renderChat(template, row.turns, chatTokens(tokenizer, imageToken), { generationPrompt });
+  const tokens = chatTokens(tokenizer, imageToken);
+  const segments = generationPrompt
+    ? renderChat(template, row.turns, tokens, { generationPrompt })
+    : answeredSegments(template, row.turns, tokens, settings);
   const { ids, spans } = tokenizer.encodePieces(
     segments.map((segment) => ({ text: segment.text, special: segment.source === 'special' })),
   );
-  const marks = supervisedCharacters(segments);
+  const isSupervised = supervisedRange(segments);
   const shown = placeholderImages(segments, row);
   const inputsAt = routes(segments, processor);
   const out = opened(tokenizer, ids, processor);
@@ -93,7 +98,7 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
     const inputs = inputsAt(start);
     const image = end === start ? undefined : shown.get(start);
     if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media);
-    else push(out, inputs, id, marks.subarray(start, Math.max(end, start + 1)).includes(1) ? 1 : 0);
+    else push(out, inputs, id, isSupervised(start, end) ? 1 : 0);
   }
   if (processor?.beside) {
     for (const [i, media] of given.media.entries()) append(out, ['ids'], mediaPlan(given, i, processor), media, 0);
@@ -170,17 +175,6 @@ function finished(row: Row, { texts, supervised, media }: Growing, limit: number
 function openingIds(tokenizer: Tokenizer, ids: readonly number[]): number[] {
   const printed = tokenizer.prefix.every((id, i) => ids[i] === id);
   return printed ? [] : [...tokenizer.prefix];
-}
-
-function supervisedCharacters(segments: readonly Segment[]): Uint8Array {
-  const total = segments.reduce((n, segment) => n + segment.text.length, 0);
-  const marks = new Uint8Array(total);
-  let at = 0;
-  for (const { text, supervised } of segments) {
-    if (supervised) marks.fill(1, at, at + text.length);
-    at += text.length;
-  }
-  return marks;
 }
 
 /** Offset of each image placeholder to the image it stands for. */

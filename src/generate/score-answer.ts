@@ -1,4 +1,4 @@
-import { encodeRow, trainingTemplate } from '../data/index.ts';
+import { encodeRow } from '../data/index.ts';
 import { score } from './score.ts';
 import { kept, openSpeaker, questionRow, type SpeakerParts } from './speaker.ts';
 
@@ -19,14 +19,14 @@ export async function scoreAnswer(
   question: { readonly prompt: string; readonly answer: string; readonly images: readonly string[] },
 ): Promise<TokenScore[]> {
   const speaker = openSpeaker(parts);
-  const { program, settings, tokens } = speaker;
+  const { program, settings } = speaker;
   const asked = questionRow('answer', question.prompt, question.images);
   const row = {
     ...asked,
     turns: [...asked.turns, { role: 'assistant' as const, parts: [{ type: 'text' as const, text: question.answer }] }],
   };
   try {
-    const example = kept(encodeRow(row, { ...settings, template: trainingTemplate(settings.template, tokens) }));
+    const example = kept(encodeRow(row, settings));
     const targets = [...example.ids.keys()].filter((t) => t > 0 && example.supervised[t] === 1);
     const prompt = await speaker.prompt(example);
     const [scores] = await score(program, [{ ...prompt, targets }]);

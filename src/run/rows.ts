@@ -4,13 +4,11 @@ import { TesseraError } from '../base/index.ts';
 import {
   builtinTemplate,
   type ChatTemplate,
-  chatTokens,
   DataReport,
   encodeRow,
   type Outcome,
   type Row,
   readRows,
-  trainingTemplate,
 } from '../data/index.ts';
 import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
@@ -161,7 +159,7 @@ export function stageObjective({ objective }: Pick<StagePlan, 'objective'>): Obj
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
   if (stage.template !== 'checkpoint') return builtinTemplate(stage.template);
-  if (parts.template) return trainingTemplate(parts.template, chatTokens(parts.tokenizer, parts.imageToken));
+  if (parts.template) return parts.template;
   throw new TesseraError({
     code: 'chat/no-template',
     message: 'the model folder has no chat template',

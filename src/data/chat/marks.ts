@@ -11,17 +11,21 @@ export const marks = {
   messageEnd: '\uFDD3',
 } as const;
 
-const ANY_MARK = /[\uFDD0-\uFDD3]/g;
+/** Sixteen further noncharacters are the digits of a turn's number, which follows a start mark. */
+const zero = 0xfde0;
+const ANY_MARK = /[\uFDD0-\uFDD3\uFDE0-\uFDEF]/g;
+const NUMBER = /^[\uFDE0-\uFDEF]+/;
 
 export function withoutMarks(text: string): string {
   return text.replace(ANY_MARK, '');
 }
 
 /**
- * Marks a message's text as such. White space at its ends stays outside, so that a template that trims finds it there.
+ * Marks a message's text as that of a turn. White space at its ends stays outside, so that a template that trims finds
+ * it there.
  * @throws TesseraError `chat/reserved-character` when the text itself holds a mark
  */
-export function markMessage(text: string): string {
+export function markMessage(text: string, turn: number): string {
   const found = text.match(ANY_MARK);
   if (found) {
     throw new TesseraError({
@@ -33,7 +37,8 @@ export function markMessage(text: string): string {
   }
   const core = text.trim();
   const start = text.length - text.trimStart().length;
-  const marked = `${marks.messageStart}${core}${marks.messageEnd}`;
+  const digits = Array.from(turn.toString(16), (digit) => String.fromCharCode(zero + Number.parseInt(digit, 16)));
+  const marked = `${marks.messageStart}${digits.join('')}${core}${marks.messageEnd}`;
   return core === '' ? text : text.slice(0, start) + marked + text.slice(start + core.length);
 }
 
@@ -41,7 +46,8 @@ export function markMessage(text: string): string {
 export interface MarkedRun {
   readonly text: string;
   readonly supervised: boolean;
-  readonly message: boolean;
+  /** The turn whose text it is; absent for what the template itself prints. */
+  readonly turn?: number;
 }
 
 /**
@@ -52,21 +58,26 @@ export function readMarks(rendered: string): MarkedRun[] {
   const runs: MarkedRun[] = [];
   let generation = 0;
   let message = 0;
+  let turn = 0;
   for (const part of rendered.split(/([\uFDD0-\uFDD3])/)) {
     if (part === marks.generationStart) generation++;
     else if (part === marks.generationEnd) generation--;
     else if (part === marks.messageStart) message++;
     else if (part === marks.messageEnd) message--;
-    else if (part !== '') runs.push({ text: part, supervised: generation > 0, message: message > 0 });
+    else if (part !== '') {
+      const digits = NUMBER.exec(part)?.[0] ?? '';
+      if (digits !== '') turn = numberOf(digits);
+      const text = part.slice(digits.length);
+      if (text !== '') runs.push({ text, supervised: generation > 0, ...(message > 0 && { turn }) });
+    }
     if (generation < 0 || generation > 1 || message < 0 || message > 1) unbalanced();
   }
   if (generation !== 0 || message !== 0) unbalanced();
   return runs;
 }
 
-/** How many message texts arrived in the rendered text. */
-export function countMessages(rendered: string): number {
-  return rendered.split(marks.messageStart).length - 1;
+function numberOf(digits: string): number {
+  return Array.from(digits).reduce((number, digit) => 16 * number + digit.charCodeAt(0) - zero, 0);
 }
 
 function unbalanced(): never {

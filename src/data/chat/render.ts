@@ -2,26 +2,10 @@ import { TesseraError } from '../../base/index.ts';
 import type { Turn } from '../row.ts';
 import type { Tokenizer } from '../tokenize/index.ts';
 import { splitAt } from '../tokenize/index.ts';
-import { countMessages, markMessage, readMarks, withoutMarks } from './marks.ts';
+import { checkTexts } from './complete.ts';
+import { markMessage, readMarks, withoutMarks } from './marks.ts';
+import type { ChatTokens, Segment } from './segment.ts';
 import type { ChatTemplate } from './template.ts';
-
-/** A stretch of the prompt with one origin. A `special` segment is one special token, printed by the template. */
-export interface Segment {
-  readonly text: string;
-  /** Whether the model has to produce it. */
-  readonly supervised: boolean;
-  readonly source: 'template' | 'message' | 'special';
-  /** For an image placeholder: which of the row's images it stands for. */
-  readonly image?: number;
-}
-
-/** The special tokens a template may print. */
-export interface ChatTokens {
-  readonly bos?: string;
-  readonly eos?: string;
-  readonly specials: readonly string[];
-  readonly image?: string;
-}
 
 /** What a template may use of a tokenizer. */
 export function chatTokens(tokenizer: Tokenizer, image?: string): ChatTokens {
@@ -57,19 +41,39 @@ export function renderChat(
   template: ChatTemplate,
   turns: readonly Turn[],
   tokens: ChatTokens,
-  { generationPrompt = false }: RenderOptions = {},
+  options: RenderOptions = {},
 ): Segment[] {
-  const render = (mark: (text: string) => string) =>
-    template.render({
-      messages: turns.map((turn) => message(turn, template, mark)),
-      bos_token: tokens.bos ?? '',
-      eos_token: tokens.eos ?? '',
-      add_generation_prompt: generationPrompt,
-    });
-  const marked = render(markMessage);
-  if (!template.builtin && withoutMarks(marked) !== withoutMarks(render((text) => text))) looksInside(template);
-  checkComplete(template, turns, countMessages(marked));
-  return placeImages(cutSpecials(marked, tokens), turns, tokens);
+  const marked = renderWith(markMessage, template, turns, tokens, options);
+  if (!template.builtin && withoutMarks(marked) !== renderPlain(template, turns, tokens, options))
+    looksInside(template);
+  const segments = cutSpecials(marked, tokens);
+  checkTexts(template, turns, segments);
+  return placeImages(segments, turns, tokens);
+}
+
+/** The characters that a template prints for a conversation, origins unknown. */
+export function renderPlain(
+  template: ChatTemplate,
+  turns: readonly Turn[],
+  tokens: ChatTokens,
+  options: RenderOptions = {},
+): string {
+  return withoutMarks(renderWith((text) => text, template, turns, tokens, options));
+}
+
+function renderWith(
+  mark: (text: string, turn: number) => string,
+  template: ChatTemplate,
+  turns: readonly Turn[],
+  tokens: ChatTokens,
+  { generationPrompt = false }: RenderOptions,
+): string {
+  return template.render({
+    messages: turns.map((turn, at) => message(turn, template, tokens, (text) => mark(text, at))),
+    bos_token: tokens.bos ?? '',
+    eos_token: tokens.eos ?? '',
+    add_generation_prompt: generationPrompt,
+  });
 }
 
 /** The prompt as one text, special tokens and placeholders spelled out. */
@@ -77,36 +81,28 @@ export function renderedText(segments: readonly Segment[]): string {
   return segments.map((segment) => segment.text).join('');
 }
 
-function message(turn: Turn, template: ChatTemplate, mark: (text: string) => string): unknown {
-  if (template.content === 'parts') {
-    const content = turn.parts.map((part) =>
-      part.type === 'text' ? { type: 'text', text: mark(part.text) } : { type: 'image' },
-    );
-    return { role: turn.role, content };
+type Part = { readonly type: 'text'; readonly text: string } | { readonly type: 'image' };
+
+function message(turn: Turn, template: ChatTemplate, { image }: ChatTokens, mark: (text: string) => string): unknown {
+  const parts = turn.parts.map(
+    (part): Part => (part.type === 'text' ? { type: 'text', text: mark(part.text) } : { type: 'image' }),
+  );
+  const shown = parts.some((part) => part.type === 'image');
+  if (!shown || (template.content === 'parts' && (image === undefined || template.showsImages(image)))) {
+    return { role: turn.role, content: template.content === 'parts' ? parts : joined(parts, '') };
   }
-  const texts = turn.parts.map((part) => (part.type === 'text' ? mark(part.text) : noImages(template)));
-  return { role: turn.role, content: texts.join('') };
+  // A template that knows no images gets the placeholder as words of the turn, on a line before what follows it.
+  const text = joined(parts, image ?? noImages());
+  return { role: turn.role, content: template.content === 'parts' ? [{ type: 'text', text }] : text };
 }
 
-function checkComplete(template: ChatTemplate, turns: readonly Turn[], got: number): void {
-  const texts = turns
-    .filter((turn) => !template.discards.includes(turn.role))
-    .flatMap((turn) => turn.parts)
-    .filter((part) => part.type === 'text' && part.text.trim() !== '');
-  if (texts.length === got) return;
-  throw new TesseraError({
-    code: 'chat/text-dropped',
-    message: got < texts.length ? 'the template leaves out message texts' : 'the template repeats message texts',
-    path: template.name,
-    expected: `${texts.length} texts`,
-    got: `${got}`,
-    remedy: 'use a template that prints every message once',
-  });
+function joined(parts: readonly Part[], image: string): string {
+  return parts.map((part, i) => (part.type === 'text' ? part.text : image + (parts[i + 1] ? '\n' : ''))).join('');
 }
 
 function cutSpecials(marked: string, tokens: ChatTokens): Segment[] {
-  return readMarks(marked).flatMap(({ text, supervised, message }): Segment[] => {
-    if (message) return [{ text, supervised, source: 'message' }];
+  return readMarks(marked).flatMap(({ text, supervised, turn }): Segment[] => {
+    if (turn !== undefined) return [{ text, supervised, source: 'message', turn }];
     return splitAt(text, tokens.specials).map((piece) => ({
       text: piece.text,
       supervised,
@@ -133,12 +129,12 @@ function placeImages(segments: readonly Segment[], turns: readonly Turn[], token
   });
 }
 
-function noImages(template: ChatTemplate): never {
+function noImages(): never {
   throw new TesseraError({
     code: 'chat/no-images',
-    message: 'the chat template takes text only',
-    path: template.name,
-    remedy: 'use a template whose messages have parts, such as llava-1.5',
+    message: 'the model takes text only',
+    expected: 'a model with an image encoder',
+    remedy: 'leave the images out',
   });
 }
 

@@ -2,6 +2,7 @@ import { nearest, TesseraError } from '../../base/index.ts';
 import { isJsonObject, type JsonValue, join, parseJson, pathExists, readText } from '../../files/index.ts';
 import type { Turn } from '../row.ts';
 import { builtinSource } from './builtin-source.ts';
+import { type ContentForm, contentForm, printsImages } from './content.ts';
 import { compileJinja, hasGenerationBlocks, type JinjaContext } from './jinja.ts';
 
 /** A chat template, ready to render. */
@@ -10,22 +11,30 @@ export interface ChatTemplate {
   readonly name: string;
   readonly builtin: boolean;
   readonly source: string;
-  /** Whether it marks what the model has to produce, as training needs. */
+  /** Whether it marks what the model has to produce; where it does not, `superviseAnswers` finds it. */
   readonly supervises: boolean;
-  /** Whether message contents are lists of parts, or one string. */
-  readonly content: 'parts' | 'string';
+  readonly content: ContentForm;
   /** Roles whose text the method throws away on purpose. */
   readonly discards: readonly Turn['role'][];
+  /** White space that ends an answer, by declaration. */
+  readonly stop?: string;
+  /** Whether it prints the image token for a part that is an image. */
+  showsImages(image: string): boolean;
   render(context: JinjaContext): string;
 }
 
-/** Built-in templates with the roles whose text they throw away. */
-const builtins: Readonly<Record<string, readonly Turn['role'][]>> = {
-  plain: ['system', 'user'],
-  text: ['system', 'user'],
-  'llava-v0': [],
-  'llava-v1': [],
-  'llava-1.5': [],
+interface Builtin {
+  /** Roles whose text it throws away. */
+  readonly discards: readonly Turn['role'][];
+  readonly stop?: string;
+}
+
+const builtins: Readonly<Record<string, Builtin>> = {
+  plain: { discards: ['system', 'user'], stop: '\n' },
+  text: { discards: ['system', 'user'] },
+  'llava-v0': { discards: [] },
+  'llava-v1': { discards: [] },
+  'llava-1.5': { discards: [] },
 };
 
 export const builtinTemplateNames: readonly string[] = Object.keys(builtins);
@@ -33,25 +42,38 @@ export const builtinTemplateNames: readonly string[] = Object.keys(builtins);
 /** A template from its text; a built-in's text is recognised wherever it comes from. */
 export function createTemplate(source: string, where: string): ChatTemplate {
   const builtin = builtinTemplateNames.find((candidate) => builtinSource(candidate) === source);
+  const render = compileJinja(source, where);
+  const images = new Map<string, boolean>();
+  let content: ContentForm | undefined;
   return {
     name: builtin ?? where,
     builtin: builtin !== undefined,
     source,
     supervises: hasGenerationBlocks(source),
-    content: /\[\s*['"]type['"]\s*\]|\.type\b|['"]type['"]\s*,/.test(source) ? 'parts' : 'string',
-    discards: builtin === undefined ? [] : (builtins[builtin] ?? []),
-    render: compileJinja(source, where),
+    // Seen from renderings, which a template that is never used need not make.
+    get content() {
+      content ??= builtin === undefined ? contentForm(render, source) : 'parts';
+      return content;
+    },
+    showsImages(image) {
+      const shows = images.get(image) ?? printsImages(render, image);
+      images.set(image, shows);
+      return shows;
+    },
+    discards: [],
+    ...(builtin !== undefined && builtins[builtin]),
+    render,
   };
 }
 
-/** A built-in template: `plain`, `llava-v0`, `llava-v1` or `llava-1.5`. */
+/** A built-in template: `plain`, `text`, `llava-v0`, `llava-v1` or `llava-1.5`. */
 export function builtinTemplate(name: string): ChatTemplate {
   if (!Object.hasOwn(builtins, name)) {
     const near = nearest(name, builtinTemplateNames);
     throw new TesseraError({
       code: 'chat/template-name',
-      message: 'there is no built-in template of this name',
-      expected: builtinTemplateNames.join(', '),
+      message: 'there is no built-in template of this name, and no such file',
+      expected: `${builtinTemplateNames.join(', ')}, or the path of a template file`,
       got: name,
       ...(near && { remedy: `did you mean ${near}?` }),
     });
@@ -63,6 +85,10 @@ const SOURCES = ['chat_template.jinja', 'chat_template.json', 'processor_config.
 
 /** The template of a checkpoint folder: its own file first, then the `chat_template` of the JSON files. */
 export async function loadTemplate(folder: string): Promise<ChatTemplate> {
+  return folderTemplate(folder);
+}
+
+function folderTemplate(folder: string): ChatTemplate {
   for (const name of SOURCES) {
     const path = join(folder, name);
     const text = pathExists(path) ? readText(path, { code: 'chat/template-file' }) : undefined;
@@ -74,7 +100,7 @@ export async function loadTemplate(folder: string): Promise<ChatTemplate> {
     message: 'the folder has no chat template',
     path: folder,
     expected: `chat_template.jinja, or chat_template in ${SOURCES.slice(1).join(', ')}`,
-    remedy: `name a built-in template: ${builtinTemplateNames.join(', ')}`,
+    remedy: `give one: \`--template\`, or \`template\` of a stage, takes ${builtinTemplateNames.join(', ')} or a file`,
   });
 }
 

@@ -1,4 +1,13 @@
-import type { AddedToken } from './layout.ts';
+/** An entry of `added_tokens` in `tokenizer.json`. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+  readonly normalized: boolean;
+}
 
 /** An added token as it is looked for: by its own text, or by what the normalizer makes of it. */
 export interface Sought {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
-import type { Sought } from './added.ts';
+import type { AddedToken, Sought } from './added.ts';
 import { parseTokenizerConfig, parseTokenizerFile, type TokenizerFiles } from './files.ts';
 import { foreignPatterns } from './patterns.ts';
 import type { Spelling } from './surface.ts';
@@ -28,8 +28,6 @@ const tokenizerSchema = z.looseObject({
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
   }),
 });
-
-export type AddedToken = z.infer<typeof addedToken>;
 
 /** What tessera itself needs to know of a tokenizer's two files. */
 export interface Layout {

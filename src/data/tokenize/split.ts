@@ -1,5 +1,4 @@
-import { patternOf } from './added.ts';
-import type { AddedToken } from './layout.ts';
+import { type AddedToken, patternOf } from './added.ts';
 
 /** A stretch of text; a special piece is one special token and comes from a template, never from a user. */
 export interface Piece {

@@ -1,7 +1,8 @@
 import type { MediaPlan, Processor } from '../../data/index.ts';
 import { clipCrop, type ImageProcessor, imageOf } from '../../data/index.ts';
 import type { ConfigJson } from '../config.ts';
-import { mountLinears, mountNames } from '../decoders/index.ts';
+import { cacheShape } from '../decoders/cache.ts';
+import { mountNames } from '../decoders/index.ts';
 import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
@@ -16,10 +17,9 @@ export function llava(json: ConfigJson, where?: string): Model {
     vocabSize: c.text.vocabSize,
     width: c.text.width,
     maxPositions: c.text.maxPositions,
-    state: c.text.state,
-    linears: mountLinears(c.text.linears, 'language_model'),
-    hidden: (p, x, ask) =>
-      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows }, ask),
+    cache: cacheShape(c.text),
+    hidden: (p, x, { rows, cache } = {}) =>
+      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows, rows }, cache),
     head: (p, hidden) => c.text.head(p.at('language_model'), hidden),
   };
   return {
