@@ -1,32 +1,11 @@
 """Every graph op: inputs, output and the gradient of sum(output * cotangent) for each float input, in float64."""
 
-import math
-
 import torch
 import torch.nn.functional as F
-from common import fresh_folder, load_file, require_close, write_json, write_provenance, write_tensors
+from op_cases import OpCases
 
-SEED = 7
-generator = torch.Generator().manual_seed(SEED)
-CASES = []
-
-
-def randn(*shape):
-    return torch.randn(shape, generator=generator, dtype=torch.float64)
-
-
-def positive(*shape):
-    return torch.rand(shape, generator=generator, dtype=torch.float64) + 0.5
-
-
-def apart(*shape):
-    """Values that all differ by at least 0.1 and stay off zero, for ops with kinks (max, relu, abs)."""
-    count = math.prod(shape)
-    return (torch.randperm(count, generator=generator) - count // 2 + 0.5).double().mul(0.1).reshape(shape)
-
-
-def case(name, op, compute, attrs=None, **inputs):
-    CASES.append((name, op, compute, attrs or {}, inputs))
+cases = OpCases(7, constant={"exponent", "weights", "cos", "sin"})
+case, randn, positive, apart = cases.case, cases.randn, cases.positive, cases.apart
 
 
 # Elementwise, with broadcasting
@@ -200,42 +179,4 @@ case("rotary.positions", "rotary", lambda x, cos, sin: x * cos[:, None] + rotate
 case("crossEntropy", "crossEntropy", cross_entropy, logits=randn(5, 7) * 2, targets=ids(3, 0, 6, 3, 1), weights=positive(5))
 case("crossEntropy.zero-weight", "crossEntropy", cross_entropy, logits=randn(4, 6), targets=ids(2, 5, 0, 1), weights=torch.tensor([0.5, 0.0, 0.5, 0.0], dtype=torch.float64))
 
-CONSTANT = {"exponent", "weights", "cos", "sin"}  # float inputs that are data, not differentiated
-
-
-def evaluate(compute, inputs, cotangent=None):
-    leaves = {k: t.clone().requires_grad_(t.is_floating_point() and k not in CONSTANT) for k, t in inputs.items()}
-    output = compute(*leaves.values())
-    if cotangent is None:
-        cotangent = torch.randn(output.shape, generator=generator, dtype=torch.float64)
-    wanted = {k: t for k, t in leaves.items() if t.requires_grad}
-    grads = torch.autograd.grad((output * cotangent).sum(), list(wanted.values()))
-    return output.detach(), dict(zip(wanted, grads)), cotangent
-
-
-folder = fresh_folder("ops")
-tensors, index = {}, []
-for name, op, compute, attrs, inputs in CASES:
-    output, grads, cotangent = evaluate(compute, inputs)
-    entry = {"name": name, "op": op, "attrs": attrs, "inputs": {}, "output": f"{name}/output", "grads": {}, "cotangent": f"{name}/cotangent"}
-    tensors[entry["output"]], tensors[entry["cotangent"]] = output, cotangent
-    for kind, group in (("inputs", inputs), ("grads", grads)):
-        for key, value in group.items():
-            entry[kind][key] = f"{name}/{kind}.{key}"
-            tensors[entry[kind][key]] = value
-    index.append(entry)
-assert len({entry["name"] for entry in index}) == len(index), "two cases share a name"
-write_tensors(folder / "ops.safetensors", tensors)
-write_json(folder / "ops.json", {"cases": index})
-write_provenance(folder, __file__, SEED, dtype="float64", packages=("torch",))
-
-written = load_file(folder / "ops.safetensors")
-for entry, (name, op, compute, attrs, inputs) in zip(index, CASES):
-    stored = {key: written[at] for key, at in entry["inputs"].items()}
-    output, grads, _ = evaluate(compute, stored, written[entry["cotangent"]])
-    require_close(name, output, written[entry["output"]], 1e-12)
-    for key, grad in grads.items():
-        require_close(f"{name} grad {key}", grad, written[entry["grads"][key]], 1e-12)
-        differentiable = {k: stored[k].clone().requires_grad_(k == key) for k in stored}
-        torch.autograd.gradcheck(lambda t, k=key: compute(*{**differentiable, k: t}.values()), (differentiable[key],), eps=1e-7, atol=1e-5)
-print(f"{len(index)} cases")
+cases.write("ops", __file__)

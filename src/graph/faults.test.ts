@@ -172,7 +172,9 @@ describe('shape faults name the operator, its inputs and the module', () => {
         expected: [8]
         got:      #0 float32[2, 8] from embed/Input; #1 float32[8] from embed/Input; #2 float32[9] from embed/Input"
     `);
-    const turn = (g: Graph) => rotary(x(g, 'B', 'T', 30), g.input('p', 'int64', ['B', 'T']), x(g, 9, 4), x(g, 9, 4), 4);
+    const turn = (g: Graph, headSize?: number) =>
+      rotary(x(g, 'B', 'T', 30), g.input('p', 'int64', ['B', 'T']), x(g, 9, 4), x(g, 9, 4), 4, { headSize });
+    expect(faultOf((g) => turn(g, 6))).toContain('Rotary: the tables turn more than a head');
     expect(faultOf(turn)).toMatchInlineSnapshot(`
       "Rotary: the width is not heads x head size [graph/shape]
         path:     layers.0.mlp/Rotary

@@ -8,13 +8,12 @@ import {
   iota,
   less,
   matmul,
-  mul,
   reshape,
   slice,
+  softCap,
   softmaxMatmul,
   split,
   sub,
-  tanh,
   transpose,
   type Value,
   where,
@@ -73,25 +72,28 @@ export function causalBlocks(graph: Graph, size: Dim, count: number, window?: nu
 export interface AttentionOptions {
   readonly heads: number;
   /** Key and value heads; each serves `heads / kvHeads` query heads. Default `heads`. */
-  readonly kvHeads?: number;
-  /** Added to the scores `[B, heads, T, S]`, broadcast. */
-  readonly bias?: Value;
-  /** Makes the attention causal, T and S being the same. */
-  readonly blocks?: readonly CausalBlock[];
+  readonly kvHeads?: number | undefined;
+  /** Added to the scores `[B, heads, T, S]`, broadcast; `[T, S]` at least. */
+  readonly bias?: Value | undefined;
+  /** Makes the attention causal, T and S being the same; their biases are added to `bias`. */
+  readonly blocks?: readonly CausalBlock[] | undefined;
   /** Default 1/sqrt(head size). */
   readonly scale?: number | undefined;
   /** Scores become `softcap * tanh(score / softcap)` before any bias (Gemma 2). */
   readonly softcap?: number | undefined;
 }
 
-/** Scaled dot-product attention of `q [B, T, heads*d]` over `k, v [B, S, kvHeads*d]`; gives `[B, T, heads*d]`. */
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017) of `q [B, T, heads*d]` over `k, v [B, S, kvHeads*d]`, which may come
+ * from elsewhere; gives `[B, T, heads*d]`.
+ */
 export function attention(q: Value, k: Value, v: Value, options: AttentionOptions): Value {
   const { heads, kvHeads = heads, bias, blocks } = options;
   const [b, t, width] = q.shape as [Dim, Dim, number];
   const scale = options.scale ?? 1 / Math.sqrt(width / heads);
   const [query, key, value] = [splitHeads(q, heads), splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
   const way = { scale, softcap: options.softcap };
-  const mixed = blocks ? inBlocks(query, key, value, blocks, way) : attend(query, key, value, bias, way);
+  const mixed = blocks ? inBlocks(query, key, value, blocks, bias, way) : attend(query, key, value, bias, way);
   return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
 }
 
@@ -101,20 +103,34 @@ interface Way {
   readonly softcap: number | undefined;
 }
 
-function inBlocks(query: Value, key: Value, value: Value, blocks: readonly CausalBlock[], way: Way): Value {
+function inBlocks(
+  query: Value,
+  key: Value,
+  value: Value,
+  blocks: readonly CausalBlock[],
+  bias: Value | undefined,
+  way: Way,
+): Value {
   const sizes = blocks.map(({ from, to }) => subDims(to, from));
   const parts = split(query, 2, sizes).map((part, i) => {
-    const { to, bias } = blocks[i] as CausalBlock;
-    return attend(part, slice(key, 2, 0, to), slice(value, 2, 0, to), bias, way);
+    const block = blocks[i] as CausalBlock;
+    const [keys, values] = [slice(key, 2, 0, block.to), slice(value, 2, 0, block.to)];
+    return attend(part, keys, values, bias ? add(biasOf(block, bias), block.bias) : block.bias, way);
   });
   return concat(parts, 2);
+}
+
+/** What a block sees of a bias `[.., T or 1, S or 1]`. */
+function biasOf({ from, to }: CausalBlock, bias: Value): Value {
+  const rows = bias.shape.at(-2) === 1 ? bias : slice(bias, -2, from, to);
+  return rows.shape.at(-1) === 1 ? rows : slice(rows, -1, 0, to);
 }
 
 /** `query [B, heads, T, d]` over `key, value [B, kvHeads, S, d]`; gives the shape of the query. */
 function attend(query: Value, key: Value, value: Value, bias: Value | undefined, { scale, softcap }: Way): Value {
   const [b, heads, t, size] = query.shape as [Dim, number, Dim, number];
   const [, kvHeads, s] = key.shape as [Dim, number, Dim, number];
-  const capped = (scores: Value) => (softcap === undefined ? scores : mul(tanh(mul(scores, 1 / softcap)), softcap));
+  const capped = (scores: Value) => (softcap === undefined ? scores : softCap(scores, softcap));
   const biased = (scores: Value) => (bias ? add(capped(scores), bias) : capped(scores));
   if (kvHeads === heads) return softmaxMatmul(biased(matmul(query, key, { transB: true, alpha: scale })), value);
   // Query heads that share a key head become rows of one product: [B, kvHeads, group*T, d].

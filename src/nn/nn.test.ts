@@ -35,12 +35,14 @@ describe('parameters', () => {
     const trace = new ParameterTrace(new Graph());
     const x = trace.graph.input('x', 'float32', ['B', 3]);
     const p = trace.root().at('model');
-    layerNormAt(p.at('norm'), linear(p.at('layers').at(0), x, 2), 1e-5);
+    const y = layerNormAt(p.at('norm'), linear(p.at('layers').at(0), x, 2), 1e-5);
+    layerNormAt(p.at('last'), y, 1e-5, { bias: false });
     expect([...trace.specs].map(([path, spec]) => `${path} ${spec.shape}`)).toEqual([
       'model.layers.0.weight 2,3',
       'model.layers.0.bias 2',
       'model.norm.weight 2',
       'model.norm.bias 2',
+      'model.last.weight 2',
     ]);
     expect(trace.graph.nodes.some((node) => node.path === 'model.layers.0/MatMul')).toBe(true);
   });

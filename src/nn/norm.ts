@@ -2,11 +2,17 @@ import { layerNorm, rmsNorm, type Value } from '../graph/index.ts';
 import { onesInit, zerosInit } from './init.ts';
 import type { Scope } from './params.ts';
 
-/** Layer normalisation with weight and bias at `p`. */
-export function layerNormAt(p: Scope, x: Value, epsilon: number): Value {
+/** Layer normalisation with a weight at `p`, and a bias unless told otherwise. */
+export function layerNormAt(
+  p: Scope,
+  x: Value,
+  epsilon: number,
+  { bias = true }: { readonly bias?: boolean } = {},
+): Value {
   return p.build(() => {
     const width = x.shape.at(-1) as number;
-    return layerNorm(x, p.param('weight', [width], onesInit), p.param('bias', [width], zerosInit), epsilon);
+    const weight = p.param('weight', [width], onesInit);
+    return layerNorm(x, weight, bias ? p.param('bias', [width], zerosInit) : undefined, epsilon);
   });
 }
 

@@ -1,5 +1,5 @@
 import { type Dim, float32 } from '../base/index.ts';
-import { expand, type Graph, iota, reshape, type Value } from '../graph/index.ts';
+import { cast, expand, type Graph, iota, mul, reshape, sub, type Value } from '../graph/index.ts';
 
 /** Angles of one position for the pairs of a head of `dims` numbers, base `theta`; rounded at every step as PyTorch does. */
 export function rotaryFrequencies(dims: number, theta: number): Float32Array {
@@ -29,6 +29,22 @@ export function rotaryTables(
 /** Positions 0..T-1 of every row, int64 `[B, T]`. */
 export function rowPositions(graph: Graph, batch: Dim, length: Dim): Value {
   return expand(reshape(iota(graph, length), [1, length]), [batch, length]);
+}
+
+/**
+ * Attention with linear biases (Press et al. 2022), `[heads, T, T]`: a key `d` positions back loses `d` times the slope of
+ * its head. The slopes are powers of `2^(-8/n)`, `n` the least power of two that is not below `heads`: every second one
+ * first, then those between, as ALiBi fills up head counts that are no powers of two.
+ */
+export function alibiBias(graph: Graph, heads: number, size: Dim): Value {
+  const n = 2 ** Math.ceil(Math.log2(heads));
+  const powers = Array.from({ length: n }, (_, i) => 2 ** ((-8 * (i + 1)) / n));
+  const inOrder =
+    n === heads ? powers : [...powers.filter((_, i) => i % 2 === 1), ...powers.filter((_, i) => i % 2 === 0)];
+  const slopes = graph.constant(float32([heads, 1, 1], inOrder.slice(0, heads)));
+  const row = reshape(iota(graph, size), [size, 1]);
+  const column = reshape(iota(graph, size), [1, size]);
+  return mul(cast(sub(column, row), 'float32'), slopes);
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type Dim, mulDims } from '../../src/base/index.ts';
 import * as g from '../../src/graph/index.ts';
 import type { Values } from '../support/check-op.ts';
+import { type CompositionAttrs, compositionTable } from './composition-table.ts';
 
 type Value = g.Value;
 type Pair = readonly [number, number];
@@ -33,7 +34,7 @@ export interface Attrs {
 }
 
 /** How an operator of the fixture is said with the graph's functions. */
-type Build = (v: Values, attrs: Attrs) => Value;
+type Build = (v: Values, attrs: Attrs & CompositionAttrs) => Value;
 
 const unary =
   (f: (x: Value) => Value): Build =>
@@ -51,6 +52,7 @@ const reduce =
 const at = (v: Values, name: string) => v[name] as Value;
 
 export const opTable: Readonly<Record<string, Build>> = {
+  ...compositionTable,
   add: binary(g.add),
   sub: binary(g.sub),
   mul: binary(g.mul),
@@ -111,7 +113,7 @@ export const opTable: Readonly<Record<string, Build>> = {
   // A row that hides everything would be uniform; the mask makes it zero.
   maskedSoftmax: ({ x, mask }) =>
     g.mul(g.softmax(g.where(mask as Value, x as Value, -1e9)), g.cast(mask as Value, 'float32')),
-  layerNorm: (v, { eps }) => g.layerNorm(at(v, 'x'), at(v, 'weight'), at(v, 'bias'), eps),
+  layerNorm: (v, { eps }) => g.layerNorm(at(v, 'x'), v.weight, v.bias, eps),
   rmsNorm: (v, { eps }) => g.rmsNorm(at(v, 'x'), at(v, 'weight'), eps),
   geluErf: unary(g.gelu),
   geluTanh: unary(g.geluTanh),

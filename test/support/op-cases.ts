@@ -1,4 +1,5 @@
 import { type Tensor, tensor } from '../../src/base/index.ts';
+import type { CompositionAttrs } from '../conformance/composition-table.ts';
 import { type Attrs, opTable } from '../conformance/op-table.ts';
 import type { OpCase } from './check-op.ts';
 import { fixtureJson, fixtureTensors, numbers } from './fixtures.ts';
@@ -7,15 +8,18 @@ import { fixtureJson, fixtureTensors, numbers } from './fixtures.ts';
 interface ReferenceCase {
   readonly name: string;
   readonly op: string;
-  readonly attrs: Attrs;
+  readonly attrs: Attrs & CompositionAttrs;
   readonly inputs: Readonly<Record<string, string>>;
   readonly output: string;
   readonly cotangent: string;
   readonly grads: Readonly<Record<string, string>>;
 }
 
-export const { cases: referenceCases } = fixtureJson('ops/ops.json') as { cases: readonly ReferenceCase[] };
-const tensors = fixtureTensors('ops/ops.safetensors');
+const folders = ['ops', 'compositions'];
+export const referenceCases = folders.flatMap(
+  (folder) => (fixtureJson(`${folder}/ops.json`) as { readonly cases: readonly ReferenceCase[] }).cases,
+);
+const tensors = new Map(folders.flatMap((folder) => [...fixtureTensors(`${folder}/ops.safetensors`)]));
 const numbersOf = (key: string) => numbers(tensors.get(key));
 
 /** Inputs that share their leading dimension in ways that their ranks do not tell. */
@@ -25,6 +29,9 @@ const symbolicInputs: Readonly<Record<string, readonly string[]>> = {
   'rotary.positions': ['x', 'cos', 'sin'],
   // The shape asked for is a number in every place.
   expand: [],
+  'attention.cross-hidden-keys': ['q', 'k', 'v', 'mask'],
+  'attention.cross-biased': ['q', 'k', 'v', 'mask'],
+  'attention.alibi-biased': ['q', 'k', 'v', 'mask'],
 };
 
 /** The inputs of highest rank that have the leading size of the first of them. */

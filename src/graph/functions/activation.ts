@@ -1,6 +1,6 @@
 import type { Value } from '../node.ts';
 import { MICROSOFT } from '../op.ts';
-import { abs, add, erf, exp, log, maximum, mul, neg, sigmoid, sub, tanh } from '../ops/elementwise.ts';
+import { abs, add, erf, exp, log, maximum, mul, neg, relu, sigmoid, sub, tanh } from '../ops/elementwise.ts';
 import { defineFused } from './fused.ts';
 
 const geluFused = defineFused<null, [Value]>({
@@ -54,6 +54,17 @@ export function geluTanh(x: Value): Value {
   const cubic = mul(mul(mul(x, x), x), 0.044715);
   const inner = mul(add(x, cubic), Math.sqrt(2 / Math.PI));
   return mul(mul(x, 0.5), add(tanh(inner), 1));
+}
+
+/** `max(x, 0)^2` (So et al. 2021). */
+export function reluSquared(x: Value): Value {
+  const positive = relu(x);
+  return mul(positive, positive);
+}
+
+/** `cap tanh(x / cap)`: near x where it is small, and never beyond the cap (Gemma Team 2024). */
+export function softCap(x: Value, cap: number): Value {
+  return mul(tanh(mul(x, 1 / cap)), cap);
 }
 
 /** `log(1 + e^x)` without overflow: `max(x, 0) + log(1 + e^-|x|)`. */

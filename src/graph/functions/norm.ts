@@ -3,6 +3,7 @@ import type { Value } from '../node.ts';
 import { type Spec, shapeFault } from '../op.ts';
 import { add, div, mul, reciprocal, sqrt, sub } from '../ops/elementwise.ts';
 import { reduceMean, reduceSum } from '../ops/reduce.ts';
+import { fill, reshape } from '../ops/shape-ops.ts';
 import { defineFused } from './fused.ts';
 
 interface NormAttrs {
@@ -72,9 +73,20 @@ const rmsNormFused = defineFused<NormAttrs, [x: Value, weight: Value], [y: Value
     e.nodes('SimplifiedLayerNormalization', 2, x, { axis: -1, epsilon: { float: epsilon }, stash_type: 1 }),
 });
 
-/** Layer normalisation over the last axis (Ba et al. 2016), biased variance. */
-export function layerNorm(x: Value, weight: Value, bias: Value, epsilon: number): Value {
-  return layerNormFused([x, weight, bias], { epsilon })[0];
+/** Layer normalisation over the last axis (Ba et al. 2016), biased variance; without a weight or a bias where there is none. */
+export function layerNorm(x: Value, weight: Value | undefined, bias: Value | undefined, epsilon: number): Value {
+  const all = (value: number) => fill(x.node.graph, [x.shape.at(-1) as Dim], x.dtype, value);
+  return layerNormFused([x, weight ?? all(1), bias ?? all(0)], { epsilon })[0];
+}
+
+/**
+ * Group normalisation (Wu & He 2018): `x [N, C, ..]`, each group of `C / groups` neighbouring channels by its own mean
+ * and variance, then each channel by its entry of `weight, bias [C]`.
+ */
+export function groupNorm(x: Value, groups: number, weight: Value, bias: Value, epsilon: number): Value {
+  const normal = layerNorm(reshape(x, [x.shape[0] as Dim, groups, -1]), undefined, undefined, epsilon);
+  const perChannel = (v: Value) => reshape(v, [...v.shape, ...x.shape.slice(2).map(() => 1)]);
+  return add(mul(reshape(normal, x.shape), perChannel(weight)), perChannel(bias));
 }
 
 /** `x / sqrt(mean(x^2) + epsilon) * weight` over the last axis (Zhang & Sennrich 2019). */

@@ -1,4 +1,4 @@
-import { add, mul, rmsNorm, tanh, type Value } from '../../graph/index.ts';
+import { add, mul, rmsNorm, softCap, type Value } from '../../graph/index.ts';
 import { embedding, linear, normal, type Scope, zerosInit } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
@@ -62,7 +62,7 @@ export function gemma2(json: ConfigJson, where?: string): Decoder {
       const logits = c.tied
         ? tiedLogits(p, hidden, 'model.embed_tokens', c.vocabSize, start)
         : linear(p.at('lm_head'), hidden, c.vocabSize, { bias: false, init: normal(c.initStd) });
-      return c.headCap === undefined ? logits : mul(tanh(mul(logits, 1 / c.headCap)), c.headCap);
+      return c.headCap === undefined ? logits : softCap(logits, c.headCap);
     },
     linears: { blocks: ['model.layers'], head: 'lm_head' },
     layouts: llamaLayouts,
