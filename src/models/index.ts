@@ -8,4 +8,6 @@ export { declareInputs } from './inputs.ts';
 export { copyPart, createModel, fileForm, type LoadedModel, loadModel, saveModel } from './load.ts';
 export * from './model.ts';
 export { clipJson, clipVisionJson, llamaJson, llavaJson, type SizeName, visionPart } from './sizes.ts';
+export { architectures } from './systems/index.ts';
+export type { RecipeKey, SystemRecipe } from './systems/recipe.ts';
 export * from './weights/index.ts';

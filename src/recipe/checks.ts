@@ -1,5 +1,7 @@
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
+import { architectures, type SystemRecipe } from '../models/index.ts';
+import { methods, objectiveNamed } from '../train/index.ts';
 import { catalog } from './catalog.ts';
 import type { Where } from './faults.ts';
 import type { ModelRecipe, Recipe, StageRecipe } from './schema.ts';
@@ -18,7 +20,7 @@ export function checkRecipe(recipe: Recipe, where: Where): Fault[] {
 /** As far as the model section of faulty data can be read, its faults, so that they are told together with the others. */
 export function checkModel(data: unknown, where: Where): Fault[] {
   const model = recipeSchema.shape.model.safeParse((data as { model?: unknown } | null)?.model);
-  return model.success ? modelFaults(model.data, where) : [];
+  return model.success ? modelFaults(model.data as ModelRecipe, where) : [];
 }
 
 function systemFaults(recipe: Recipe, where: Where): Fault[] {
@@ -58,56 +60,50 @@ function modelFaults(model: ModelRecipe, where: Where): Fault[] {
       remedy: `take out ${key}, or model.from`,
     }));
   }
-  const wanted = architecture === 'llava' ? ['projector', 'vision', 'language'] : ['size'];
-  const lacking = wanted.filter((key) => !Object.hasOwn(parts, key));
+  const { needs, oneOf = {}, refuses = {} } = architectures[architecture] as SystemRecipe;
+  const given = (key: string) => Object.hasOwn(parts, key);
+  const lacking = needs.filter((key) => !given(key));
   const faults: Fault[] = [];
   if (lacking.length > 0) {
     faults.push({
       code: 'recipe/missing',
       message: `the model lacks ${lacking.join(', ')}`,
       path: where(['model']),
-      expected: `model.from, or ${wanted.map((key) => `model.${key}`).join(', ')}`,
+      expected: `model.from, or ${needs.map((key) => `model.${key}`).join(', ')}`,
       remedy: 'model.from=<Hugging Face folder> on the command line says all of it',
     });
   }
-  if (architecture === 'llava') return [...faults, ...sizeFaults(model, where)];
-  const tokenizers = ['tokenizer', 'vocab_size'].filter((key) => Object.hasOwn(parts, key));
-  if (tokenizers.length !== 1) {
+  for (const [key, { message, remedy }] of Object.entries(refuses).filter(([key]) => given(key))) {
+    faults.push({ code: 'recipe/conflict', message, path: where(['model', key]), got: `${model[key]}`, remedy });
+  }
+  for (const [what, { keys, expected }] of Object.entries(oneOf)) {
+    const said = keys.filter(given);
+    if (said.length === 1) continue;
+    const message = `the model needs one ${what}`;
     faults.push({
-      code: 'recipe/tokenizer',
-      message: 'the model needs one tokenizer',
+      code: `recipe/${what}`,
+      message,
       path: where(['model']),
-      expected: 'tokenizer (a folder) or vocab_size (train one of this many pieces)',
-      got: tokenizers.join(' and ') || 'neither',
+      expected,
+      got: said.join(' and ') || 'neither',
     });
   }
   return faults;
 }
 
-/** A LLaVA is put together from two folders, each of a size of its own. */
-function sizeFaults(model: ModelRecipe, where: Where): Fault[] {
-  if (model.size === undefined) return [];
-  return [
-    {
-      code: 'recipe/conflict',
-      message: 'the vision and language folders already say the size',
-      path: where(['model', 'size']),
-      got: model.size,
-      remedy: 'take size out; for another size give other folders to model.vision and model.language',
-    },
-  ];
-}
+/** Architectures that can be asked about images. */
+const seeing = Object.keys(architectures).filter((name) => architectures[name]?.seesImages);
 
 /** Evaluations that could not be made once training is over. */
 function evalFaults({ eval: evaluation, model }: Recipe, where: Where): Fault[] {
   if (!evaluation) return [];
   const faults: Fault[] = [];
-  if (model.architecture !== 'llava') {
+  if (!(architectures[model.architecture] as SystemRecipe).seesImages) {
     faults.push({
       code: 'recipe/eval',
       message: `every evaluation asks about pictures, and a ${model.architecture} model cannot answer such questions`,
       path: where(['eval', 'tasks']),
-      expected: 'a llava model, or no eval section',
+      expected: `a ${seeing.join(' or ')} model, or no eval section`,
       got: evaluation.tasks?.join(', ') ?? '',
       remedy: 'take eval out; eval=null on the command line does',
     });
@@ -167,17 +163,18 @@ function lengthFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
 
 function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Where): Fault[] {
   const faults: Fault[] = [];
-  const contrast = stage.objective === 'contrastive';
-  if (contrast !== (model.architecture === 'clip')) {
+  const { does, seesImages, language } = architectures[model.architecture] as SystemRecipe;
+  const fits = Object.keys(methods).filter((name) => does.includes(objectiveNamed(name).needs));
+  if (!fits.includes(stage.objective)) {
     faults.push({
       code: 'recipe/objective',
       message: `a ${model.architecture} model has no ${stage.objective} objective`,
       path: where(['stages', at, 'objective']),
-      expected: model.architecture === 'clip' ? 'contrastive' : 'lm',
+      expected: fits.join(', '),
       got: stage.objective,
     });
   }
-  if (model.architecture === 'llava' && stage.template === 'text') {
+  if (seesImages && stage.template === 'text') {
     faults.push({
       code: 'recipe/template',
       message: `stage ${stage.name} says no prompt for its rows`,
@@ -191,10 +188,10 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
       missing(`the rank of the adapters of stage ${stage.name}`, where(['stages', at, 'lora', 'r']), 'lora.r'),
     );
   }
-  if (stage.lora && model.architecture === 'clip') {
+  if (stage.lora && language === undefined) {
     faults.push({
       code: 'recipe/lora',
-      message: 'adapters go into a language model, and a clip model has none',
+      message: `adapters go into a language model, and a ${model.architecture} model has none`,
       path: where(['stages', at, 'lora']),
       remedy: 'take lora out',
     });

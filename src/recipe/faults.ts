@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
 import { aliases } from './aliases.ts';
-import { elementOf, shapesOf } from './option.ts';
+import { elementOf, isLiteral, shapesOf } from './option.ts';
 
 /** A place in a recipe: keys and list positions from the top. */
 export type KeyPath = readonly PropertyKey[];
@@ -143,7 +143,7 @@ function keysAt(schema: z.ZodType, path: KeyPath, data: unknown): string[] {
 function chosenShape(schema: z.ZodType, value: unknown): Record<string, z.ZodType> {
   const shapes = shapesOf(schema);
   const chosen = shapes.find((shape) =>
-    ['source', 'architecture'].some((tag) => shape[tag]?.safeParse(valueAt(value, [tag])).success),
+    Object.entries(shape).some(([tag, it]) => isLiteral(it) && it.safeParse(valueAt(value, [tag])).success),
   );
   return chosen ?? shapes[0] ?? {};
 }

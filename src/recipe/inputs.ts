@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Fault } from '../base/index.ts';
+import { architectures, type SystemRecipe } from '../models/index.ts';
 import { catalog } from './catalog.ts';
 import { locate } from './place.ts';
 import type { Plan } from './plan.ts';
@@ -10,10 +11,8 @@ export function missingInputs(plan: Plan): Fault[] {
   const { model } = plan;
   const named: [string, string | undefined][] = [
     ['model.from', model.from],
-    ['model.adapter', 'adapter' in model ? model.adapter : undefined],
-    ['model.vision', 'vision' in model ? model.vision : undefined],
-    ['model.language', 'language' in model ? model.language : undefined],
-    ['model.tokenizer', 'tokenizer' in model ? model.tokenizer : undefined],
+    ['model.adapter', model.adapter],
+    ...folderKeys(model).map((key): [string, string | undefined] => [`model.${key}`, model[key] as string | undefined]),
   ];
   for (const stage of plan.stages) {
     stage.data.forEach((data, at) => {
@@ -35,6 +34,12 @@ export function missingInputs(plan: Plan): Fault[] {
           },
         ],
   );
+}
+
+/** The keys of a model's architecture that name folders. */
+function folderKeys({ architecture }: Plan['model']): string[] {
+  const { keys } = architectures[architecture] as SystemRecipe;
+  return Object.keys(keys).filter((key) => keys[key]?.value === 'folder');
 }
 
 /** For a folder that a backbone recipe makes, the command that makes it. */

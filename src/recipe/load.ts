@@ -4,7 +4,10 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify 
 import type { Fault } from '../base/index.ts';
 import { asTesseraError, raise, TesseraError } from '../base/index.ts';
 import { readText } from '../files/index.ts';
+import { architectures } from '../models/index.ts';
+import { methods } from '../train/index.ts';
 import { aliases } from './aliases.ts';
+import { catalog } from './catalog.ts';
 import { checkModel } from './checks.ts';
 import type { KeyPath, Where } from './faults.ts';
 import { faultsOf, spell, valueAt } from './faults.ts';
@@ -56,9 +59,16 @@ export function filePlan(
     });
   }
   const data = { source: 'files', path, ...(from.images !== undefined && { images: from.images }) };
-  const stage = { name: 'rows', objective: 'lm', trainable: ['**'], template: 'checkpoint', data: [data] };
-  const model = { architecture: 'llava', from: from.model };
-  const recipe = { system: 'llava', model, stages: [stage], train: { steps: 1, lr: 0 } };
+  const [architecture] = Object.keys(architectures);
+  const [objective] = Object.keys(methods);
+  const stage = { name: 'rows', objective, trainable: ['**'], template: 'checkpoint', data: [data] };
+  const model = { architecture, from: from.model };
+  const recipe = {
+    system: catalog.find(({ recipe }) => recipe !== undefined)?.name,
+    model,
+    stages: [stage],
+    train: { steps: 1, lr: 0 },
+  };
   return parsePlan(stringify(recipe), path, overrides);
 }
 

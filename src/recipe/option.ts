@@ -98,3 +98,8 @@ function typeLabel(schema: z.ZodType): string {
   if (plain instanceof z.ZodUnion) return either(plain.options.map((branch) => typeLabel(branch as z.ZodType)));
   return 'section';
 }
+
+/** Whether a schema takes one value alone, and so tells a branch of a choice from the others. */
+export function isLiteral(schema: z.ZodType): boolean {
+  return unwrap(schema) instanceof z.ZodLiteral;
+}

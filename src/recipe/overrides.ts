@@ -1,6 +1,7 @@
 import { parseDocument } from 'yaml';
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
+import { architectures } from '../models/index.ts';
 import { type Alias, aliases } from './aliases.ts';
 import type { KeyPath } from './faults.ts';
 import { inline } from './faults.ts';
@@ -28,7 +29,9 @@ const rivals: readonly { readonly set: string; readonly drops: readonly string[]
   { set: 'train.epochs', drops: ['train.steps'] },
   {
     set: 'model.from',
-    drops: ['size', 'projector', 'vision', 'language', 'tokenizer', 'vocab_size'].map((key) => `model.${key}`),
+    drops: [...new Set(Object.values(architectures).flatMap(({ keys }) => Object.keys(keys)))].map(
+      (key) => `model.${key}`,
+    ),
   },
 ];
 

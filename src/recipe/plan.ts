@@ -1,4 +1,5 @@
 import { raise } from '../base/index.ts';
+import { architectures, type SystemRecipe } from '../models/index.ts';
 import { checkRecipe } from './checks.ts';
 import type { Where } from './faults.ts';
 import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
@@ -84,12 +85,11 @@ const trainDefaults = {
 
 const loraDefaults = { dropout: 0, targets: ['all-linear'] };
 
-/** Where a language model's parameters are, for stages that put adapters in their place. */
-const languagePatterns: Readonly<Record<ModelRecipe['architecture'], readonly string[]>> = {
-  llava: ['language_model.**'],
-  llama: ['**'],
-  clip: [],
-};
+/** Patterns of a language model's parameters, for stages that put adapters in their place. */
+function languagePatterns({ architecture }: ModelRecipe): readonly string[] {
+  const { language } = architectures[architecture] as SystemRecipe;
+  return language === undefined ? [] : [language === '' ? '**' : `${language}.**`];
+}
 
 /**
  * Fills in every default and checks what one key alone cannot show.
@@ -125,7 +125,7 @@ function resolve(recipe: Recipe, name: string): Recipe {
   const output = { folder: recipe.output?.folder ?? `runs/${name}`, dtype: recipe.output?.dtype ?? 'float32' } as const;
   const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? ['pope', 'chair', 'vqa'] } };
   // Read once more for the order of the schema's keys, so that one plan has one text.
-  return recipeSchema.parse({ ...rest, stages, output, ...evaluation });
+  return recipeSchema.parse({ ...rest, stages, output, ...evaluation }) as Recipe;
 }
 
 /** Training settings of a resolved stage: those with a default are there. */
@@ -169,7 +169,7 @@ function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
 
 /** With adapters the language model stays as it is; what else the stage trains stays trained, and `plus` is opened again. */
 function besideAdapters(trainable: readonly string[], lora: LoraRecipe, model: ModelRecipe): string[] {
-  const closed = languagePatterns[model.architecture].map((pattern) => `!${pattern}`);
+  const closed = languagePatterns(model).map((pattern) => `!${pattern}`);
   return [...trainable, ...closed, ...(lora.plus ?? [])];
 }
 

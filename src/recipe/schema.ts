@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
+import { methods } from '../train/index.ts';
 import { topics } from '../world/index.ts';
 import { option, optional, section, words, wordsOf } from './option.ts';
 
@@ -91,9 +93,13 @@ const dataSection = z.discriminatedUnion('source', [
   }),
 ]);
 
+const saysOfMethods = Object.values(methods)
+  .map(({ says }) => says)
+  .join(', or ');
+
 const stageSection = section({
   name: option(name, 'short name, also the folder of its checkpoints'),
-  objective: option(z.enum(['lm', 'contrastive']), 'loss: next-token cross-entropy, or image-text contrast'),
+  objective: option(z.enum(Object.keys(methods)), `loss: ${saysOfMethods}`),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
     z.enum(['plain', 'llava-v0', 'llava-v1', 'llava-1.5', 'checkpoint', 'text']),
@@ -115,40 +121,25 @@ const adapter = optional(
   'LoRA adapter in PEFT layout beside model.from: the first stage goes on from it, or from the sum where it trains none',
 );
 
-const builtinSize = optional(size, 'built-in size of a new llama or clip model; for llava its folders say it');
+/** The keys of each architecture are those of its system. */
+function architectureSection([name, { keys, language }]: readonly [string, SystemRecipe]) {
+  const own = Object.entries(keys).map(([key, { says, value }]) => [key, optional(modelValue(value), says)] as const);
+  return section({
+    architecture: option(z.literal(name), 'kind of model'),
+    from,
+    ...(language !== undefined && { adapter }),
+    ...Object.fromEntries(own),
+  });
+}
 
-const modelSection = z.discriminatedUnion('architecture', [
-  section({
-    architecture: option(z.literal('llava'), 'kind of model'),
-    from,
-    adapter,
-    size: builtinSize,
-    projector: optional(z.enum(['linear', 'mlp']), 'what joins pictures to words'),
-    vision: optional(file, 'folder of the picture encoder'),
-    language: optional(file, 'folder of the language model and its tokenizer'),
-  }),
-  section({
-    architecture: option(z.literal('llama'), 'kind of model'),
-    from,
-    adapter,
-    size: builtinSize,
-    tokenizer: optional(file, 'folder with a tokenizer'),
-    vocab_size: optional(
-      z.int().min(260).max(1_000_000),
-      'pieces of a tokenizer trained on the rows of the first stage',
-    ),
-  }),
-  section({
-    architecture: option(z.literal('clip'), 'kind of model'),
-    from,
-    size: builtinSize,
-    tokenizer: optional(file, 'folder with a tokenizer'),
-    vocab_size: optional(
-      z.int().min(260).max(1_000_000),
-      'pieces of a tokenizer trained on the rows of the first stage',
-    ),
-  }),
-]);
+function modelValue(value: RecipeKey['value']): z.ZodType {
+  if (value === 'folder') return file;
+  if (value === 'size') return size;
+  return 'from' in value ? z.int().min(value.from).max(value.to) : z.enum(value);
+}
+
+const sections = Object.entries(architectures).map(architectureSection);
+const modelSection = z.discriminatedUnion('architecture', sections as [(typeof sections)[number]]);
 
 /** The whole recipe. Every key is in the tables above and below, with what it means. */
 export const recipeSchema = section({
@@ -176,8 +167,15 @@ export const recipeSchema = section({
   ),
 });
 
-export type Recipe = z.infer<typeof recipeSchema>;
-export type ModelRecipe = z.infer<typeof modelSection>;
+export type Recipe = Omit<z.infer<typeof recipeSchema>, 'model'> & { readonly model: ModelRecipe };
+/** What a model is made of; its further keys are those of its architecture. */
+export interface ModelRecipe {
+  readonly architecture: string;
+  readonly from?: string | undefined;
+  readonly adapter?: string | undefined;
+  readonly size?: z.infer<typeof size> | undefined;
+  readonly [key: string]: string | number | undefined;
+}
 export type StageRecipe = z.infer<typeof stageSection>;
 export type DataRecipe = z.infer<typeof dataSection>;
 export type TrainRecipe = z.infer<typeof trainSection>;

@@ -90,8 +90,8 @@ export async function buildParts(plan: Plan, corpus: () => Promise<readonly stri
   const seed = plan.stages[0]?.train.seed ?? 0;
   if (model.architecture === 'llava') return llavaParts(model, seed);
   const tokenizer = model.tokenizer
-    ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer)))
-    : trainTokenizer(await corpus(), model.vocab_size);
+    ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
+    : trainTokenizer(await corpus(), model.vocab_size as number | undefined);
   const json =
     model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
   const loaded = createModel(json);
@@ -141,7 +141,7 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
   return createTokenizer(trainBpe([...corpus, ...often], { vocabSize }));
 }
 
-async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>, seed: number): Promise<Parts> {
+async function llavaParts(model: ModelRecipe, seed: number): Promise<Parts> {
   // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
@@ -159,7 +159,7 @@ async function llavaParts(model: Extract<ModelRecipe, { architecture: 'llava' }>
   const decoder = openModel(place);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
-  const projector = model.projector ?? 'mlp';
+  const projector = (model.projector ?? 'mlp') as 'linear' | 'mlp';
   const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
   initializeStore(loaded.store, seed);
   copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));

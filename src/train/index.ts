@@ -11,7 +11,7 @@ export {
   type StepRecord,
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
-export { objectiveNamed } from './methods/index.ts';
+export { methods, objectiveNamed } from './methods/index.ts';
 export type { Before, Method, Objective, Trace } from './objective.ts';
 export { LossProgram } from './program.ts';
 export { exampleSizes, exampleSource, longest, type SampleRows, type SourceOptions } from './source.ts';

@@ -15,6 +15,16 @@ import {
 } from '../vision/clip.ts';
 import { clipLayouts, clipVisionLayouts } from '../weights/index.ts';
 import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+import { newWords, oneTokenizer } from './keys.ts';
+import type { SystemRecipe } from './recipe.ts';
+
+export const clipRecipe: SystemRecipe = {
+  keys: newWords,
+  needs: ['size'],
+  oneOf: { tokenizer: oneTokenizer },
+  does: ['embedder'],
+  seesImages: false,
+};
 
 /** CLIP's two towers (Radford et al. 2021). */
 export function clip(json: ConfigJson, where?: string): Model {

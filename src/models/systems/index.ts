@@ -2,9 +2,17 @@ import type { Named } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { decoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
-import { clip, clipVisionModel } from './clip.ts';
-import { language } from './language.ts';
-import { llava } from './llava.ts';
+import { clip, clipRecipe, clipVisionModel } from './clip.ts';
+import { language, languageRecipe } from './language.ts';
+import { llava, llavaRecipe } from './llava.ts';
+import type { SystemRecipe } from './recipe.ts';
+
+/** The architectures that recipes train, by the names that they give them; the first is meant where any would do. */
+export const architectures: Named<SystemRecipe> = {
+  llava: llavaRecipe,
+  llama: languageRecipe,
+  clip: clipRecipe,
+};
 
 /** What each `model_type` of a `config.json` stands for. */
 export const systems: Named<(json: ConfigJson, where?: string) => Model> = {

@@ -4,9 +4,21 @@ import { decoderFromConfig } from '../decoders/index.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { tokenIds } from './inputs.ts';
+import { newWords, oneTokenizer } from './keys.ts';
+import type { SystemRecipe } from './recipe.ts';
 
 /** Model types that are LLaMA but for their configurations. */
 const llamaTypes = new Set(['mistral', 'qwen2']);
+
+/** A new one is LLaMA's; a folder may hold any. */
+export const languageRecipe: SystemRecipe = {
+  keys: newWords,
+  needs: ['size'],
+  oneOf: { tokenizer: oneTokenizer },
+  does: ['writer'],
+  language: '',
+  seesImages: false,
+};
 
 /** A language model alone. */
 export function language(json: ConfigJson, where?: string): Model {

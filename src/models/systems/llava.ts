@@ -8,6 +8,27 @@ import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { llavaLayouts } from '../weights/index.ts';
 import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+import { builtinSize } from './keys.ts';
+import type { SystemRecipe } from './recipe.ts';
+
+export const llavaRecipe: SystemRecipe = {
+  keys: {
+    size: builtinSize,
+    projector: { value: ['linear', 'mlp'], says: 'what joins pictures to words' },
+    vision: { value: 'folder', says: 'folder of the picture encoder' },
+    language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
+  },
+  needs: ['projector', 'vision', 'language'],
+  refuses: {
+    size: {
+      message: 'the vision and language folders already say the size',
+      remedy: 'take size out; for another size give other folders to model.vision and model.language',
+    },
+  },
+  does: ['writer'],
+  language: 'language_model',
+  seesImages: true,
+};
 
 /** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024). */
 export function llava(json: ConfigJson, where?: string): Model {

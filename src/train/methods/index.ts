@@ -4,7 +4,7 @@ import { contrastive } from './contrastive.ts';
 import { lm } from './lm.ts';
 
 /** The training objectives, by the names that recipes give them. */
-const methods: Named<Method> = { lm, contrastive };
+export const methods: Named<Method> = { lm, contrastive };
 
 /**
  * The objective of a name.
