@@ -6,7 +6,6 @@ import { busy, checkSignal, disposed } from './faults.ts';
 /** What a back end does for a bound run; called in a fit state only. */
 interface Steps {
   run(signal: AbortSignal | undefined): Promise<void>;
-  runSync(): void;
   release(): void;
 }
 
@@ -34,10 +33,6 @@ export function boundRun(
       } finally {
         state = 'idle';
       }
-    },
-    runSync() {
-      enter();
-      steps.runSync();
     },
     release() {
       if (state === 'running') throw busy(name);

@@ -1,12 +1,10 @@
-import type { SessionOptions } from './engine.ts';
-
 /**
  * Session configuration entries that both back ends set.
  *
  * `session.set_denormal_as_zero` stays off: ONNX Runtime sets the flag on the thread that builds the first session
  * and leaves it, and on JavaScript's own thread that would turn subnormal numbers of the whole program into zeros.
  */
-const config = {
+export const sessionConfig: Readonly<Record<string, string>> = {
   // Idle pools that spin take the cores from the session that works.
   'session.force_spinning_stop': '1',
   'session.use_deterministic_compute': '1',
@@ -14,10 +12,6 @@ const config = {
   // with them: every weight's gradient then waits, and keeps its activations, until the sweep has ended.
   'optimization.disable_specified_optimizers': 'ReshapeFusion',
 };
-
-export function sessionConfig(options: SessionOptions): Record<string, string> {
-  return { ...config, ...options.config };
-}
 
 /** ONNX Runtime writes nothing to stderr at this level; what it says arrives as an error. */
 export const FATAL_ONLY = 4;

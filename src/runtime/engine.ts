@@ -21,10 +21,6 @@ export interface SessionOptions {
   readonly name?: string;
   /** Threads within an operator; the engine's number by default. */
   readonly threads?: number;
-  /** How far ONNX Runtime rewrites the graph; `all` by default. */
-  readonly optimization?: 'none' | 'basic' | 'extended' | 'all';
-  /** Session configuration entries of ONNX Runtime, such as `session.disable_prepacking`. */
-  readonly config?: Readonly<Record<string, string>>;
 }
 
 export interface RunOptions {
@@ -51,11 +47,6 @@ export interface Session {
    */
   run(feeds: ReadonlyMap<string, Tensor>, options?: RunOptions): Promise<Map<string, Tensor>>;
   /**
-   * The same on the calling thread, which is quicker for small models.
-   * @throws TesseraError `runtime/no-sync` on an engine whose `canRunSync` is false.
-   */
-  runSync(feeds: ReadonlyMap<string, Tensor>, options?: RunOptions): Map<string, Tensor>;
-  /**
    * Fixes the tensors of a run, for loops in which only the contents of the arrays change. Outputs that `into` does
    * not name are not fetched.
    */
@@ -67,7 +58,6 @@ export interface Session {
 /** A run over fixed tensors. One run at a time. */
 export interface BoundRun {
   run(signal?: AbortSignal): Promise<void>;
-  runSync(): void;
   release(): void;
 }
 
@@ -79,7 +69,6 @@ export interface Engine {
   /** Version of ONNX Runtime. */
   readonly version: string;
   readonly threads: number;
-  readonly canRunSync: boolean;
   /** Whether runs may be under way at the same time, on threads of their own. */
   readonly canOverlap: boolean;
   readonly ledger: Ledger;

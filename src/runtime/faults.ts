@@ -32,15 +32,6 @@ export function busy(name: string): TesseraError {
   });
 }
 
-export function noSync(name: string): TesseraError {
-  return new TesseraError({
-    code: 'runtime/no-sync',
-    message: 'this engine cannot run on the calling thread',
-    path: name,
-    remedy: 'await run, or ask canRunSync of the engine first',
-  });
-}
-
 /** The error for a model that ONNX Runtime would not load; `kept` is the file in which it can be looked at. */
 export function refusal(kept: string | undefined, name: string, text: string, cause?: unknown): TesseraError {
   return new TesseraError(

@@ -22,7 +22,7 @@ describe('opening an engine', () => {
     vi.stubEnv('TESSERA_ENGINE', '');
     const log = recordingLog();
     const engine = await openEngine({ log, threads: 2 });
-    expect(engine).toMatchObject({ name: 'c-api', version: packageVersion(), threads: 2, canRunSync: true });
+    expect(engine).toMatchObject({ name: 'c-api', version: packageVersion(), threads: 2 });
     expect(engine.ledger.snapshot()).toMatchObject({ sessionsBuilt: 0, runs: 0, nativeHandles: 0 });
     expect(log.lines).toEqual([]);
   });

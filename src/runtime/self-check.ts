@@ -25,28 +25,23 @@ function checkModel(): Uint8Array {
 }
 
 /**
- * Proves that native calls do what they should: a small run whose result must land in the middle of an array,
- * on the calling thread, where the engine can do that, and on another one.
+ * Proves that native calls do what they should: a small run whose result must land in the middle of an array.
  * @throws TesseraError `runtime/self-check`
  */
 export async function selfCheck(engine: Engine): Promise<void> {
   const session = await engine.createSession(checkModel(), { name: 'self-check', threads: 1 });
   try {
-    await checkInPlace(session, 2, async (feeds, into) => void (await session.run(feeds, { into })));
-    if (!engine.canRunSync) return;
-    await checkInPlace(session, 3, async (feeds, into) => void session.runSync(feeds, { into }));
+    await checkInPlace(session);
   } finally {
     session.dispose();
   }
 }
 
-type RunStep = (...maps: Parameters<Session['bind']>) => Promise<void>;
-
-async function checkInPlace(session: Session, rows: number, run: RunStep): Promise<void> {
-  const x = float32([rows, 2], [1, 2, 3, 4, 5, 6].slice(0, rows * 2));
-  const surrounding = new Float32Array(rows * 2 + 2).fill(-1);
-  const y = tensor('float32', [rows, 2], surrounding.subarray(1, -1));
-  await run(new Map([['x', x]]), new Map([['y', y]]));
+async function checkInPlace(session: Session): Promise<void> {
+  const x = float32([2, 2], [1, 2, 3, 4]);
+  const surrounding = new Float32Array(x.data.length + 2).fill(-1);
+  const y = tensor('float32', x.shape, surrounding.subarray(1, -1));
+  await session.run(new Map([['x', x]]), { into: new Map([['y', y]]) });
   const expected = [-1, ...Array.from(x.data, (v) => v * 1.5), -1].join(' ');
   if (surrounding.join(' ') === expected) return;
   throw new TesseraError({

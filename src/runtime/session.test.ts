@@ -176,31 +176,7 @@ describe.each(backends)('sessions on %s', async (backend) => {
   it('leave the arithmetic of JavaScript alone', async () => {
     const session = await engine.createSession(sumAndProduct);
     await session.run(feeds({ a, b }));
-    if (engine.canRunSync) session.runSync(feeds({ a, b }));
     expect([1, 3].map((factor) => 5e-324 * factor)).toEqual([5e-324, 1.5e-323]);
-    session.dispose();
-  });
-});
-
-describe('runs on the calling thread', () => {
-  it('give what asynchronous runs give', async () => {
-    const engine = await openEngine({ backend: 'c-api', threads: 1 });
-    const session = await engine.createSession(sumAndProduct);
-    expect(session.runSync(feeds({ a, b }))).toEqual(await session.run(feeds({ a, b })));
-    const sum = zeros('float32', [2, 3]);
-    const bound = session.bind(feeds({ a, b }), feeds({ sum }));
-    bound.runSync();
-    expect(sum.data[5]).toBe(66);
-    session.dispose();
-  });
-
-  it('are refused by the binding, which has none', async () => {
-    const engine = await openEngine({ backend: 'binding', threads: 1 });
-    expect(engine.canRunSync).toBe(false);
-    const session = await engine.createSession(sumAndProduct);
-    expect(() => session.runSync(feeds({ a, b }))).toThrow(expect.objectContaining({ code: 'runtime/no-sync' }));
-    const bound = session.bind(feeds({ a, b }), feeds({ sum: zeros('float32', [2, 3]) }));
-    expect(() => bound.runSync()).toThrow(expect.objectContaining({ code: 'runtime/no-sync' }));
     session.dispose();
   });
 });

@@ -1,4 +1,3 @@
-import { TesseraError } from '../../base/index.ts';
 import type { Target } from '../../onnx/index.ts';
 import { FATAL_ONLY, sessionConfig } from '../defaults.ts';
 import type { Backend, Engine, Session, SessionOptions } from '../engine.ts';
@@ -28,7 +27,6 @@ export function bindingEngine(setup: BindingSetup): Engine {
     target,
     version,
     threads,
-    canRunSync: false,
     canOverlap: false,
     ledger,
     createSession: (model, options = {}) => createSession(setup, ledger, model, { threads, ...options }),
@@ -42,7 +40,6 @@ async function createSession(
   options: SessionOptions,
 ): Promise<Session> {
   const name = options.name ?? 'model';
-  const level = options.optimization ?? 'all';
   let inner: OrtSession;
   try {
     inner = await ort.InferenceSession.create(model, {
@@ -50,9 +47,9 @@ async function createSession(
       ...(options.threads !== undefined && { intraOpNumThreads: options.threads }),
       enableMemPattern: false,
       executionMode: 'sequential',
-      graphOptimizationLevel: level === 'none' ? 'disabled' : level,
+      graphOptimizationLevel: 'all',
       logSeverityLevel: FATAL_ONLY,
-      extra: nested(sessionConfig(options)),
+      extra: nested(sessionConfig),
     });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
@@ -66,26 +63,12 @@ async function createSession(
   }
 }
 
-interface Nested {
-  [key: string]: string | Nested;
-}
-
 /** The packages take the entry `a.b: v` as `{a: {b: v}}`. */
-function nested(config: Readonly<Record<string, string>>): Nested {
-  const root: Nested = {};
+function nested(config: Readonly<Record<string, string>>): Record<string, Record<string, string>> {
+  const groups: Record<string, Record<string, string>> = {};
   for (const [path, value] of Object.entries(config)) {
-    const keys = path.split('.');
-    const last = keys.pop() as string;
-    let at = root;
-    for (const key of keys) {
-      const next = at[key] ?? {};
-      if (typeof next === 'string') {
-        throw new TesseraError({ code: 'runtime/config', message: 'one entry is the prefix of another', path });
-      }
-      at[key] = next;
-      at = next;
-    }
-    at[last] = value;
+    const [group, name] = path.split('.') as [string, string];
+    groups[group] = { ...groups[group], [name]: value };
   }
-  return root;
+  return groups;
 }

@@ -11,7 +11,7 @@ import {
 import { boundRun } from '../bound-run.ts';
 import { checkRun, wantedOutputs } from '../check.ts';
 import type { BoundRun, Port, RunOptions, Session } from '../engine.ts';
-import { checkSignal, disposed, noSync, runFailed } from '../faults.ts';
+import { checkSignal, disposed, runFailed } from '../faults.ts';
 import type { Ledger } from '../ledger.ts';
 import type { Ort, OrtSession, OrtTensor } from './ort.ts';
 
@@ -58,10 +58,6 @@ export class BindingSession implements Session {
     }
   }
 
-  runSync(): never {
-    throw noSync(this.name);
-  }
-
   bind(feeds: Tensors, into: Tensors): BoundRun {
     if (this.#disposed) throw disposed(this.name);
     const fixed = { feeds: new Map(feeds), into: new Map(into) };
@@ -69,7 +65,6 @@ export class BindingSession implements Session {
     checkRun(this, fixed.feeds, options);
     return boundRun(this.name, fixed.feeds, fixed.into, {
       run: async (signal) => void (await this.run(fixed.feeds, { ...options, ...(signal && { signal }) })),
-      runSync: () => this.runSync(),
       release: () => {},
     });
   }

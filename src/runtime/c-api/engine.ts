@@ -9,7 +9,7 @@ import { check, failureOf, type Handle, loadNative, type Native, own, pointerFro
 import { NativeSession } from './session.ts';
 
 const SEQUENTIAL = 0;
-const optimizationLevels = { none: 0, basic: 1, extended: 2, all: 99 } as const;
+const ALL_OPTIMIZATIONS = 99;
 
 /** ONNX Runtime's C API, called by foreign-function interface: outputs land in place and runs leave the event loop free. */
 export async function openNativeEngine(threads: number, library?: string): Promise<Engine> {
@@ -20,7 +20,6 @@ export async function openNativeEngine(threads: number, library?: string): Promi
     target: 'cpu',
     version: native.version,
     threads,
-    canRunSync: true,
     canOverlap: true,
     ledger,
     createSession: (model, options = {}) => createSession(native, ledger, model, { threads, ...options }),
@@ -60,9 +59,9 @@ function sessionSettings(native: Native, ledger: Ledger, options: SessionOptions
     check(api, api.disableMemPattern(pointer));
     check(api, api.setSessionExecutionMode(pointer, SEQUENTIAL));
     check(api, api.setSessionLogSeverityLevel(pointer, FATAL_ONLY));
-    check(api, api.setSessionGraphOptimizationLevel(pointer, optimizationLevels[options.optimization ?? 'all']));
+    check(api, api.setSessionGraphOptimizationLevel(pointer, ALL_OPTIMIZATIONS));
     check(api, api.setIntraOpNumThreads(pointer, options.threads ?? 0));
-    for (const [key, value] of Object.entries(sessionConfig(options))) {
+    for (const [key, value] of Object.entries(sessionConfig)) {
       check(api, api.addSessionConfigEntry(pointer, key, value));
     }
     return settings;

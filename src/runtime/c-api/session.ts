@@ -55,23 +55,12 @@ export class NativeSession implements Session {
     });
   }
 
-  runSync(feeds: Tensors, options: RunOptions = {}): Map<string, Tensor> {
-    const call = this.#prepare(feeds, options);
-    try {
-      this.#runNow(call);
-      return call.collect();
-    } finally {
-      call.release();
-    }
-  }
-
   bind(feeds: Tensors, into: Tensors): BoundRun {
     const fixed = { feeds: new Map(feeds), into: new Map(into) };
     const call = this.#prepare(fixed.feeds, { into: fixed.into, fetch: [] });
     this.#boundCalls.add(call);
     return boundRun(this.name, fixed.feeds, fixed.into, {
       run: (signal) => this.#whileInUse(() => this.#runAside(call, signal)),
-      runSync: () => this.#runNow(call),
       release: () => {
         this.#boundCalls.delete(call);
         call.release();
@@ -105,13 +94,6 @@ export class NativeSession implements Session {
     const { inputNames, inputs, outputNames, outputs } = call;
     const session = this.#session.pointer;
     return [session, options, inputNames, inputs, inputs.length, outputNames, outputs.length, outputs] as const;
-  }
-
-  #runNow(call: Call): void {
-    if (this.#disposed) throw disposed(this.name);
-    this.#ledger.ran();
-    const text = failureOf(this.#native.api, this.#native.api.run(...this.#arguments(call, null)));
-    if (text !== undefined) throw runFailed(this.name, text);
   }
 
   /** Runs on another thread. */
