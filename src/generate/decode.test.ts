@@ -73,7 +73,7 @@ it('heads that need no widening: a greedy token is the likeliest of a pass witho
   const heads = { num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 64, initializer_range: 0.3 };
   const { model, store } = createModel({ ...json, ...heads });
   initializeStore(store, 3);
-  expect((model as WriterModel).writer.cache.headSize).toBe(16);
+  expect((model as WriterModel).writer.state['key.0']).toEqual(['B', 2, 'C', 16]);
   const program = new GenerationProgram({ engine: await sharedEngine(), model: model as WriterModel, store });
   const [answer] = await generate(program, [{ ids: [1, 5, 9], maxTokens: 12 }]);
   for (const [t, id] of (answer?.ids ?? []).entries()) {

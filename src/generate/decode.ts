@@ -3,11 +3,11 @@ import type { Tokenizer } from '../data/index.ts';
 import type { Writer } from '../models/index.ts';
 import type { BoundRun, Session } from '../runtime/index.ts';
 import { sortStops } from './answer-text.ts';
-import type { KeyValueCache } from './cache.ts';
 import type { GenerationProgram } from './program.ts';
-import { groupByTokens, type Prompt, promptFaults, stackPrompts } from './prompt.ts';
+import { groupByTokens, type Prompt, promptFaults, stackPrompts, textSizes } from './prompt.ts';
 import { type Generated, Row } from './row.ts';
 import { picker, type Sampling } from './sampling.ts';
+import type { StateMemory, StateSizes } from './state.ts';
 
 export interface GenerationRequest extends Prompt {
   /** Longest answer, a closing token included. */
@@ -47,15 +47,15 @@ export async function generate(
   raise(requestFaults(program, requests));
   if (requests.length === 0) return [];
   const rows = openRows(requests, options);
-  const cache = program.openCache(rows.length, capacityFor(program.model.writer, requests));
+  const state = program.openState(rows.length, sizesFor(program, requests));
   const { signal } = options;
   try {
-    await prefill(program, requests, rows, cache, options);
-    await decode(program, rows, cache, signal);
+    await prefill(program, requests, rows, state, options);
+    await decode(program, rows, state, signal);
   } catch (error) {
     if (!(error instanceof TesseraError) || error.code !== 'runtime/cancelled') throw error;
   } finally {
-    program.giveBack(cache);
+    program.giveBack(state);
   }
   for (const row of rows) if (!row.finished) row.finish('cancelled');
   return rows.map((row) => row.result());
@@ -108,27 +108,31 @@ function lengthFaults(model: Limits, { ids, maxTokens }: GenerationRequest, path
   ];
 }
 
-/** Positions for the longest request, in steps of 32 so that the memory of one cache serves the next. */
-function capacityFor(model: Limits, requests: readonly GenerationRequest[]): number {
+/**
+ * Positions `C` for the longest request, in steps of 32 so that the memory of one state serves the next, and the length of
+ * every other text that the model keeps something of.
+ */
+function sizesFor({ model, processor }: GenerationProgram, requests: readonly GenerationRequest[]): StateSizes {
   const longest = Math.max(...requests.map(({ ids, maxTokens }) => ids.length + maxTokens));
-  return Math.min(Math.ceil(longest / 32) * 32, model.maxPositions);
+  const capacity = Math.min(Math.ceil(longest / 32) * 32, model.writer.maxPositions);
+  return new Map([...textSizes(requests, processor), ['C', capacity]]);
 }
 
-/** Reads the prompts into the cache and gives each row its first token. */
+/** Reads the prompts into the state and gives each row its first token. */
 async function prefill(
   program: GenerationProgram,
   requests: readonly GenerationRequest[],
   rows: readonly Row[],
-  cache: KeyValueCache,
+  state: StateMemory,
   { prefillTokens = 8192, signal }: GenerateOptions,
 ): Promise<void> {
   let from = 0;
   for (const group of groupByTokens(requests, prefillTokens)) {
-    const prompts = stackPrompts(group, program.processor);
+    const prompts = stackPrompts(group, program.processor, state.sizes);
     const lengths = group.map(({ ids }) => ids.length);
     const [count, width] = (prompts.get('ids') as Tensor).shape as [number, number];
     const session = await program.session('decode', prompts.keys());
-    const { feeds, into } = cache.tensors(from, count);
+    const { feeds, into } = state.tensors(from, count, session);
     const logits = tensor(
       'float32',
       [count, program.model.writer.vocabSize],
@@ -171,29 +175,29 @@ function takeLogits(rows: readonly Row[], logits: Float32Array): void {
 async function decode(
   program: GenerationProgram,
   rows: readonly Row[],
-  cache: KeyValueCache,
+  state: StateMemory,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let slots = compact([...rows], cache);
+  let slots = compact([...rows], state);
   if (slots.length === 0) return;
   const session = await program.session('decode');
   while (slots.length > 0) {
-    const step = bindStep(program, session, cache, slots.length);
+    const step = bindStep(program, session, state, slots.length);
     try {
       while (slots.every((row) => !row.finished)) takeLogits(slots, await step.run(slots, signal));
     } finally {
       step.release();
     }
-    slots = compact(slots, cache);
+    slots = compact(slots, state);
   }
 }
 
-/** The rows still under way; rows of the cache move from the end into the gaps. */
-function compact(slots: Row[], cache: KeyValueCache): Row[] {
+/** The rows still under way; rows of the state move from the end into the gaps. */
+function compact(slots: Row[], state: StateMemory): Row[] {
   for (let i = 0; i < slots.length; i++) {
     while (slots.at(-1)?.finished) slots.pop();
     if (i >= slots.length || !slots[i]?.finished) continue;
-    cache.move(slots.length - 1, i);
+    state.move(slots.length - 1, i);
     slots[i] = slots.pop() as Row;
   }
   return slots;
@@ -205,7 +209,7 @@ interface Step {
   release(): void;
 }
 
-function bindStep(program: GenerationProgram, session: Session, cache: KeyValueCache, count: number): Step {
+function bindStep(program: GenerationProgram, session: Session, state: StateMemory, count: number): Step {
   const ids = int32([count, 1], new Int32Array(count));
   const lastPosition = int32([count], new Int32Array(count));
   const total = int32([], [0]);
@@ -214,7 +218,7 @@ function bindStep(program: GenerationProgram, session: Session, cache: KeyValueC
     [count, program.model.writer.vocabSize],
     new Float32Array(count * program.model.writer.vocabSize),
   );
-  const { feeds, into } = cache.tensors(0, count);
+  const { feeds, into } = state.tensors(0, count, session);
   const lastRows = int32([count], [...Array(count).keys()]);
   const values = new Map<string, Tensor>([
     ['ids', ids],

@@ -4,7 +4,7 @@ import { Graph, type QuantizedMatrix, tokenLogProb, type Value } from '../graph/
 import { declareInputs, type WriterModel } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
-import { cacheNames, KeyValueCache } from './cache.ts';
+import { StateMemory, type StateSizes, stateNames } from './state.ts';
 
 export interface GenerationProgramOptions {
   readonly engine: Engine;
@@ -63,17 +63,15 @@ export class GenerationProgram {
     return feeds;
   }
 
-  /** A cache, in the memory of the one given back last where that is enough. */
-  openCache(rows: number, capacity: number): KeyValueCache {
-    const size = KeyValueCache.size(this.model.writer.cache, rows, capacity);
+  /** Memory for the state of `rows`, that of the one given back last where it is large enough. */
+  openState(rows: number, sizes: StateSizes): StateMemory {
     const spare = this.#spare;
-    if (spare) this.#spare = undefined;
-    const buffer = spare && spare.length >= size ? spare : new Float32Array(size);
-    return new KeyValueCache(this.model.writer.cache, rows, capacity, buffer);
+    this.#spare = undefined;
+    return new StateMemory(this.model.writer.state, rows, sizes, spare);
   }
 
-  giveBack(cache: KeyValueCache): void {
-    this.#spare = cache.buffer;
+  giveBack(state: StateMemory): void {
+    this.#spare = state.buffer;
   }
 
   async dispose(): Promise<void> {
@@ -116,27 +114,24 @@ interface Trunk {
   readonly inputs: Named<Value>;
 }
 
-/** Logits `[B, V]` at the flat rows `lastRows [B]`, and the cache with the tokens added. */
+/** Logits `[B, V]` at the flat rows `lastRows [B]`, and the state with the tokens added. */
 function traceDecode({ graph, trace, model, inputs }: Trunk): Map<string, Value> {
   const { writer } = model;
-  const { layers, kvHeads, headSize } = writer.cache;
-  const past = (part: 'key' | 'value') =>
-    Array.from({ length: layers }, (_, i) =>
-      graph.input(cacheNames.past(part, i), 'float32', ['B', kvHeads, 'C', headSize]),
-    );
   const rows = graph.input('lastRows', 'int32', ['B']);
-  const { hidden, cache } = writer.hidden(trace.root(), inputs, {
+  const past = Object.entries(writer.state).map(([name, shape]) => [
+    name,
+    graph.input(stateNames.past(name), 'float32', shape),
+  ]);
+  const { hidden, state } = writer.hidden(trace.root(), inputs, {
     rows,
-    cache: {
-      keys: past('key'),
-      values: past('value'),
+    state: {
+      values: Object.fromEntries(past),
       lastPosition: graph.input('lastPosition', 'int32', ['B']),
       total: graph.input('total', 'int32', []),
     },
   });
   const outputs = new Map([['logits', writer.head(trace.root(), hidden)]]);
-  for (const [i, key] of cache.keys.entries()) outputs.set(cacheNames.present('key', i), key);
-  for (const [i, value] of cache.values.entries()) outputs.set(cacheNames.present('value', i), value);
+  for (const [name, value] of Object.entries(state)) outputs.set(stateNames.present(name), value);
   return outputs;
 }
 

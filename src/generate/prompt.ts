@@ -1,4 +1,4 @@
-import type { Fault, Named, Tensor } from '../base/index.ts';
+import { type Fault, type Named, type Tensor, zeros } from '../base/index.ts';
 import {
   collate,
   type Example,
@@ -61,10 +61,42 @@ export async function promptOf(
   return { ids, texts, media: media.map((span, i) => ({ ...span, values: values[i] as Named<Tensor> })) };
 }
 
-/** Prompts that `promptFaults` has passed as feeds, padded on the right. */
-export function stackPrompts(prompts: readonly Prompt[], processor: Processor): Map<string, Tensor> {
+/**
+ * Prompts that `promptFaults` has passed as feeds, padded on the right.
+ * @param sizes to which texts besides `ids` are padded, by the name of the size; to the longest here without one
+ */
+export function stackPrompts(
+  prompts: readonly Prompt[],
+  processor: Processor,
+  sizes: ReadonlyMap<string, number> = new Map(),
+): Map<string, Tensor> {
   const read = prompts.map(({ media = [] }) => media.map(({ values }) => values));
-  return new Map([...collate(prompts, processor, 0), ...joinMedia(read, processor)]);
+  const feeds = new Map([...collate(prompts, processor, 0), ...joinMedia(read, processor)]);
+  for (const [name, dim] of otherTexts(processor)) {
+    const feed = feeds.get(name) as Tensor<'int32'> | undefined;
+    const size = sizes.get(dim);
+    if (feed && size !== undefined) feeds.set(name, widened(feed, size));
+  }
+  return feeds;
+}
+
+/** Padded inputs besides `ids`, with the name of their length. */
+function otherTexts({ inputs }: Processor): [string, string][] {
+  return Object.entries(inputs).flatMap(([name, { join, shape }]) =>
+    join === 'pad' && name !== 'ids' ? [[name, String(shape[1])] as [string, string]] : [],
+  );
+}
+
+function widened({ shape: [rows = 0, width = 0], data }: Tensor<'int32'>, size: number): Tensor<'int32'> {
+  const wide = zeros('int32', [rows, size]);
+  for (let b = 0; b < rows; b++) wide.data.set(data.subarray(b * width, (b + 1) * width), b * size);
+  return wide;
+}
+
+/** The longest of each text besides `ids`, by the name of its length. */
+export function textSizes(prompts: readonly Prompt[], processor: Processor): Map<string, number> {
+  const longest = (name: string) => Math.max(1, ...prompts.map(({ texts }) => texts?.[name]?.length ?? 0));
+  return new Map(otherTexts(processor).map(([name, dim]) => [dim, longest(name)]));
 }
 
 /** Consecutive items whose padded grids hold at most `tokens` tokens; one alone may hold more. */
@@ -73,13 +105,17 @@ export function groupByTokens<T extends Prompt>(prompts: readonly T[], tokens: n
   let longest = 0;
   for (const prompt of prompts) {
     const open = groups.at(-1);
-    longest = Math.max(longest, prompt.ids.length);
+    longest = Math.max(longest, lengthOf(prompt));
     if (open && (open.length + 1) * longest <= tokens) {
       open.push(prompt);
       continue;
     }
     groups.push([prompt]);
-    longest = prompt.ids.length;
+    longest = lengthOf(prompt);
   }
   return groups;
+}
+
+function lengthOf({ ids, texts = {} }: Prompt): number {
+  return Math.max(ids.length, ...Object.values(texts).map(({ length }) => length));
 }

@@ -2,7 +2,6 @@ export { saveAdapter } from './adapter-save.ts';
 export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, openModel, peftTargets } from './adapters.ts';
 export { modelFromConfig, modelThat, parameterSpecs } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
-export type { CacheShape } from './decoders/cache.ts';
 export { type ModelPlace, modelPlace, sideFolder, trainedModel } from './folder.ts';
 export { declareInputs } from './inputs.ts';
 export { copyPart, createModel, fileForm, type LoadedModel, loadModel, saveModel } from './load.ts';

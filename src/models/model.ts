@@ -1,9 +1,9 @@
-import { type Named, TesseraError } from '../base/index.ts';
+import { type Named, type Shape, TesseraError } from '../base/index.ts';
 import type { ImageProcessor, Processor, Size } from '../data/index.ts';
 import type { Value } from '../graph/index.ts';
 import type { Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
-import type { CacheInputs, CacheOutputs, CacheShape } from './decoders/cache.ts';
+import type { DecoderState, LinearPlaces } from './decoders/index.ts';
 import type { Layout } from './weights/index.ts';
 
 /** A model: what it takes, where its parts are, and what it can do. */
@@ -39,15 +39,18 @@ export interface Writer {
   /** Most positions of `ids`. */
   readonly maxPositions: number;
   readonly width: number;
-  readonly cache: CacheShape;
+  /** What is kept between steps, by name: `B` counts rows, `C` the positions there is room for; others are of its inputs. */
+  readonly state: Named<Shape>;
   /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the flat `rows` asked for. */
   hidden(
     p: Scope,
     x: Named<Value>,
-    ask?: { readonly rows?: Value | undefined; readonly cache?: CacheInputs | undefined },
-  ): { hidden: Value; cache: CacheOutputs };
+    ask?: { readonly rows?: Value | undefined; readonly state?: DecoderState | undefined },
+  ): { readonly hidden: Value; readonly state: Named<Value> };
   /** Logits `[.., V]`. */
   head(p: Scope, hidden: Value): Value;
+  /** Where the linear layers of its language part are. */
+  readonly linears: LinearPlaces;
 }
 
 /** Puts images and texts into one space. */

@@ -1,13 +1,13 @@
 import { type Named, nearest, TesseraError } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
-import type { Decoder } from './decoder.ts';
+import type { Decoder, LinearPlaces } from './decoder.ts';
 import { gemma2 } from './gemma2.ts';
 import { llama } from './llama.ts';
 import { opt } from './opt.ts';
 import { phi3 } from './phi3.ts';
 import { qwen3 } from './qwen3.ts';
 
-export type { Around, Decoder, DecoderState, LinearPlaces } from './decoder.ts';
+export type { Around, DecodeAsk, Decoder, DecoderState, LinearPlaces } from './decoder.ts';
 
 /** What each `model_type` of a language model stands for. */
 export const decoders: Named<(json: ConfigJson, where?: string) => Decoder> = {
@@ -42,4 +42,9 @@ export function decoderFromConfig(json: ConfigJson, where = 'config.json'): Deco
 /** Names of a part of a larger system: both sides get its place in front. */
 export function mountNames(names: Named<string>, place: string): Named<string> {
   return Object.fromEntries(Object.entries(names).map(([name, other]) => [`${place}.${name}`, `${place}.${other}`]));
+}
+
+/** As `mountNames`, for the places of linear layers. */
+export function mountLinears({ blocks, head }: LinearPlaces, place: string): LinearPlaces {
+  return { blocks: blocks.map((block) => `${place}.${block}`), head: `${place}.${head}` };
 }

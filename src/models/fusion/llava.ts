@@ -2,8 +2,7 @@ import { reshape, slice, type Value } from '../../graph/index.ts';
 import { linear, type Scope, splice } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
-import { type CacheInputs, type CacheOutputs, cacheOf, stateOf } from '../decoders/cache.ts';
-import { type Decoder, decoderFromConfig } from '../decoders/index.ts';
+import { type DecodeAsk, type Decoder, decoderFromConfig } from '../decoders/index.ts';
 import { type ClipVisionConfig, clipVision, clipVisionConfig } from '../vision/clip.ts';
 
 /** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024): patch rows, a projector, a decoder. */
@@ -78,22 +77,14 @@ export interface LlavaInputs {
   readonly pixels?: Value | undefined;
   /** int32 `[N*P]`: flat rows of the slots. */
   readonly imageRows?: Value | undefined;
-  /** int32 `[K]`: flat rows whose states are wanted; all of them by default. */
-  readonly rows?: Value | undefined;
 }
 
 /** Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for. */
-export function llavaHidden(
-  p: Scope,
-  c: LlavaConfig,
-  x: LlavaInputs,
-  cache?: CacheInputs,
-): { hidden: Value; cache: CacheOutputs } {
+export function llavaHidden(p: Scope, c: LlavaConfig, x: LlavaInputs, ask?: DecodeAsk): ReturnType<Decoder['decode']> {
   const language = p.at('language_model');
   const text = c.text.embed(language, x.ids);
-  const { pixels, imageRows, rows } = x;
+  const { pixels, imageRows } = x;
   const features = pixels && imageRows && llavaImageFeatures(p, c, pixels);
   const joined = features ? p.build(() => splice(text, imageRows, features)) : text;
-  const { hidden, state } = c.text.decode(language, joined, { rows, state: cache && stateOf(cache) });
-  return { hidden, cache: cacheOf(state) };
+  return c.text.decode(language, joined, ask);
 }

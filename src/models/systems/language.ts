@@ -1,5 +1,4 @@
 import type { ConfigJson } from '../config.ts';
-import { cacheOf, cacheShape, stateOf } from '../decoders/cache.ts';
 import { decoderFromConfig } from '../decoders/index.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
@@ -28,12 +27,9 @@ export function language(json: ConfigJson, where?: string): Model {
     vocabSize: decoder.vocabSize,
     width: decoder.width,
     maxPositions: decoder.maxPositions,
-    cache: cacheShape(decoder),
-    hidden(p, x, { rows, cache } = {}) {
-      const embeds = decoder.embed(p, neededInput(x, 'ids'));
-      const { hidden, state } = decoder.decode(p, embeds, { rows, state: cache && stateOf(cache) });
-      return { hidden, cache: cacheOf(state) };
-    },
+    state: decoder.state,
+    linears: decoder.linears,
+    hidden: (p, x, ask) => decoder.decode(p, decoder.embed(p, neededInput(x, 'ids')), ask),
     head: decoder.head,
   };
   return {

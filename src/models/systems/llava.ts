@@ -1,8 +1,7 @@
 import type { MediaPlan, Processor } from '../../data/index.ts';
 import { clipCrop, type ImageProcessor, imageOf } from '../../data/index.ts';
 import type { ConfigJson } from '../config.ts';
-import { cacheShape } from '../decoders/cache.ts';
-import { mountNames } from '../decoders/index.ts';
+import { mountLinears, mountNames } from '../decoders/index.ts';
 import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
@@ -38,9 +37,10 @@ export function llava(json: ConfigJson, where?: string): Model {
     vocabSize: c.text.vocabSize,
     width: c.text.width,
     maxPositions: c.text.maxPositions,
-    cache: cacheShape(c.text),
-    hidden: (p, x, { rows, cache } = {}) =>
-      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows, rows }, cache),
+    state: c.text.state,
+    linears: mountLinears(c.text.linears, 'language_model'),
+    hidden: (p, x, ask) =>
+      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows }, ask),
     head: (p, hidden) => c.text.head(p.at('language_model'), hidden),
   };
   return {
