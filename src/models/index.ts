@@ -9,4 +9,5 @@ export * from './model.ts';
 export { clipJson, clipVisionJson, llamaJson, llavaJson, type SizeName, visionPart } from './sizes.ts';
 export { architectures } from './systems/index.ts';
 export type { RecipeKey, SystemRecipe } from './systems/recipe.ts';
+export { withTokenRow } from './vocabulary.ts';
 export * from './weights/index.ts';

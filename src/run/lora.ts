@@ -13,25 +13,19 @@ import { allocateStore, initializeStore, isLoraPart, type Lora, mergeLora, store
 import type { LoraPlan, StagePlan } from '../recipe/index.ts';
 import type { Parts } from './parts.ts';
 
-/** Where the blocks of a model's language part are; adapters go there and nowhere else. */
-const languageBlocks: Readonly<Record<string, RegExp>> = {
-  llava: /^language_model\.model\.layers\./,
-  llama: /^model\.layers\./,
-};
-
 /**
- * A plan's adapters for a model: the language model's linear layers by last name, or all of them.
+ * A plan's adapters for a model: linear layers in the blocks of its language part, by last name, or all of them.
  * @param seed of the stage's dropout masks
  */
 function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
-  const blocks = languageBlocks[model.architecture];
+  const blocks = model.writer?.linears.blocks ?? [];
   const wanted = plan.targets;
   const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));
   return {
     r: plan.r,
     alpha: plan.alpha,
     ...dropoutOf(plan, seed),
-    targets: (path) => blocks?.test(path) === true && named(path),
+    targets: (path) => blocks.some((place) => path.startsWith(`${place}.`)) && named(path),
   };
 }
 

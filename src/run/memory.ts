@@ -25,7 +25,7 @@ export async function foretellMemory(
   checkRunFolder(plan, options.resume);
   const engine = await openEngine({ log: hooks.log });
   const stages = plan.stages.map((stage) => ({ ...stage, data: stage.data.map(beginning) }));
-  const parts = await buildParts(plan, () => stageTexts(stages, hooks));
+  const parts = await buildParts(plan, () => stageTexts(stages, hooks), hooks.log);
   const found: StageMemory[] = [];
   for (const [index, stage] of stages.entries()) {
     const data = await stageData(stage, parts, hooks);

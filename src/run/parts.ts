@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { TesseraError } from '../base/index.ts';
+import { type Log, TesseraError } from '../base/index.ts';
 import {
   builtinTemplate,
   builtinTemplateNames,
@@ -13,9 +13,11 @@ import {
   type Processor,
   type Tokenizer,
   trainBpe,
+  withSpecialToken,
 } from '../data/index.ts';
 import { folderProcessor, placeTemplate } from '../generate/index.ts';
 import {
+  type ConfigJson,
   clipJson,
   copyPart,
   createModel,
@@ -35,6 +37,7 @@ import {
   sideFolder,
   trainedModel,
   visionPart,
+  withTokenRow,
 } from '../models/index.ts';
 import { initializeStore } from '../nn/index.ts';
 import type { ModelRecipe, Plan } from '../recipe/index.ts';
@@ -83,12 +86,17 @@ async function templateOf(place: ModelPlace): Promise<{ template?: ChatTemplate 
 /**
  * The model a plan starts from: a whole folder, or new parts joined to those that folders give.
  * @param corpus texts for a tokenizer that has to be trained first
+ * @param log hears what the parts need to fit together
  */
-export async function buildParts(plan: Plan, corpus: () => Promise<readonly string[]>): Promise<Parts> {
+export async function buildParts(
+  plan: Plan,
+  corpus: () => Promise<readonly string[]>,
+  log?: Log | undefined,
+): Promise<Parts> {
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  if (model.architecture === 'llava') return llavaParts(model, seed);
+  if (model.architecture === 'llava') return llavaParts(model, seed, log);
   const tokenizer = model.tokenizer
     ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
     : trainTokenizer(await corpus(), model.vocab_size as number | undefined);
@@ -141,31 +149,50 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
   return createTokenizer(trainBpe([...corpus, ...often], { vocabSize }));
 }
 
-async function llavaParts(model: ModelRecipe, seed: number): Promise<Parts> {
+/** The special token that stands for an image, as LLaVA's conversion to transformers calls it. */
+const imageToken = '<image>';
+
+async function llavaParts(model: ModelRecipe, seed: number, log: Log | undefined): Promise<Parts> {
   // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
-  const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
-  const imageToken = '<image>';
-  const imageTokenId = tokenizer.specials.get(imageToken);
-  if (imageTokenId === undefined) {
-    throw new TesseraError({
-      code: 'recipe/no-image-token',
-      message: 'the tokenizer has no token that stands for a picture',
-      path: place.folder,
-      expected: `the special token ${imageToken}`,
-    });
-  }
-  const decoder = openModel(place);
+  const { tokenizer, decoder } = await withImageToken(place, seed, log);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
-  const projector = (model.projector ?? 'mlp') as 'linear' | 'mlp';
-  const loaded = createModel(llavaJson({ vision: tower, language: decoder.model.json, projector, imageTokenId }));
+  const json = llavaJson({
+    vision: tower,
+    language: languageJson(decoder),
+    projector: (model.projector ?? 'mlp') as 'linear' | 'mlp',
+    imageTokenId: tokenizer.specials.get(imageToken) as number,
+  });
+  const loaded = createModel(json);
   initializeStore(loaded.store, seed);
   copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));
   copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));
   const side = (loaded.model.image as ModelImage).height;
-  return { loaded, tokenizer, imageToken, processor: folderProcessor(vision) ?? clipCrop(side) };
+  const processor = folderProcessor(vision) ?? clipCrop(side);
+  return { loaded, tokenizer, imageToken, processor, ...(await templateOf(place)) };
+}
+
+/** A language model and its words, with a token and a row of its tables for images where it has none. */
+async function withImageToken(place: ModelPlace, seed: number, log: Log | undefined) {
+  const own = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
+  const decoder = openModel(place);
+  const tokenizer = withSpecialToken(own, imageToken);
+  if (tokenizer === own) return { tokenizer, decoder };
+  const id = tokenizer.specials.get(imageToken) as number;
+  const grown = withTokenRow(decoder, id, seed);
+  const rows = [decoder, grown].map(({ model }) => model.writer?.vocabSize);
+  log?.info(
+    `the tokenizer of ${place.folder} has no ${imageToken}: it is added as token ${id}` +
+      (rows[0] === rows[1] ? '' : `, and the tables of tokens grow from ${rows.join(' to ')} rows`),
+  );
+  return { tokenizer, decoder: grown };
+}
+
+/** A language model's configuration as a part of another's: whether its head is its embedding is said, not left to its kind. */
+function languageJson({ model, store }: LoadedModel): ConfigJson {
+  return { ...model.json, tie_word_embeddings: !store.specs.has('lm_head.weight') };
 }
 
 /** How rows of a stage become the model's inputs. */

@@ -70,7 +70,7 @@ async function trainStages(run: RunFolder, plan: Plan, engine: Engine, hooks: Ho
   const began = performance.now();
   sweepTemporaries(run.path);
   const saved = newestCheckpoint(run.checkpoints, hooks.log);
-  let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
+  let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks), hooks.log);
   const finished = [...(saved?.position.finished ?? [])];
   const report = saved ? DataReport.from(saved.position.report) : new DataReport();
   const tracker = openTracker(

@@ -1,3 +1,4 @@
+export { withSpecialToken } from './add-token.ts';
 export type { StreamDecoder } from './decode.ts';
 export type { Encoding } from './encode.ts';
 export type { TokenizerFiles } from './files.ts';

@@ -1,0 +1,61 @@
+import { Random, type Tensor } from '../base/index.ts';
+import { storeOf } from '../nn/index.ts';
+import { modelFromConfig, parameterSpecs } from './catalog.ts';
+import type { LoadedModel } from './load.ts';
+
+/** Tables of tokens have a multiple of this many rows, as the conversion of LLaVA to transformers makes them. */
+const rowsAtATime = 64;
+
+/** Variance of a new row about the mean of the old ones, as a share of theirs; of the same conversion. */
+const spread = 1e-5;
+
+/**
+ * The language model with room for the token `id`: where its tables are too short, they grow to the next multiple of 64.
+ * Its row and the new ones are drawn about the mean of those before it, so that an unseen token is like any.
+ * @param seed of the rows, each table's from a stream of its own
+ */
+export function withTokenRow(loaded: LoadedModel, id: number, seed: number): LoadedModel {
+  const { json, writer } = loaded.model;
+  if (!writer) return loaded;
+  const { vocabSize } = writer;
+  const rows = id < vocabSize ? vocabSize : Math.ceil((id + 1) / rowsAtATime) * rowsAtATime;
+  const model = modelFromConfig({ ...json, vocab_size: rows });
+  const specs = parameterSpecs(model);
+  const tensors = new Map<string, Tensor<'float32'>>();
+  for (const [path, { shape }] of specs) {
+    const old = loaded.store.tensors.get(path) as Tensor<'float32'>;
+    const isTable = old.shape[0] === vocabSize && tokenTable.test(path);
+    tensors.set(path, isTable ? grown(old, shape, id, new Random(seed, 'rows', path)) : old);
+  }
+  return { ...loaded, model, store: storeOf(specs, tensors) };
+}
+
+const tokenTable = /(^|\.)(embed_tokens|lm_head)\.(weight|bias)$/;
+
+function grown(old: Tensor<'float32'>, shape: readonly number[], id: number, random: Random): Tensor<'float32'> {
+  const [rows, width = 1] = shape as [number, number?];
+  const data = new Float32Array(rows * width);
+  data.set(old.data);
+  const { mean, deviation } = statistics(old.data.subarray(0, id * width), width);
+  for (let row = id; row < rows; row++) {
+    if (row > id && row * width < old.data.length) continue;
+    for (let i = 0; i < width; i++) {
+      data[row * width + i] = (mean[i] as number) + random.normal() * Math.sqrt(spread) * (deviation[i] as number);
+    }
+  }
+  return { dtype: 'float32', shape, data };
+}
+
+/** Mean and standard deviation of every column. */
+function statistics(data: Float32Array, width: number): { mean: Float64Array; deviation: Float64Array } {
+  const rows = data.length / width;
+  const [mean, square] = [new Float64Array(width), new Float64Array(width)];
+  for (let at = 0; at < data.length; at += width) {
+    for (let i = 0; i < width; i++) {
+      const x = data[at + i] as number;
+      mean[i] = (mean[i] as number) + x / rows;
+      square[i] = (square[i] as number) + (x * x) / rows;
+    }
+  }
+  return { mean, deviation: square.map((s, i) => Math.sqrt(Math.max(s - (mean[i] as number) ** 2, 0))) };
+}

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import { tinyLlava } from '../../test/support/stages.ts';
+import { type ConfigJson, createModel } from '../models/index.ts';
+import { isLoraPart } from '../nn/index.ts';
+import { loadPlan } from '../recipe/index.ts';
+import { adaptersOf } from './lora.ts';
+import type { Parts } from './parts.ts';
+
+const widths = { vocab_size: 24, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
+const opt = { ...widths, model_type: 'opt', ffn_dim: 24, max_position_embeddings: 32, word_embed_proj_dim: 16 };
+const qwen3 = { ...widths, model_type: 'qwen3', intermediate_size: 24, max_position_embeddings: 32, head_dim: 8 };
+
+/** Names of the layers that `all-linear` adapts. */
+function adapted(json: ConfigJson): string[] {
+  const stage = loadPlan('llava-1.5-lora', ['model.from=x', 'stages.tune.data.0.path=x']).stages[0];
+  const { loaded } = adaptersOf(stage as NonNullable<typeof stage>, 0, { loaded: createModel(json) } as Parts);
+  const factors = [...loaded.store.tensors.keys()].filter((path) => isLoraPart(path) && path.includes('lora_A'));
+  return factors.map((path) => path.replace('.lora_A.weight', '')).filter((path) => !/\.1\./.test(path));
+}
+
+it.each<[string, ConfigJson, string, string]>([
+  ['LLaVA', tinyLlava, 'language_model.model.layers.0.', 'self_attn.q_proj mlp.down_proj'],
+  ['OPT', opt, 'model.decoder.layers.0.', 'self_attn.out_proj fc1 fc2'],
+  ['Qwen3', qwen3, 'model.layers.0.', 'self_attn.o_proj mlp.gate_proj'],
+])('all-linear means the layers in the blocks of the language part: %s', (_, json, blocks, some) => {
+  const layers = adapted(json);
+  expect(layers.every((path) => path.startsWith(blocks))).toBe(true);
+  expect(layers).toEqual(expect.arrayContaining(some.split(' ').map((name) => blocks + name)));
+});
