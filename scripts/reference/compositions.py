@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 from op_cases import OpCases
+from transformers.activations import ACT2FN
 from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
 cases = OpCases(11, constant={"cos", "sin"})
@@ -10,7 +11,8 @@ case, randn, apart = cases.case, cases.randn, cases.apart
 
 # Activations
 case("softCap", "softCap", lambda x: 0.8 * torch.tanh(x / 0.8), {"cap": 0.8}, x=randn(3, 5))
-case("reluSquared", "reluSquared", lambda x: F.relu(x) ** 2, x=apart(3, 5))
+for name in ("gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "linear", "quick_gelu", "relu", "relu2", "silu", "swish"):
+    case(f"activation.{name}", "activation", ACT2FN[name], {"activation": name}, x=apart(3, 5))
 
 # Norms
 case("layerNorm.no-bias", "layerNorm", lambda x, weight: F.layer_norm(x, (6,), weight, None, 1e-5), {"eps": 1e-5}, x=randn(2, 3, 6), weight=randn(6))

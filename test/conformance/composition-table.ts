@@ -1,5 +1,6 @@
 import type { Dim } from '../../src/base/index.ts';
 import * as g from '../../src/graph/index.ts';
+import { activations } from '../../src/models/activations.ts';
 import { alibiBias, attention, causalBlocks, keyBias, rowPositions } from '../../src/nn/index.ts';
 import type { Values } from '../support/check-op.ts';
 
@@ -9,6 +10,8 @@ type Value = g.Value;
 export interface CompositionAttrs {
   readonly eps: number;
   readonly cap: number;
+  /** A name that configurations use. */
+  readonly activation: string;
   readonly groups: number;
   readonly offset: number;
   readonly heads: number;
@@ -29,7 +32,7 @@ const at = (v: Values, name: string) => v[name] as Value;
 /** How compositions of decoders and systems are said with the functions of graph and nn. */
 export const compositionTable: Readonly<Record<string, Build>> = {
   softCap: (v, { cap }) => g.softCap(at(v, 'x'), cap),
-  reluSquared: (v) => g.reluSquared(at(v, 'x')),
+  activation: (v, { activation }) => (activations[activation] as (x: Value) => Value)(at(v, 'x')),
   rmsNormFromOne: (v, { eps }) => g.rmsNorm(at(v, 'x'), g.add(at(v, 'weight'), 1), eps),
   groupNorm: (v, { groups, eps }) => g.groupNorm(at(v, 'x'), groups, at(v, 'weight'), at(v, 'bias'), eps),
   rotaryHeads: (v, { heads, headSize, interleaved }) => {
