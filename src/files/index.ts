@@ -26,4 +26,4 @@ export type { JsonObject, JsonValue } from './json.ts';
 export { describeJson, isJsonObject, parseJson } from './json.ts';
 export { formatJson } from './json-write.ts';
 export { checkManifest, Manifest } from './manifest.ts';
-export { readBytes, readText } from './read.ts';
+export { readBytes, readText, refusePointer } from './read.ts';

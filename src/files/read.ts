@@ -26,10 +26,30 @@ export function readBytes(path: string, limits: ReadLimits): Uint8Array {
     if (!found) return refuse('there is no such file', 'a file', 'nothing');
     if (found.kind !== 'file') refuse('this is no ordinary file', 'a file', `a ${found.kind}`);
     if (found.bytes > largest) refuse('the file is too large', `at most ${largest} bytes`, `${found.bytes} bytes`);
-    return readWhole(path);
+    return refusePointer(readWhole(path), path);
   } catch (error) {
     throw asTesseraError(error, { code: limits.code, path, expected: 'a readable file' });
   }
+}
+
+/** How the small files begin that stand in a clone for those that Git LFS keeps elsewhere. */
+const pointer = new TextEncoder().encode('version https://git-lfs');
+
+function isPointer(bytes: Uint8Array): boolean {
+  return bytes.length >= pointer.length && pointer.every((byte, i) => bytes[i] === byte);
+}
+
+/** @throws TesseraError `file/lfs-pointer` for bytes that only say where the file is kept */
+export function refusePointer(bytes: Uint8Array, path: string): Uint8Array {
+  if (!isPointer(bytes)) return bytes;
+  throw new TesseraError({
+    code: 'file/lfs-pointer',
+    message: 'a Git LFS pointer stands in the place of the file',
+    path,
+    expected: 'the file itself',
+    got: `${bytes.length} bytes that say where it is kept`,
+    remedy: 'fetch it with `git lfs pull` in its folder, or download it again',
+  });
 }
 
 /**

@@ -6,13 +6,14 @@ import {
   loadTokenizer,
   readImageProcessor,
 } from '../data/index.ts';
-import { join, resolve } from '../files/index.ts';
+import { join } from '../files/index.ts';
 import {
   type JsonObject,
   type ModelPlace,
   modelPlace,
   modelThat,
   openModel,
+  originalTower,
   readOptionalJsonObject,
   sideFolder,
 } from '../models/index.ts';
@@ -72,7 +73,7 @@ export async function placeTemplate({ folder, adapter }: ModelPlace): Promise<Ch
 function processorOf(folder: string, config: JsonObject): ImageProcessor | undefined {
   const own = folderProcessor(folder);
   if (own || typeof config.mm_vision_tower !== 'string') return own;
-  const towers = folderProcessor(resolve(folder, config.mm_vision_tower));
+  const towers = folderProcessor(originalTower(folder, config));
   return towers && { ...towers, padToSquare: config.image_aspect_ratio === 'pad' };
 }
 

@@ -23,11 +23,14 @@ export interface ModelPlace {
  */
 export function modelPlace(where: string, adapter?: string): ModelPlace {
   const folder = folderWithConfig(where);
+  for (const place of [where, folder, adapter]) if (place !== undefined) refuseRest(place);
   const own = folder ?? where;
   const beside = pathExists(join(own, adapterConfig)) ? own : undefined;
   if (adapter !== undefined && beside !== undefined) throw twoAdapters(beside, adapter);
   if (adapter !== undefined && !pathExists(join(adapter, adapterConfig))) throw noAdapter(adapter);
-  if (folder !== undefined) return { folder, adapter: adapter ?? beside };
+  if (folder !== undefined && !(beside !== undefined && lacksWeights(folder))) {
+    return { folder, adapter: adapter ?? beside };
+  }
   if (beside !== undefined) return { folder: baseOf(beside), adapter: beside };
   throw new TesseraError({
     code: 'run/no-model',
@@ -62,6 +65,30 @@ function baseOf(adapter: string): string {
     path: adapter,
     expected: name === undefined ? 'base_model_name_or_path in adapter_config.json' : `the model ${name}`,
     remedy: `give the folder of that model, and \`--adapter ${adapter}\`, or model.from and model.adapter in a recipe`,
+  });
+}
+
+/** An adapter that was trained may stand beside its base's configuration alone. */
+function lacksWeights(folder: string): boolean {
+  const weights = [
+    'model.safetensors',
+    'model.safetensors.index.json',
+    'pytorch_model.bin',
+    'pytorch_model.bin.index.json',
+  ];
+  return !weights.some((name) => pathExists(join(folder, name)));
+}
+
+/** LLaVA's own code saves an adapter's projector apart, in a file that is not read: without it the adapter is half of one. */
+function refuseRest(folder: string): void {
+  const rest = 'non_lora_trainables.bin';
+  if (!pathExists(join(folder, adapterConfig)) || !pathExists(join(folder, rest))) return;
+  throw new TesseraError({
+    code: 'model/adapter-rest',
+    message: 'beside the adapter stand other trained weights in a pickle file, which tessera does not read',
+    path: join(folder, rest),
+    expected: 'an adapter in PEFT layout, which holds all that was trained',
+    remedy: 'merge it with its base by the scripts of LLaVA, and load the merged folder',
   });
 }
 

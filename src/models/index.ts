@@ -3,6 +3,7 @@ export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, openModel
 export { modelFromConfig, modelThat, parameterSpecs } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
 export { type ModelPlace, modelPlace, sideFolder, trainedModel } from './folder.ts';
+export { originalTower } from './foreign.ts';
 export { declareInputs } from './inputs.ts';
 export { copyPart, createModel, fileForm, type LoadedModel, loadModel, saveModel } from './load.ts';
 export * from './model.ts';

@@ -1,8 +1,9 @@
 import { formatShape, type Named, sameShape, type Tensor, TesseraError } from '../base/index.ts';
-import { join, resolve } from '../files/index.ts';
+import { join } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
+import { originalTower, refuseQuantized } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
 import type { Model } from './model.ts';
 import { projectorOfFile, withoutSecondLayer, withSecondLayer } from './one-layer-projector.ts';
@@ -46,6 +47,7 @@ export function createModel(json: ConfigJson): LoadedModel {
  */
 export function loadModel(folder: string): LoadedModel {
   const config = readJsonObject(join(folder, 'config.json'));
+  refuseQuantized(config, join(folder, 'config.json'));
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
@@ -81,11 +83,11 @@ function filled(specs: ReadonlyMap<string, ParameterSpec>, sources: readonly Sou
 }
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
-  const towerFolder = resolve(folder, String(config.mm_vision_tower));
+  const checkpoint = openCheckpoint(folder);
+  const towerFolder = originalTower(folder, config);
   const tower = visionPart(readJsonObject(join(towerFolder, 'config.json')), towerFolder);
   const model = modelFromConfig(fromOriginalLlava(config, tower));
   const specs = parameterSpecs(model);
-  const checkpoint = openCheckpoint(folder);
   const stored = [...checkpoint.tensors.keys()].some((name) => name.startsWith('model.vision_tower.'));
   const inTower = (path: string) => path.startsWith('vision_tower.');
   const own = new Map([...specs].filter(([path]) => stored || !inTower(path)));

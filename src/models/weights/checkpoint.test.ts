@@ -103,7 +103,7 @@ describe('an index that does not fit its shards', () => {
     ['checkpoint/index', (i: { weight_map: object }) => Object.assign(i.weight_map, { a: 'model.bin' })],
     ['file/name', (i: { weight_map: object }) => Object.assign(i.weight_map, { a: '../1/model.safetensors' })],
     ['file/name', (i: { weight_map: object }) => Object.assign(i.weight_map, { a: '/etc/x.safetensors' })],
-    ['safetensors/open', (i: { weight_map: object }) => Object.assign(i.weight_map, { a: 'no.safetensors' })],
+    ['checkpoint/missing-shard', (i: { weight_map: object }) => Object.assign(i.weight_map, { a: 'no.safetensors' })],
   ])('%s', (code, edit) => {
     const folder = sharded();
     editIndex(folder, edit as never);
@@ -115,7 +115,7 @@ test('folders without usable weights say what they hold and what to do', () => {
   const folder = fresh();
   expect(codes(folder)).toEqual(['checkpoint/missing']);
   expect(codes(join(folder, 'no'))).toEqual(['checkpoint/folder']);
-  for (const name of ['pytorch_model.bin', 'mm_projector.bin', 'pytorch_model.bin.index.json', 'x.pth.tar']) {
+  for (const name of ['pytorch_model.bin', 'consolidated.00.pth', 'pytorch_model.bin.index.json', 'x.pth.tar']) {
     const old = fresh();
     writeFileSync(join(old, name), '');
     expect(() => openCheckpoint(old)).toThrow(

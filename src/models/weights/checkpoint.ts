@@ -69,6 +69,7 @@ function countTypes(tensors: Iterable<StoredTensor>): Checkpoint['types'] {
 function openShards(folder: string, index: string, names: readonly string[]): SafetensorsFile[] {
   const path = join(folder, index);
   const { weightMap, totalSize } = readIndex(path);
+  refuseAbsent([...new Set(weightMap.values())], names, path);
   const shards = new Map<string, SafetensorsFile>();
   for (const name of new Set(weightMap.values())) shards.set(name, openSafetensors(join(folder, bareName(name, path))));
   const left = names.filter((name) => isNumbered(name, index) && !shards.has(name));
@@ -94,6 +95,20 @@ function openShards(folder: string, index: string, names: readonly string[]): Sa
   }
   raise(faults);
   return [...shards.values()];
+}
+
+/** Files that a download has not brought. */
+function refuseAbsent(shards: readonly string[], names: readonly string[], path: string): void {
+  const absent = shards.filter((shard) => shard === bareName(shard, path) && !names.includes(shard));
+  if (absent.length === 0) return;
+  throw new TesseraError({
+    code: 'checkpoint/missing-shard',
+    message: `${absent.length} of ${shards.length} files of weights are not in the folder`,
+    path,
+    expected: absent.sort().join(', '),
+    got: shards.filter((shard) => names.includes(shard)).join(', ') || 'none of them',
+    remedy: 'download the files that are missing into the folder; the others can stay',
+  });
 }
 
 /** Whether a file is a shard by its name, such as `model-00002-of-00007.safetensors` beside the index of `model`. */
@@ -168,6 +183,18 @@ function listFolder(folder: string): string[] {
 function missing(folder: string, single: string, names: readonly string[]): TesseraError {
   const pickled = names.filter((name) => /\.(bin|pt|pth|ckpt)(\.index\.json)?$|\.pth\.tar$/.test(name));
   const [path, expected] = [folder, `${single} or ${single}.index.json`];
+  const [projector, ...others] = pickled;
+  if (projector !== undefined && others.length === 0 && /^(mm_projector|non_lora_trainables)\.bin$/.test(projector)) {
+    return new TesseraError({
+      code: 'checkpoint/part-only',
+      message: 'the folder holds a part of a LLaVA: what its training changed, without the language model',
+      path,
+      expected,
+      got: projector,
+      remedy:
+        'put it together with its language model by the scripts of LLaVA, or take a folder that holds the whole model',
+    });
+  }
   if (pickled.length > 0) {
     return new TesseraError({
       code: 'checkpoint/legacy-pickle',

@@ -1,6 +1,6 @@
 import type { DType, HostArrays, Tensor } from '../../base/index.ts';
 import { asTesseraError, bytesOf, dtypeInfo, elementCount, formatShape } from '../../base/index.ts';
-import { type OpenFile, withFile } from '../../files/index.ts';
+import { type OpenFile, refusePointer, withFile } from '../../files/index.ts';
 import { widen } from './convert.ts';
 import type { StoredTensor } from './safetensors-header.ts';
 import { fail, maxHeaderBytes, parseHeader, storedTypes } from './safetensors-header.ts';
@@ -31,6 +31,9 @@ export function openSafetensors(path: string): SafetensorsFile {
     }
     const headerBytes = new DataView(length.buffer).getBigUint64(0, true);
     if (headerBytes > BigInt(maxHeaderBytes)) {
+      const begin = new Uint8Array(Math.min(size, 256));
+      open.read(begin, 0);
+      refusePointer(begin, path);
       const expected = `at most ${maxHeaderBytes} bytes`;
       fail('header-too-large', 'the header is too large', { path, expected, got: `${headerBytes} bytes` });
     }

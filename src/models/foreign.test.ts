@@ -1,0 +1,112 @@
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fixture } from '../../test/support/fixtures.ts';
+import { scratchFolder } from '../../test/support/scratch-folder.ts';
+import { decodeImage, loadTokenizer } from '../data/index.ts';
+import { loadModel, modelPlace, readJsonObject, writeJsonObject } from './index.ts';
+
+const scratch = scratchFolder();
+
+/** A copy of a folder of the fixtures, changed. */
+function changed(name: string, change: (folder: string) => void): string {
+  const folder = join(scratch.fresh(), 'model');
+  cpSync(fixture(name), folder, { recursive: true });
+  change(folder);
+  return folder;
+}
+
+const withConfig = (folder: string, more: Parameters<typeof writeJsonObject>[1]) =>
+  writeJsonObject(join(folder, 'config.json'), { ...readJsonObject(join(folder, 'config.json')), ...more });
+
+const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'0123456789abcdef'.repeat(4)}\nsize 14126532416\n`;
+
+describe('a Git LFS pointer', () => {
+  const fault = { code: 'file/lfs-pointer', remedy: expect.stringContaining('git lfs pull') };
+
+  it('in the place of weights', () => {
+    const folder = changed('decoder/gqa', (at) => writeFileSync(join(at, 'model.safetensors'), pointer));
+    expect(() => loadModel(folder)).toThrow(expect.objectContaining(fault));
+  });
+
+  it('in the place of a tokenizer', async () => {
+    const folder = changed('tokenize/tiny', (at) => writeFileSync(join(at, 'tokenizer.json'), pointer));
+    await expect(loadTokenizer(folder)).rejects.toMatchObject(fault);
+  });
+
+  it('in the place of an image', async () => {
+    const path = join(scratch.fresh(), 'shot.jpg');
+    mkdirSync(join(path, '..'), { recursive: true });
+    writeFileSync(path, pointer);
+    await expect(decodeImage(path)).rejects.toMatchObject(fault);
+  });
+});
+
+describe('a folder that is not read has one fault', () => {
+  it.each([
+    ['bitsandbytes', { quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true } }],
+    ['gptq', { text_config: { quantization_config: { quant_method: 'gptq', bits: 4 } } }],
+    ['compressed-tensors', { compression_config: { quant_method: 'compressed-tensors' } }],
+  ])('for weights rounded by %s', (method, config) => {
+    const folder = changed('decoder/gqa', (at) => withConfig(at, config));
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'model/quantized', got: `quant_method ${method}`, others: [] }),
+    );
+  });
+
+  it('for a vision tower named by the hub, which says where it goes', () => {
+    const folder = changed('llava/v1', (at) =>
+      withConfig(at, { mm_vision_tower: 'openai/clip-vit-large-patch14-336' }),
+    );
+    const place = join(folder, '..', 'clip-vit-large-patch14-336');
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({
+        code: 'model/tower',
+        expected: 'openai/clip-vit-large-patch14-336',
+        remedy: expect.stringContaining(place),
+      }),
+    );
+    // There it is found.
+    cpSync(fixture('llava/v1-clip'), place, { recursive: true });
+    expect(loadModel(folder).store.specs.size).toBeGreaterThan(0);
+  });
+
+  it('for shards that a download has not brought', () => {
+    const shard = 'model-00002-of-00004.safetensors';
+    const folder = changed('llava/v1.5-gqa', (at) => rmSync(join(at, shard)));
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'checkpoint/missing-shard', expected: shard }),
+    );
+  });
+
+  it('for a projector alone, named before the tower that is not there either', () => {
+    const folder = changed('llava/v1', (at) => {
+      rmSync(join(at, 'model.safetensors'));
+      writeFileSync(join(at, 'mm_projector.bin'), '');
+      withConfig(at, { mm_vision_tower: 'nowhere' });
+    });
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'checkpoint/part-only', got: 'mm_projector.bin' }),
+    );
+  });
+
+  it('for weights in a pickle file', () => {
+    const folder = changed('decoder/gqa', (at) => {
+      rmSync(join(at, 'model.safetensors'));
+      writeFileSync(join(at, 'pytorch_model.bin'), '');
+    });
+    expect(() => loadModel(folder)).toThrow(expect.objectContaining({ code: 'checkpoint/legacy-pickle' }));
+  });
+
+  it('for an adapter whose projector stands in a file of its own', () => {
+    const folder = changed('lora/rslora', (at) => {
+      writeFileSync(join(at, 'non_lora_trainables.bin'), '');
+      writeJsonObject(join(at, 'config.json'), { model_type: 'llava_llama' });
+    });
+    expect(() => modelPlace(folder)).toThrow(expect.objectContaining({ code: 'model/adapter-rest' }));
+    rmSync(join(folder, 'non_lora_trainables.bin'));
+    // With the configuration of its base and no weights it is an adapter alone.
+    expect(modelPlace(fixture('lora/rslora')).folder).toBe(fixture('decoder/gqa'));
+    expect(() => modelPlace(folder)).toThrow(expect.objectContaining({ code: 'model/adapter-alone' }));
+  });
+});
