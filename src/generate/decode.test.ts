@@ -6,6 +6,7 @@ import {
   pictureCases,
   type ReferenceCase,
   referenceCase,
+  sourceCases,
 } from '../../test/support/model-cases.ts';
 import { float32 } from '../base/index.ts';
 import { createModel, type WriterModel } from '../models/index.ts';
@@ -43,7 +44,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...guestCases, ...pictureCases])(
+  it.each([...decoderCases, ...guestCases, ...sourceCases, ...pictureCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -56,7 +57,7 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
-it.each(['decoder/gqa', ...guestCases, 'llava/v1.5-multi'])(
+it.each(['decoder/gqa', ...guestCases, ...sourceCases, 'llava/v1.5-multi'])(
   '%s: the lowering for webgpu gives the same tokens',
   async (name) => {
     const reference = referenceCase(name);
@@ -67,6 +68,28 @@ it.each(['decoder/gqa', ...guestCases, 'llava/v1.5-multi'])(
     await program.dispose();
   },
 );
+
+it('what is kept of a source is made with the prompt, and read by every step', async () => {
+  const { program, greedy } = await open('encoder-decoder/t5');
+  const { prompt, tokens } = greedy[0] as (typeof greedy)[number];
+  const reads = await program.session('decode', ['ids', 'sourceIds', 'sourceLengths']);
+  const step = await program.session('decode');
+  const names = (ports: readonly { readonly name: string }[]) => ports.map(({ name }) => name);
+  expect(names(reads.outputs)).toContain('present.cross.key.1');
+  expect(names(reads.inputs)).not.toContain('cache.cross.key.1');
+  expect(names(step.inputs)).toContain('cache.cross.key.1');
+  expect(names(step.inputs)).not.toContain('sourceIds');
+  expect(names(step.outputs)).not.toContain('present.cross.key.1');
+  const [own, other] = await score(program, [
+    continuation(prompt, tokens),
+    continuation(
+      prompt,
+      tokens.map((id) => (id + 1) % 59),
+    ),
+  ]);
+  const sum = (values: Float32Array | undefined) => [...(values ?? [])].reduce((a, b) => a + b, 0);
+  expect(sum(own)).toBeGreaterThan(sum(other));
+});
 
 it('heads that need no widening: a greedy token is the likeliest of a pass without a cache', async () => {
   const json = { model_type: 'llama', vocab_size: 40, hidden_size: 64, intermediate_size: 48, num_hidden_layers: 2 };

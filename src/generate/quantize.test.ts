@@ -3,6 +3,7 @@ import { sharedEngine } from '../../test/support/evaluate.ts';
 import { decoderCases, pictureCases, referenceCase } from '../../test/support/model-cases.ts';
 import { generate } from './decode.ts';
 import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
+import type { Prompt } from './prompt.ts';
 import { type Quantization, quantizeWeights } from './quantize.ts';
 import { continuation, score } from './score.ts';
 
@@ -80,6 +81,19 @@ describe('weights in few bits', () => {
     const matrices = [...store.tensors.keys()].filter((path) => /_proj|lm_head/.test(path));
     expect([...(options.quantized?.keys() ?? [])].sort()).toEqual(matrices.sort());
     expect(options.store.tensors.size + matrices.length).toBe(store.tensors.size);
+  });
+
+  it.each(['decoders/opt', 'decoders/phi3', 'encoder-decoder/t5-v1.1'])('%s: answer with them', async (name) => {
+    const { greedy, ...reference } = referenceCase(name);
+    const whole: GenerationProgramOptions = { ...reference, engine: await sharedEngine() };
+    const options = quantizeWeights(whole, 'int8');
+    const rounded = [...(options.quantized?.keys() ?? [])];
+    expect(rounded.every((path) => reference.store.specs.get(path)?.linear)).toBe(true);
+    expect(rounded.length).toBeGreaterThan(7);
+    const program = new GenerationProgram(options);
+    const [answer] = await generate(program, [{ ...(greedy[0]?.prompt as Prompt), maxTokens: 3 }]);
+    expect(answer?.ids).toHaveLength(3);
+    await program.dispose();
   });
 
   it('are refused where the provider cannot multiply with them', async () => {

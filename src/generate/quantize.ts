@@ -1,14 +1,11 @@
 import { TesseraError } from '../base/index.ts';
 import type { QuantizedMatrix } from '../graph/index.ts';
+import { isInBlocks } from '../models/index.ts';
 import { type ParameterStore, type QuantizeOptions, quantizeMatrix, storeOf } from '../nn/index.ts';
 import type { GenerationProgramOptions } from './program.ts';
 
 /** How many bits the language model's matrices have while it answers. */
 export type Quantization = 'int4' | 'int8';
-
-/** The blocks of a decoder on its own and within a LLaVA. Pictures, projectors, norms and tables keep their float32. */
-const blockMatrix = /^(language_model\.)?model\.layers\.\d+\.(self_attn|mlp)\.\w+_proj\.weight$/;
-const headMatrix = /^(language_model\.)?lm_head\.weight$/;
 
 /** How the matrices of the blocks are rounded, and that of the head. */
 export interface QuantizeWay {
@@ -41,11 +38,14 @@ export function quantizeWeights<O extends GenerationProgramOptions>(options: O, 
 
 /** As `quantizeWeights`, in a way of one's own. */
 export function roundWeights<O extends GenerationProgramOptions>(options: O, { blocks, head }: QuantizeWay): O {
-  const { store } = options;
+  const { store, model } = options;
+  const { linears } = model.writer;
   const quantized = new Map<string, QuantizedMatrix>();
+  // Images, projectors, norms and tables keep their float32.
   for (const [path, tensor] of store.tensors) {
-    if (blockMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, blocks));
-    else if (headMatrix.test(path)) quantized.set(path, quantizeMatrix(tensor, head));
+    if (!store.specs.get(path)?.linear) continue;
+    if (isInBlocks(linears, path)) quantized.set(path, quantizeMatrix(tensor, blocks));
+    else if (path === `${linears.head}.weight`) quantized.set(path, quantizeMatrix(tensor, head));
   }
   return { ...options, quantized, store: without(store, quantized) };
 }

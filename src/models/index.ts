@@ -2,6 +2,7 @@ export { saveAdapter } from './adapter-save.ts';
 export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, openModel, peftTargets } from './adapters.ts';
 export { modelFromConfig, modelThat, parameterSpecs } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
+export { isInBlocks } from './decoders/index.ts';
 export { type ModelPlace, modelPlace, sideFolder, trainedModel } from './folder.ts';
 export { originalTower } from './foreign.ts';
 export { declareInputs } from './inputs.ts';

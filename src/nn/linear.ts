@@ -12,7 +12,7 @@ export interface LinearOptions {
 export function linear(p: Scope, x: Value, outWidth: number, options: LinearOptions = {}): Value {
   return p.build(() => {
     const inWidth = x.shape.at(-1) as number;
-    const weight = () => p.param('weight', [outWidth, inWidth], options.init ?? normal(0.02));
+    const weight = () => p.param('weight', [outWidth, inWidth], options.init ?? normal(0.02), { linear: true });
     const quantized = p.trace.quantized?.get(p.at('weight').path);
     const product = quantized ? quantizedMatmul(x, quantized) : matmul(x, weight(), { transB: true });
     const bias = (options.bias ?? true) ? p.param('bias', [outWidth], zerosInit) : undefined;

@@ -7,6 +7,8 @@ export interface ParameterSpec {
   readonly path: string;
   readonly shape: readonly number[];
   readonly init: Init;
+  /** Set on the matrix of a linear layer: adapters may stand beside it, and it may be rounded. */
+  readonly linear?: true | undefined;
 }
 
 /** Rank and scale of the adapter of one layer. */
@@ -138,9 +140,9 @@ export class Scope {
     return new Scope(this.trace, this.path, this.trace.adapter(name));
   }
 
-  /** The parameter `name` of this place. */
-  param(name: string, shape: readonly number[], init: Init): Value {
-    return this.trace.declare({ path: this.at(name).path, shape, init });
+  /** The parameter `name` of this place. @param more what else its spec says */
+  param(name: string, shape: readonly number[], init: Init, more: Pick<ParameterSpec, 'linear'> = {}): Value {
+    return this.trace.declare({ path: this.at(name).path, shape, init, ...more });
   }
 
   /** Builds nodes whose module path is this place. */

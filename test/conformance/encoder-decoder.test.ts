@@ -2,39 +2,34 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { float32, int32, type Tensor } from '../../src/base/index.ts';
 import { Graph, gather, gradients, reshape, tokenLogProb, type Value } from '../../src/graph/index.ts';
-import { t5 } from '../../src/models/decoders/t5.ts';
-import { loadWeights, matchNames, openCheckpoint, renameForFile } from '../../src/models/index.ts';
+import { declareInputs, loadModel, modelThat, openCheckpoint, saveModel } from '../../src/models/index.ts';
 import { ParameterTrace } from '../../src/nn/index.ts';
 import { languageModeling } from '../../src/objectives/index.ts';
 import { evaluate } from '../support/evaluate.ts';
-import { fixture, fixtureJson, fixtureTensors, numbers } from '../support/fixtures.ts';
+import { fixture, fixtureTensors, numbers } from '../support/fixtures.ts';
 import { expectGradients, expectLogits, expectLoss } from '../support/parity.ts';
+import { scratchFolder } from '../support/scratch-folder.ts';
+
+const { fresh } = scratchFolder();
 
 const cases = readdirSync(fixture('encoder-decoder'));
 const forms = cases.flatMap((name) => [true, false].map((fusion) => ({ name, fusion })));
 
-/** A T5 with its reference: outputs by name, parameters, and what to feed. */
+/** A model's logits and loss, with its reference's inputs to feed. */
 function build(name: string, fusion: boolean) {
-  const decoder = t5(fixtureJson(`encoder-decoder/${name}/config.json`) as Record<string, unknown>);
+  const { model: loaded, store } = loadModel(fixture(`encoder-decoder/${name}`));
+  const model = modelThat('writer', loaded, name);
+  const { writer } = model;
   const graph = new Graph({ fusion });
   const trace = new ParameterTrace(graph);
   const p = trace.root();
-  const ids = (input: string, length: string) => decoder.embed(p, graph.input(input, 'int32', ['B', length]));
-  const source = decoder.source?.read(p, ids('sourceIds', 'S'), graph.input('sourceLengths', 'int32', ['B']));
-  const embeds = ids('ids', 'T');
-  const states = (rows?: Value) => decoder.decode(p, embeds, { source, rows }).hidden;
-  const all = reshape(states(), [-1, decoder.width]);
-  const logits = decoder.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
-  const chosen = decoder.head(p, states(graph.input('targetRows', 'int32', ['K'])));
+  const x = declareInputs(graph, model.processor().inputs);
+  const states = (rows?: Value) => writer.hidden(p, x, { rows }).hidden;
+  const all = reshape(states(), [-1, writer.width]);
+  const logits = writer.head(p, gather(all, graph.input('rows', 'int32', ['R'])));
+  const chosen = writer.head(p, states(graph.input('targetRows', 'int32', ['K'])));
   const targets = tokenLogProb(chosen, graph.input('targetIds', 'int32', ['K']));
-  return { decoder, graph, trace, logits, loss: languageModeling(targets, graph.input('scale', 'float32', [])) };
-}
-
-function weights(name: string, { decoder, trace }: ReturnType<typeof build>) {
-  const checkpoint = openCheckpoint(fixture(`encoder-decoder/${name}`));
-  const tied = new Map(Object.entries(decoder.tied));
-  const match = matchNames(trace.specs, checkpoint.tensors, decoder.layouts, { tied });
-  return { checkpoint, match, tensors: loadWeights(checkpoint, match) };
+  return { store, graph, trace, logits, loss: languageModeling(targets, graph.input('scale', 'float32', [])) };
 }
 
 describe('encoder-decoders against transformers', () => {
@@ -60,9 +55,8 @@ describe('encoder-decoders against transformers', () => {
     ).forEach((grad, i) => {
       if (grad) outputs.set(`grad.${wrt[i]?.[0]}`, grad);
     });
-    const { tensors } = weights(name, built);
     const feeds = new Map<string, Tensor>([
-      ...[...tensors].map(([path, { shape, data }]) => [path, float32(shape, data)] as const),
+      ...built.store.tensors,
       ['sourceIds', int32([b, s], of('input_ids'))],
       ['sourceLengths', column(lengths)],
       ['ids', int32([b, t], of('decoder_input_ids'))],
@@ -78,8 +72,10 @@ describe('encoder-decoders against transformers', () => {
     expectGradients(new Map(grads.map(([key, tensor]) => [key.slice(5), numbers(tensor)])), expected, (key) => key);
   });
 
-  it.each(cases)('%s: is saved under the names that transformers wrote', (name) => {
-    const { checkpoint, match, tensors } = weights(name, build(name, true));
-    expect([...renameForFile(tensors, match.layout).keys()].sort()).toEqual([...checkpoint.tensors.keys()].sort());
+  it.each(cases)('%s: is saved under the names and shapes that transformers wrote', (name) => {
+    const folder = fresh();
+    saveModel(folder, loadModel(fixture(`encoder-decoder/${name}`)));
+    const layout = (at: string) => [...openCheckpoint(at).tensors].map(([key, { shape }]) => `${key} ${shape}`).sort();
+    expect(layout(folder)).toEqual(layout(fixture(`encoder-decoder/${name}`)));
   });
 });

@@ -12,6 +12,8 @@ export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta',
 );
 /** Decoders of other families. */
 export const guestCases = readdirSync(fixture('decoders')).map((name) => `decoders/${name}`);
+/** Decoders that answer a source. */
+export const sourceCases = readdirSync(fixture('encoder-decoder')).map((name) => `encoder-decoder/${name}`);
 export const pictureCases = ['v1.5', 'v1.5-gqa', 'v1.5-multi', 'v1.5-nonsquare', 'v1.5-bf16', 'v1'].map(
   (name) => `llava/${name}`,
 );
@@ -54,7 +56,13 @@ export function referenceCase(name: string): ReferenceCase {
   const rows = unpadded(expected).map((ids, i) => again(ids, facts.imagesPerRow?.[i] ?? 0));
   const [height, width] = (pixels?.shape.slice(2) ?? []) as [number?, number?];
   const reader = model.processor(height && width ? cropTo(height, width) : undefined);
-  return { model, reader, store, expected, greedy, rows };
+  const { opens } = reader;
+  if (!opens?.ids) return { model, reader, store, expected, greedy, rows };
+  const asked = greedy.map(({ prompt, tokens }) => ({
+    prompt: { ids: opens.ids as readonly number[], texts: { sourceIds: prompt.ids } },
+    tokens,
+  }));
+  return { model, reader, store, expected, greedy: asked, rows: [] };
 }
 
 function slotsPerPicture(expected: ReadonlyMap<string, Tensor>, imageToken: number, pictures: number): number {

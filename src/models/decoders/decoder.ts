@@ -56,6 +56,11 @@ export interface LinearPlaces {
   readonly head: string;
 }
 
+/** True for paths within the repeated blocks of a language part: what adapters and rounding go to unless told. */
+export function isInBlocks({ blocks }: LinearPlaces, path: string): boolean {
+  return blocks.some((block) => path.startsWith(`${block}.`));
+}
+
 /** A language model, cut where a system puts other things than words between its embeddings. */
 export interface Decoder {
   readonly vocabSize: number;

@@ -5,8 +5,8 @@ import { float32, int32, type Tensor, TesseraError } from '../../base/index.ts';
 import { add, Graph, mul, tanh, type Value } from '../../graph/index.ts';
 import { attention, ParameterTrace } from '../../nn/index.ts';
 import type { ConfigJson } from '../config.ts';
-import { loadModel } from '../index.ts';
-import { type Around, decoderFromConfig } from './index.ts';
+import { loadModel, parameterSpecs, type WriterModel } from '../index.ts';
+import { type Around, decoderFromConfig, isInBlocks } from './index.ts';
 
 const folders = [
   'decoder/gqa',
@@ -127,6 +127,26 @@ describe('positions that are scaled', () => {
     const make = () => decoderFromConfig({ ...shape, model_type: 'phi3', rope_scaling });
     expect(make).toThrow(TesseraError);
     expect(make).toThrow(expect.objectContaining({ expected: expect.stringContaining(words) }));
+  });
+});
+
+describe('the linear layers of a language part', () => {
+  it.each([
+    ['decoder/gqa', 'down_proj gate_proj k_proj o_proj q_proj up_proj v_proj', true],
+    ['decoders/phi3', 'down_proj gate_up_proj o_proj qkv_proj', true],
+    ['decoders/opt-post-norm', 'fc1 fc2 k_proj out_proj q_proj v_proj', false],
+    ['encoder-decoder/t5-v1.1', 'k o q v wi_0 wi_1 wo', true],
+    ['llava/v1.5', 'down_proj gate_proj k_proj o_proj q_proj up_proj v_proj', true],
+  ])('%s: are those of its blocks, and its head', (folder, names, head) => {
+    const { model, store } = loadModel(fixture(folder));
+    const { linears } = (model as WriterModel).writer;
+    const linear = [...store.specs.values()].filter((spec) => spec.linear).map(({ path }) => path);
+    const inBlocks = linear.filter((path) => isInBlocks(linears, path)).map((path) => path.replace(/\.weight$/, ''));
+    expect([...new Set(inBlocks.map((path) => path.split('.').at(-1)))].sort().join(' ')).toBe(names);
+    expect(linear.includes(`${linears.head}.weight`)).toBe(head);
+    const lora = { r: 2, alpha: 4, targets: (path: string) => isInBlocks(linears, path) };
+    const adapted = [...parameterSpecs(model, lora).keys()].filter((path) => path.endsWith('.lora_A.weight'));
+    expect(adapted.map((path) => path.replace('.lora_A.weight', '')).sort()).toEqual(inBlocks.sort());
   });
 });
 

@@ -6,8 +6,17 @@ import { llama } from './llama.ts';
 import { opt } from './opt.ts';
 import { phi3 } from './phi3.ts';
 import { qwen3 } from './qwen3.ts';
+import { t5 } from './t5.ts';
 
-export type { Around, DecodeAsk, Decoder, DecoderState, LinearPlaces } from './decoder.ts';
+export {
+  type Around,
+  type DecodeAsk,
+  type Decoder,
+  type DecoderState,
+  isInBlocks,
+  type LinearPlaces,
+  type SourceReader,
+} from './decoder.ts';
 
 /** What each `model_type` of a language model stands for. */
 export const decoders: Named<(json: ConfigJson, where?: string) => Decoder> = {
@@ -20,20 +29,24 @@ export const decoders: Named<(json: ConfigJson, where?: string) => Decoder> = {
   opt,
 };
 
+/** Decoders that answer a source. */
+export const encoderDecoders: typeof decoders = { t5 };
+
 /**
  * The decoder that a configuration describes, such as the `text_config` of a system; LLaMA where it names no type.
+ * @param among the types that will do; those without a source unless told
  * @throws TesseraError `model/unknown-decoder`
  */
-export function decoderFromConfig(json: ConfigJson, where = 'config.json'): Decoder {
+export function decoderFromConfig(json: ConfigJson, where = 'config.json', among = decoders): Decoder {
   const type = String(json.model_type ?? 'llama');
-  const make = Object.hasOwn(decoders, type) ? decoders[type] : undefined;
+  const make = Object.hasOwn(among, type) ? among[type] : undefined;
   if (make) return make(json, where);
-  const near = nearest(type, Object.keys(decoders));
+  const near = nearest(type, Object.keys(among));
   throw new TesseraError({
     code: 'model/unknown-decoder',
-    message: 'the language model is of a type that tessera does not know',
+    message: 'the language model is of a type that tessera does not know here',
     path: `${where}: model_type`,
-    expected: Object.keys(decoders).join(', '),
+    expected: Object.keys(among).join(', '),
     got: type,
     ...(near && { remedy: `did you mean ${near}?` }),
   });

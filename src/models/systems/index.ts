@@ -1,8 +1,9 @@
 import type { Named } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
-import { decoders } from '../decoders/index.ts';
+import { decoders, encoderDecoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
+import { encoderDecoder } from './encoder-decoder.ts';
 import { language, languageRecipe } from './language.ts';
 import { llava, llavaRecipe } from './llava.ts';
 import type { SystemRecipe } from './recipe.ts';
@@ -17,6 +18,7 @@ export const architectures: Named<SystemRecipe> = {
 /** What each `model_type` of a `config.json` stands for. */
 export const systems: Named<(json: ConfigJson, where?: string) => Model> = {
   ...Object.fromEntries(Object.keys(decoders).map((type) => [type, language])),
+  ...Object.fromEntries(Object.keys(encoderDecoders).map((type) => [type, encoderDecoder])),
   llava,
   clip,
   clip_vision_model: clipVisionModel,
