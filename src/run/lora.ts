@@ -2,6 +2,7 @@ import { TesseraError } from '../base/index.ts';
 import { writeFolder } from '../files/index.ts';
 import {
   attachAdapter,
+  isInBlocks,
   type LoadedAdapter,
   type LoadedModel,
   type Model,
@@ -18,14 +19,14 @@ import type { Parts } from './parts.ts';
  * @param seed of the stage's dropout masks
  */
 function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
-  const blocks = model.writer?.linears.blocks ?? [];
+  const linears = model.writer?.linears;
   const wanted = plan.targets;
   const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));
   return {
     r: plan.r,
     alpha: plan.alpha,
     ...dropoutOf(plan, seed),
-    targets: (path) => blocks.some((place) => path.startsWith(`${place}.`)) && named(path),
+    targets: (path) => linears !== undefined && isInBlocks(linears, path) && named(path),
   };
 }
 
