@@ -1,3 +1,4 @@
+export type * from './answer.ts';
 export * from './batches.ts';
 export * from './chat/index.ts';
 export * from './collate.ts';

@@ -54,7 +54,7 @@ describe('evaluate', () => {
   });
 
   it('gives a responder that looks at no picture the same score with any picture', async () => {
-    const parrot: Responder = { name: 'parrot', answer: async (requests) => requests.map(() => 'Yes.') };
+    const parrot: Responder = { name: 'parrot', answer: async (requests) => requests.map(() => ({ text: 'Yes.' })) };
     const evaluation = await evaluate(parrot, tasks(), { version });
     const accuracy = result(evaluation, 'pope', 'random', 'accuracy');
     expect(accuracy.sighted.value).toBe(0.5);

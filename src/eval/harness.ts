@@ -1,4 +1,5 @@
 import { Random, TesseraError } from '../base/index.ts';
+import type { Answer } from '../data/index.ts';
 import { derange } from './derangement.ts';
 import { bootstrap, bootstrapDifference } from './metrics/bootstrap.ts';
 import type { Tally } from './metrics/tally.ts';
@@ -18,7 +19,7 @@ export interface Request {
 export interface Responder {
   readonly name: string;
   /** Answers in the order of the requests. */
-  answer(requests: readonly Request[], signal?: AbortSignal): Promise<readonly string[]>;
+  answer(requests: readonly Request[], signal?: AbortSignal): Promise<readonly Answer[]>;
 }
 
 export interface Progress {
@@ -153,9 +154,10 @@ function asker(responder: Responder, options: EvaluateOptions, total: number) {
       const answers = await askBatch(responder, slice, signal, `${done} of ${total} questions answered`);
       slice.forEach(({ items }, i) => {
         for (const item of items) {
-          const verdict = item.judge(answers[i] as string);
+          const answer = answers[i] as Answer;
+          const verdict = item.judge(answer);
           verdicts.set(item, verdict);
-          onRecord?.(toRecord(run, item, answers[i] as string, verdict));
+          onRecord?.(toRecord(run, item, answer, verdict));
         }
       });
       done += slice.length;
@@ -170,7 +172,7 @@ async function askBatch(
   slice: readonly { readonly request: Request }[],
   signal: AbortSignal | undefined,
   progress: string,
-): Promise<readonly string[]> {
+): Promise<readonly Answer[]> {
   const requests = slice.map(({ request }) => request);
   try {
     signal?.throwIfAborted();
@@ -190,10 +192,28 @@ async function askBatch(
   }
 }
 
-function toRecord({ task, run, shown }: Run, item: Item, answer: string, verdict: Verdict): ItemRecord {
+function toRecord(
+  { task, run, shown }: Run,
+  item: Item,
+  { text: answer, boxes }: Answer,
+  verdict: Verdict,
+): ItemRecord {
   const { id, picture, prompt, truth } = item;
   const { correct, read, invented } = verdict;
-  return { task: task.name, run, id, picture, shown: shown(item), prompt, answer, read, truth, correct, invented };
+  return {
+    task: task.name,
+    run,
+    id,
+    picture,
+    shown: shown(item),
+    prompt,
+    answer,
+    ...(boxes && { boxes }),
+    read,
+    truth,
+    correct,
+    invented,
+  };
 }
 
 function summariseTask(

@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { asTesseraError } from '../base/index.ts';
+import type { Box } from '../data/index.ts';
 import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
 import type { Metric, Span } from './tasks/task.ts';
@@ -34,6 +35,8 @@ export interface ItemRecord {
   readonly shown: string;
   readonly prompt: string;
   readonly answer: string;
+  /** Boxes that the answer spells, in pixels. */
+  readonly boxes?: readonly Box[];
   readonly read: string;
   readonly truth: string;
   readonly correct: boolean;

@@ -1,5 +1,6 @@
 import { TesseraError } from '../base/index.ts';
-import type { ImageMedia, Row } from '../data/index.ts';
+import type { Answer, ImageMedia, Row } from '../data/index.ts';
+import { answerOf } from './answer.ts';
 import { generate } from './decode.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
@@ -14,8 +15,7 @@ export interface SayOptions extends Sampling {
   readonly onText?: (text: string) => void;
 }
 
-export interface Said {
-  readonly text: string;
+export interface Said extends Answer {
   readonly promptTokens: number;
   readonly tokens: number;
   readonly finish: Finish;
@@ -66,8 +66,9 @@ async function answer(speaker: Speaker, row: Row, options: SayOptions): Promise<
     onText: (_, text) => tell(text),
     ...(signal && { signal }),
   });
-  const { text, ids, finish, promptTokens } = got as NonNullable<typeof got>;
-  return { text: text.trim(), promptTokens, tokens: ids.length, finish };
+  const { ids, finish, promptTokens } = got as NonNullable<typeof got>;
+  const answer = await answerOf(program, example, got as NonNullable<typeof got>);
+  return { ...answer, promptTokens, tokens: ids.length, finish };
 }
 
 /** Passes text on once it has begun. */

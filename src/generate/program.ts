@@ -1,7 +1,7 @@
-import type { Named, Tensor } from '../base/index.ts';
+import { int32, type Named, type Tensor } from '../base/index.ts';
 import type { Processor } from '../data/index.ts';
 import { Graph, type QuantizedMatrix, tokenLogProb, type Value } from '../graph/index.ts';
-import { declareInputs, type WriterModel } from '../models/index.ts';
+import { declareInputs, modelThat, type WriterModel } from '../models/index.ts';
 import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
 import { StateMemory, type StateSizes, stateNames } from './state.ts';
@@ -72,6 +72,26 @@ export class GenerationProgram {
 
   giveBack(state: StateMemory): void {
     this.#spare = state.buffer;
+  }
+
+  /**
+   * Images `[N, 3, H, W]` from 0 to 1 of the codes of each, by a model that draws.
+   * @throws TesseraError `model/cannot`
+   */
+  async paint(codes: readonly (readonly number[])[]): Promise<Tensor<'float32'>> {
+    const { engine } = this.#options;
+    const { painter } = modelThat('painter', this.model, 'paint');
+    const { session } = await this.#sessions.get('paint', async () => {
+      const graph = new Graph();
+      const p = new ParameterTrace(graph).root();
+      const pixels = painter.paint(p, graph.input('codes', 'int32', ['N', painter.perImage]));
+      return {
+        session: await compile(engine, graph, new Map([['pixels', pixels]]), `paint-${this.model.architecture}`),
+      };
+    });
+    const values = new Map<string, Tensor>([['codes', int32([codes.length, painter.perImage], codes.flat())]]);
+    const outputs = await session.run(this.feeds(session, values), { fetch: ['pixels'] });
+    return outputs.get('pixels') as Tensor<'float32'>;
   }
 
   async dispose(): Promise<void> {

@@ -1,4 +1,5 @@
-import type { Example } from '../data/index.ts';
+import type { Answer, Example } from '../data/index.ts';
+import { answerOf } from './answer.ts';
 import { type GenerateOptions, generate } from './decode.ts';
 import { openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
 
@@ -24,7 +25,7 @@ export interface Responder {
    * Answers in the order of the questions, trimmed.
    * @throws the signal's reason once it has aborted: half an answer must not be judged
    */
-  answer(questions: readonly Question[], signal?: AbortSignal): Promise<readonly string[]>;
+  answer(questions: readonly Question[], signal?: AbortSignal): Promise<readonly Answer[]>;
   close(): Promise<void>;
 }
 
@@ -39,12 +40,12 @@ export function createResponder(options: ResponderOptions): Responder {
         speaker.encode(questionRow(`question ${i + 1}`, prompt, image === undefined ? [] : [image])),
       );
       const order = [...questions.keys()].sort((a, b) => lengthOf(examples, a) - lengthOf(examples, b));
-      const answers: string[] = new Array(questions.length);
+      const answers: Answer[] = new Array(questions.length);
       for (let at = 0; at < order.length; at += batch) {
         const chosen = order.slice(at, at + batch);
-        const texts = await answerBatch(speaker, questions, examples, chosen, signal && { signal });
+        const given = await answerBatch(speaker, questions, examples, chosen, signal && { signal });
         signal?.throwIfAborted();
-        for (const [k, i] of chosen.entries()) answers[i] = texts[k] as string;
+        for (const [k, i] of chosen.entries()) answers[i] = given[k] as Answer;
       }
       return answers;
     },
@@ -62,7 +63,7 @@ async function answerBatch(
   examples: readonly Example[],
   chosen: readonly number[],
   options: GenerateOptions | undefined,
-): Promise<string[]> {
+): Promise<Answer[]> {
   const requests = await Promise.all(
     chosen.map(async (i) => ({
       ...(await prompt(examples[i] as Example)),
@@ -70,5 +71,5 @@ async function answerBatch(
     })),
   );
   const answers = await generate(program, requests, { ...ending, ...options });
-  return answers.map(({ text }) => text.trim());
+  return Promise.all(answers.map((answer, k) => answerOf(program, examples[chosen[k] as number] as Example, answer)));
 }

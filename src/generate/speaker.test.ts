@@ -92,7 +92,7 @@ describe('a conversation', () => {
     };
     const said = await chat.say({ text: 'What is there?', images: pictures.slice(0, 1) }, { ...options, onText });
     const [answer] = await responder.answer([{ ...question('What is there?', pictures[0]), maxTokens: 8 }]);
-    expect(said.text).toBe(answer);
+    expect(said.text).toBe(answer?.text);
     expect(streamed.trimEnd()).toBe(said.text);
     expect(said).toMatchObject({ finish: 'length', tokens: 8 });
     await Promise.all([chat.close(), responder.close()]);

@@ -25,7 +25,7 @@ export async function oracle(folder: string): Promise<Responder> {
     const question = prompt.replace(shortAnswerPrompt, '');
     return answers.get(`${scene.image_id} ${question}`) ?? guess(question);
   };
-  return { name: 'oracle', answer: async (requests) => requests.map(answer) };
+  return { name: 'oracle', answer: async (requests) => requests.map((request) => ({ text: answer(request) })) };
 }
 
 function describeScene({ objects }: Scene): string {

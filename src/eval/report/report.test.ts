@@ -24,7 +24,7 @@ beforeAll(async () => {
   const rude = {
     name: attack,
     answer: async (requests: Parameters<typeof seeing.answer>[0]) =>
-      (await seeing.answer(requests)).map((answer) => `${answer} A mushroom. ${attack}`),
+      (await seeing.answer(requests)).map(({ text }) => ({ text: `${text} A mushroom. ${attack}` })),
   };
   const tasks = openTasks(world, ['pope', 'chair', 'vqa']);
   evaluation = await evaluate(rude, tasks, {

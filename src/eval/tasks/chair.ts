@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Answer } from '../../data/index.ts';
 import { parseClaims } from '../../world/index.ts';
 import type { ChairCounts } from '../metrics/chair.ts';
 import { chairCounts, chairScores, wordCount } from '../metrics/chair.ts';
@@ -94,7 +95,7 @@ async function loadScenes(
     picture,
     prompt,
     truth: inventory(scene),
-    judge: (answer: string) => judge(answer, scene, reader),
+    judge: ({ text }: Answer) => judge(text, scene, reader),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Answer } from '../../data/index.ts';
 import type { PopeCounts, YesNo } from '../metrics/pope.ts';
 import { isUnclear, parseYesNo, popeCounts, popeScores } from '../metrics/pope.ts';
 import type { Tally } from '../metrics/tally.ts';
@@ -71,7 +72,7 @@ async function loadQuestions(source: PopeSource, suffix: string, limit?: number)
         picture,
         prompt: text + suffix,
         truth: label,
-        judge: (answer: string) => judge(answer, label, split),
+        judge: ({ text }: Answer) => judge(text, label, split),
       }));
     }),
   );

@@ -1,3 +1,4 @@
+import type { Answer } from '../../data/index.ts';
 import type { Tally } from '../metrics/tally.ts';
 
 /** Part of an answer that says what is not so: characters `start` up to, not including, `end`. */
@@ -26,7 +27,7 @@ export interface Item {
   readonly prompt: string;
   /** What is really there, for a reader. */
   readonly truth: string;
-  judge(answer: string): Verdict;
+  judge(answer: Answer): Verdict;
 }
 
 export interface Metric {

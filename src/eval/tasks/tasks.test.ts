@@ -37,8 +37,10 @@ describe('the POPE task', () => {
     );
     const items = await popeTask({ pictures: images, questions: { random } }, { suffix: '\nShort.' }).load();
     expect(items.map((item) => item.prompt)).toEqual(Array(2).fill('Is there a cat in the image?\nShort.'));
-    expect(items.map((item) => item.judge('No.').correct)).toEqual([false, true]);
-    expect(items[0]?.judge('Hm').tallies).toEqual({ random: { tp: 1, fp: 0, tn: 0, fn: 0, asked: 1, unclear: 1 } });
+    expect(items.map((item) => item.judge({ text: 'No.' }).correct)).toEqual([false, true]);
+    expect(items[0]?.judge({ text: 'Hm' }).tallies).toEqual({
+      random: { tp: 1, fp: 0, tn: 0, fn: 0, asked: 1, unclear: 1 },
+    });
     const limited = await popeTask({ pictures: images, questions: { random } }).load(1);
     expect(limited.map((item) => item.truth)).toEqual(['yes']);
   });
@@ -84,8 +86,8 @@ describe('the VQA task', () => {
     expect(item?.picture).toBe(join(images, 'COCO_val2014_000000000042.jpg'));
     expect(item?.prompt).toBe('What color is it?\nAnswer the question using a single word or phrase.');
     const tally = { score: 1, asked: 1 };
-    expect(item?.judge('Red.')).toMatchObject({ correct: true, tallies: { all: tally, other: tally } });
-    expect(item?.judge('blue')).toMatchObject({ correct: false, read: 'blue' });
+    expect(item?.judge({ text: 'Red.' })).toMatchObject({ correct: true, tallies: { all: tally, other: tally } });
+    expect(item?.judge({ text: 'blue' })).toMatchObject({ correct: false, read: 'blue' });
   });
 
   it.each([
@@ -111,7 +113,7 @@ describe('the CHAIR task', () => {
   async function judge(answer: string) {
     const scenes = write('scenes.jsonl', lines([{ image_id: 42, objects }]));
     const [item] = await chairTask({ pictures: images, scenes }).load();
-    return { truth: item?.truth, ...item!.judge(answer) };
+    return { truth: item?.truth, ...item!.judge({ text: answer }) };
   }
 
   it('counts and marks what is not there, and lets denials be', async () => {

@@ -1,4 +1,5 @@
 import type { Fault } from '../../base/index.ts';
+import type { Answer } from '../../data/index.ts';
 import { type VqaFiles, type VqaQuestion, vqaQuestions } from '../../data/index.ts';
 import { shortAnswerPrompt } from '../../world/index.ts';
 import type { Tally } from '../metrics/tally.ts';
@@ -65,7 +66,7 @@ function loadQuestions(source: VqaSource, suffix: string, limit?: number): reado
     picture,
     prompt: question.question + suffix,
     truth: question.answer,
-    judge: (answer: string) => judge(answer, question),
+    judge: ({ text }: Answer) => judge(text, question),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }
