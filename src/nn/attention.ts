@@ -92,8 +92,8 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
   const [b, t, width] = q.shape as [Dim, Dim, number];
   const scale = options.scale ?? 1 / Math.sqrt(width / heads);
   const [query, key, value] = [splitHeads(q, heads), splitHeads(k, kvHeads), splitHeads(v, kvHeads)];
-  const way = { scale, softcap: options.softcap };
-  const mixed = blocks ? inBlocks(query, key, value, blocks, bias, way) : attend(query, key, value, bias, way);
+  const way = { scale, softcap: options.softcap, bias };
+  const mixed = blocks ? inBlocks(query, key, value, blocks, way) : attend(query, key, value, way);
   return reshape(transpose(mixed, [0, 2, 1, 3]), [b, t, width]);
 }
 
@@ -101,21 +101,16 @@ export function attention(q: Value, k: Value, v: Value, options: AttentionOption
 interface Way {
   readonly scale: number;
   readonly softcap: number | undefined;
+  readonly bias: Value | undefined;
 }
 
-function inBlocks(
-  query: Value,
-  key: Value,
-  value: Value,
-  blocks: readonly CausalBlock[],
-  bias: Value | undefined,
-  way: Way,
-): Value {
+function inBlocks(query: Value, key: Value, value: Value, blocks: readonly CausalBlock[], way: Way): Value {
   const sizes = blocks.map(({ from, to }) => subDims(to, from));
   const parts = split(query, 2, sizes).map((part, i) => {
     const block = blocks[i] as CausalBlock;
     const [keys, values] = [slice(key, 2, 0, block.to), slice(value, 2, 0, block.to)];
-    return attend(part, keys, values, bias ? add(biasOf(block, bias), block.bias) : block.bias, way);
+    const bias = way.bias ? add(biasOf(block, way.bias), block.bias) : block.bias;
+    return attend(part, keys, values, { ...way, bias });
   });
   return concat(parts, 2);
 }
@@ -127,7 +122,7 @@ function biasOf({ from, to }: CausalBlock, bias: Value): Value {
 }
 
 /** `query [B, heads, T, d]` over `key, value [B, kvHeads, S, d]`; gives the shape of the query. */
-function attend(query: Value, key: Value, value: Value, bias: Value | undefined, { scale, softcap }: Way): Value {
+function attend(query: Value, key: Value, value: Value, { scale, softcap, bias }: Way): Value {
   const [b, heads, t, size] = query.shape as [Dim, number, Dim, number];
   const [, kvHeads, s] = key.shape as [Dim, number, Dim, number];
   const capped = (scores: Value) => (softcap === undefined ? scores : softCap(scores, softcap));
