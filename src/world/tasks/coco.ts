@@ -1,4 +1,6 @@
+import { altText, captions } from '../language/captions.ts';
 import type { Scene } from '../scene.ts';
+import { listText, stream, type WorldTaskRecord, type Written } from './writer.ts';
 
 /** File name of a scene's picture, numbered as COCO does. */
 export function imageName(scene: Scene): string {
@@ -20,4 +22,30 @@ export function cocoCaptions(scenes: readonly Scene[], captionsOf: readonly (rea
     images: scenes.map((s) => ({ id: s.image_id, file_name: imageName(s), width: s.width, height: s.height })),
     annotations: pairs.map(([image_id, caption], id) => ({ id, image_id, caption })),
   };
+}
+
+export const captionsTask = {
+  describe: 'captions of the pictures',
+  training: { file: 'captions.json', format: 'coco-captions' },
+  uses: [],
+  write: (scenes, settings) => {
+    const captionsOf = scenes.map((s) => captions(s, settings.captionsPerImage, stream(settings, 'captions', s)));
+    return { 'captions.json': captionsFile(scenes, captionsOf) };
+  },
+} as const satisfies WorldTaskRecord;
+
+export const altTextTask = {
+  describe: 'short texts as the web has them, some of them wrong',
+  training: { file: 'alt_text.json', format: 'coco-captions' },
+  uses: [],
+  write: (scenes, settings) => {
+    const texts = scenes.map((s) => [altText(s, settings.altTextNoise, stream(settings, 'alt-text', s))]);
+    return { 'alt_text.json': captionsFile(scenes, texts) };
+  },
+} as const satisfies WorldTaskRecord;
+
+function captionsFile(scenes: readonly Scene[], captionsOf: readonly (readonly string[])[]): Written {
+  const { images, annotations } = cocoCaptions(scenes, captionsOf);
+  const text = `{"images":${listText(images)},\n"annotations":${listText(annotations)}}\n`;
+  return { text, rows: annotations.length };
 }

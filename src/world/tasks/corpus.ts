@@ -8,6 +8,7 @@ import { askQuestions, only } from '../language/questions.ts';
 import type { Exchange } from '../language/reasoning.ts';
 import { factSentences, reason } from '../language/reasoning.ts';
 import type { Scene } from '../scene.ts';
+import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
 /** What a caption with colours tells, and what a detailed description tells besides. */
 const toldByCaption: TopicWeights = { exists: 7, 'exists-color': 3, color: 4, shape: 3, count: 3 };
@@ -53,3 +54,13 @@ export function corpusTexts(scene: Scene, options: ConversationOptions, random: 
   if (random.chance(0.1)) texts.push(random.shuffle(facts).slice(0, 3).join(' '));
   return texts;
 }
+
+export const corpusTask = {
+  describe: 'plain text for a language model',
+  training: { file: 'corpus.jsonl', format: 'text' },
+  uses: ['turns', 'topics'],
+  write: (scenes, settings) => {
+    const texts = scenes.flatMap((s) => corpusTexts(s, settings.conversation, stream(settings, 'corpus', s)));
+    return { 'corpus.jsonl': lines(texts.map((text) => ({ text }))) };
+  },
+} as const satisfies WorldTaskRecord;

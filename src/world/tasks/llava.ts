@@ -5,6 +5,7 @@ import type { Exchange } from '../language/reasoning.ts';
 import type { Scene } from '../scene.ts';
 import { imageName } from './coco.ts';
 import { textDialogue } from './corpus.ts';
+import { jsonList, stream, type WorldTaskRecord } from './writer.ts';
 
 /** A row of LLaVA-Instruct-150K; rows without a picture lack `image`. */
 export interface LlavaRow {
@@ -46,3 +47,25 @@ export function llavaTextRow(scene: Scene, options: ConversationOptions, random:
   if (exchanges.length === 0) return [];
   return [{ id: `${imageName(scene).slice(0, -4)}-text`, conversations: turns(exchanges, description) }];
 }
+
+export const instructionsTask = {
+  describe: 'conversations, descriptions and reasoning about the pictures',
+  training: { file: 'llava.json', format: 'llava' },
+  uses: ['kinds', 'turns', 'topics'],
+  write: (scenes, settings) => {
+    const { instructions, conversation } = settings;
+    const rows = scenes.flatMap((s) => llavaRows(s, instructions, conversation, stream(settings, 'instructions', s)));
+    return { 'llava.json': jsonList(rows) };
+  },
+} as const satisfies WorldTaskRecord;
+
+export const textInstructionsTask = {
+  describe: 'conversations about descriptions, without pictures',
+  training: { file: 'llava_text.json', format: 'llava' },
+  uses: ['turns', 'topics'],
+  write: (scenes, settings) => {
+    const { conversation } = settings;
+    const rows = scenes.flatMap((s) => llavaTextRow(s, conversation, stream(settings, 'text-instructions', s)));
+    return { 'llava_text.json': jsonList(rows) };
+  },
+} as const satisfies WorldTaskRecord;

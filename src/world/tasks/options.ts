@@ -3,41 +3,13 @@ import { raise } from '../../base/index.ts';
 import type { ConversationOptions, InstructionKind } from '../language/conversation.ts';
 import { defaultConversationOptions } from '../language/conversation.ts';
 import { grid } from '../layout.ts';
-import type { SceneOptions, Split } from '../scene.ts';
+import type { SceneOptions } from '../scene.ts';
 import { defaultSceneOptions, splits } from '../scene.ts';
+import { type WorldTask, worldTasks } from './table.ts';
+import type { WorldSettings } from './writer.ts';
 
-/** What can be written about the scenes; pictures and scene records are always written. */
-export const worldTasks = [
-  'captions',
-  'alt-text',
-  'instructions',
-  'text-instructions',
-  'vqa',
-  'pope',
-  'corpus',
-] as const;
-export type WorldTask = (typeof worldTasks)[number];
-
-export interface WorldOptions {
-  readonly seed: number;
-  readonly split: Split;
-  /** Number of scenes. */
-  readonly count: number;
-  /** Side of the pictures in pixels. */
-  readonly size: number;
+export interface WorldOptions extends WorldSettings {
   readonly tasks: readonly WorldTask[];
-  readonly scene: SceneOptions;
-  readonly captionsPerImage: number;
-  /** Probability that an alt text mentions a thing that is not there. */
-  readonly altTextNoise: number;
-  /** Probability that a picture gets an instruction row of the kind. */
-  readonly instructions: Readonly<Record<InstructionKind, number>>;
-  readonly conversation: ConversationOptions;
-  readonly questionsPerImage: number;
-  /** How many of the ten annotators answer wrongly. */
-  readonly annotatorNoise: number;
-  /** Most pictures that POPE asks about. */
-  readonly popeImages: number;
 }
 
 const defaults: Omit<WorldOptions, 'seed' | 'split' | 'count'> = {

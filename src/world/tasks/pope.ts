@@ -1,5 +1,8 @@
 import type { Random } from '../../base/index.ts';
 import { TesseraError } from '../../base/index.ts';
+import { shapesOf } from '../scene.ts';
+import { imageName } from './coco.ts';
+import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
 /** An image and what is in it, distinct names in the order of the annotations. */
 export interface PopeImage {
@@ -144,3 +147,16 @@ function noNegative(image: string, vocabulary: readonly string[]): TesseraError 
     remedy: 'give more images, or images with more kinds of objects',
   });
 }
+
+export const popeTask = {
+  describe: 'questions after objects that are there and objects that are not, for evaluation',
+  uses: [],
+  write: (scenes, settings) => {
+    const random = stream(settings, 'pope', 'all');
+    const images = scenes.map((scene) => ({ image: imageName(scene), objects: shapesOf(scene) }));
+    const selected = selectPopeImages(images, settings.popeImages, random);
+    return Object.fromEntries(
+      popeSplits.map((split) => [`pope_${split}.jsonl`, lines(popeQuestions(selected, split, random))]),
+    );
+  },
+} as const satisfies WorldTaskRecord;

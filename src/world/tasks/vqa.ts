@@ -4,6 +4,7 @@ import type { AnswerType, Question } from '../language/question.ts';
 import { askQuestions, vqaWeights } from '../language/questions.ts';
 import { places } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
+import { listText, stream, type WorldTaskRecord } from './writer.ts';
 
 export interface VqaQuestion {
   readonly question_id: number;
@@ -63,3 +64,24 @@ function wrongAnswer({ answerType, short }: Question, random: Random): string {
   const kind = kinds.find((names) => names.includes(short)) ?? [];
   return random.pick(kind.filter((name) => name !== short));
 }
+
+export const vqaTask = {
+  describe: 'questions with short answers',
+  training: {
+    file: 'vqa_questions.json',
+    format: 'vqa',
+    annotations: 'vqa_annotations.json',
+    image_name: '{id:12}.png',
+  },
+  uses: [],
+  write: (scenes, settings) => {
+    const { questionsPerImage, annotatorNoise } = settings;
+    const items = scenes.flatMap((s) => vqaItems(s, questionsPerImage, annotatorNoise, stream(settings, 'vqa', s)));
+    const questions = listText(items.map((item) => item.question));
+    const annotations = listText(items.map((item) => item.annotation));
+    return {
+      'vqa_questions.json': { text: `{"questions":${questions}}\n`, rows: items.length },
+      'vqa_annotations.json': { text: `{"annotations":${annotations}}\n`, rows: items.length },
+    };
+  },
+} as const satisfies WorldTaskRecord;

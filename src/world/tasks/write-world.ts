@@ -1,28 +1,17 @@
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { asTesseraError, Random, TesseraError } from '../../base/index.ts';
-import { altText, captions } from '../language/captions.ts';
+import { asTesseraError, TesseraError } from '../../base/index.ts';
 import { encodePng } from '../png.ts';
 import { renderScene } from '../render.ts';
 import type { Scene } from '../scene.ts';
-import { makeScene, scaleScene, shapesOf } from '../scene.ts';
-import { cocoCaptions, imageName } from './coco.ts';
-import { corpusTexts } from './corpus.ts';
-import { llavaRows, llavaTextRow } from './llava.ts';
-import type { WorldOptions, WorldRequest, WorldTask } from './options.ts';
+import { makeScene, scaleScene } from '../scene.ts';
+import { imageName } from './coco.ts';
+import type { WorldOptions, WorldRequest } from './options.ts';
 import { worldOptions } from './options.ts';
-import { popeQuestions, popeSplits, selectPopeImages } from './pope.ts';
 import type { WorldManifest } from './read-world.ts';
 import { damaged, readManifest, worldVersion } from './read-world.ts';
-import { vqaItems } from './vqa.ts';
-
-/** A file's text and its number of rows. */
-interface Written {
-  readonly text: string;
-  readonly rows: number;
-}
-
-type Writer = (scenes: readonly Scene[], options: WorldOptions) => Readonly<Record<string, Written>>;
+import { worldTaskTable } from './table.ts';
+import { lines } from './writer.ts';
 
 /** Pictures written between two looks at the event loop. */
 const batch = 64;
@@ -148,9 +137,9 @@ async function fill(
     onProgress(scenes.length, options.count);
   }
   const files: Record<string, number> = {};
-  const parts = [writeScenes, ...options.tasks.map((task) => writers[task])];
-  for (const part of parts) {
-    for (const [name, { text, rows }] of Object.entries(part(scenes, options))) {
+  const writers = options.tasks.map((task) => worldTaskTable[task].write);
+  for (const write of [() => ({ 'scenes.jsonl': lines(scenes) }), ...writers]) {
+    for (const [name, { text, rows }] of Object.entries(write(scenes, options))) {
       await writeFile(join(folder, name), text);
       files[name] = rows;
       onProgress(scenes.length, options.count);
@@ -160,67 +149,3 @@ async function fill(
   await writeFile(join(folder, 'world.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }
-
-/** A stream for one task and scene, so that no task's choices move another's. */
-function stream({ seed, split }: WorldOptions, task: WorldTask, scene: Scene | 'all'): Random {
-  return new Random(seed, 'world', split, scene === 'all' ? scene : scene.image_id, task);
-}
-
-const lines = (rows: readonly unknown[]): Written => ({
-  text: rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
-  rows: rows.length,
-});
-
-/** A JSON list with a line for each row, which people and diffs can read. */
-const listText = (rows: readonly unknown[]): string => `[\n${rows.map((row) => JSON.stringify(row)).join(',\n')}\n]`;
-
-const jsonList = (rows: readonly unknown[]): Written => ({ text: `${listText(rows)}\n`, rows: rows.length });
-
-const writeScenes: Writer = (scenes) => ({ 'scenes.jsonl': lines(scenes) });
-
-function writeCaptions(scenes: readonly Scene[], captionsOf: readonly string[][]): Written {
-  const { images, annotations } = cocoCaptions(scenes, captionsOf);
-  const text = `{"images":${listText(images)},\n"annotations":${listText(annotations)}}\n`;
-  return { text, rows: annotations.length };
-}
-
-const writers: { readonly [T in WorldTask]: Writer } = {
-  captions: (scenes, options) => {
-    const captionsOf = scenes.map((s) => captions(s, options.captionsPerImage, stream(options, 'captions', s)));
-    return { 'captions.json': writeCaptions(scenes, captionsOf) };
-  },
-  'alt-text': (scenes, options) => {
-    const texts = scenes.map((s) => [altText(s, options.altTextNoise, stream(options, 'alt-text', s))]);
-    return { 'alt_text.json': writeCaptions(scenes, texts) };
-  },
-  instructions: (scenes, options) => {
-    const { instructions, conversation } = options;
-    const rows = scenes.flatMap((s) => llavaRows(s, instructions, conversation, stream(options, 'instructions', s)));
-    return { 'llava.json': jsonList(rows) };
-  },
-  'text-instructions': (scenes, options) => {
-    const rows = scenes.flatMap((s) => llavaTextRow(s, options.conversation, stream(options, 'text-instructions', s)));
-    return { 'llava_text.json': jsonList(rows) };
-  },
-  vqa: (scenes, options) => {
-    const { questionsPerImage, annotatorNoise } = options;
-    const items = scenes.flatMap((s) => vqaItems(s, questionsPerImage, annotatorNoise, stream(options, 'vqa', s)));
-    const questions = listText(items.map((item) => item.question));
-    const annotations = listText(items.map((item) => item.annotation));
-    return {
-      'vqa_questions.json': { text: `{"questions":${questions}}\n`, rows: items.length },
-      'vqa_annotations.json': { text: `{"annotations":${annotations}}\n`, rows: items.length },
-    };
-  },
-  pope: (scenes, options) => {
-    const random = stream(options, 'pope', 'all');
-    const images = scenes.map((scene) => ({ image: imageName(scene), objects: shapesOf(scene) }));
-    const selected = selectPopeImages(images, options.popeImages, random);
-    const files = popeSplits.map((split) => [`pope_${split}.jsonl`, lines(popeQuestions(selected, split, random))]);
-    return Object.fromEntries(files) as Record<string, Written>;
-  },
-  corpus: (scenes, options) => {
-    const texts = scenes.flatMap((s) => corpusTexts(s, options.conversation, stream(options, 'corpus', s)));
-    return { 'corpus.jsonl': lines(texts.map((text) => ({ text }))) };
-  },
-};

@@ -1,0 +1,35 @@
+import { altTextTask, captionsTask } from './coco.ts';
+import { corpusTask } from './corpus.ts';
+import { instructionsTask, textInstructionsTask } from './llava.ts';
+import { popeTask } from './pope.ts';
+import { vqaTask } from './vqa.ts';
+import type { TrainingFile, WorldTaskRecord } from './writer.ts';
+
+const table = {
+  captions: captionsTask,
+  'alt-text': altTextTask,
+  instructions: instructionsTask,
+  'text-instructions': textInstructionsTask,
+  vqa: vqaTask,
+  pope: popeTask,
+  corpus: corpusTask,
+} satisfies Record<string, WorldTaskRecord>;
+
+/** What can be written about the scenes; pictures and scene records are always written. */
+export type WorldTask = keyof typeof table;
+
+/** Those whose rows a model can be trained on. */
+export type TrainingTask = {
+  [T in WorldTask]: (typeof table)[T] extends { readonly training: TrainingFile } ? T : never;
+}[WorldTask];
+
+export const worldTaskTable: Readonly<Record<WorldTask, WorldTaskRecord>> = table;
+
+export const worldTasks = Object.keys(table) as WorldTask[];
+
+export const trainingTasks = worldTasks.filter((task) => worldTaskTable[task].training) as TrainingTask[];
+
+/** The file that training reads for a task. */
+export function trainingFile(task: TrainingTask): TrainingFile {
+  return table[task].training;
+}
