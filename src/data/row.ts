@@ -32,6 +32,8 @@ export type Part =
 export interface Turn {
   readonly role: 'system' | 'user' | 'assistant';
   readonly parts: readonly Part[];
+  /** False for words of the assistant that are shown and not learned. */
+  readonly learned?: boolean | undefined;
 }
 
 /** One conversation, whatever file it came from. */

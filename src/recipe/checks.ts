@@ -1,7 +1,9 @@
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
+import { formatOptions } from '../data/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods, objectiveNamed } from '../train/index.ts';
+import { trainingFile, trainingTasks, worldTaskOptions, worldTaskTable } from '../world/index.ts';
 import { catalog } from './catalog.ts';
 import type { Where } from './faults.ts';
 import type { ModelRecipe, Recipe, StageRecipe } from './schema.ts';
@@ -203,7 +205,7 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
 function dataFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
   return stage.data.flatMap((data, place) => {
     const kind = data.source === 'tabletop' ? data.task : (data.format ?? 'auto');
-    return Object.entries(onlyFor)
+    return Object.entries(data.source === 'tabletop' ? tasksFor : formatsFor)
       .filter(([key, kinds]) => Object.hasOwn(data, key) && !kinds.includes(kind))
       .map(([key, kinds]) => ({
         code: 'recipe/unused',
@@ -216,11 +218,24 @@ function dataFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
   });
 }
 
-const onlyFor: Readonly<Record<string, readonly string[]>> = {
-  kinds: ['instructions'],
-  suffix: ['vqa', 'auto'],
-  annotations: ['vqa', 'auto'],
-  image_name: ['vqa', 'auto'],
+type Kinds = Readonly<Record<string, readonly string[]>>;
+
+/** The formats that an option means something for; a format that is recognised later may be one of them. */
+const formatsFor: Kinds = Object.fromEntries(
+  Object.entries(formatOptions).map(([key, { formats }]) => [key, [...formats, 'auto']]),
+);
+
+/** The tasks of the world that an option means something for: it changes what is written, or how that is read. */
+const tasksFor: Kinds = {
+  ...Object.fromEntries(
+    Object.entries(formatOptions).map(([key, { formats }]) => [
+      key,
+      trainingTasks.filter((task) => (formats as readonly string[]).includes(trainingFile(task).format)),
+    ]),
+  ),
+  ...Object.fromEntries(
+    worldTaskOptions.map((key) => [key, trainingTasks.filter((task) => worldTaskTable[task].uses.includes(key))]),
+  ),
 };
 
 function missing(what: string, path: string, key: string): Fault {

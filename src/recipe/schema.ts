@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { type FormatOptionName, formatNames, formatOptions } from '../data/index.ts';
 import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
-import { topics } from '../world/index.ts';
-import { option, optional, section, words, wordsOf } from './option.ts';
+import { splits, topics, trainingTasks } from '../world/index.ts';
+import { type Option, option, optional, section, words, wordsOf } from './option.ts';
 
 const count = z.int().positive().max(1_000_000_000);
 const countOrZero = z.int().nonnegative().max(1_000_000_000);
@@ -53,16 +54,20 @@ const loraSection = section({
 const lora = z.union([z.literal(false), loraSection]);
 
 const share = z.number().min(0).max(1);
-const suffix = optional(z.string(), 'text that follows every question, such as how short the answer is to be');
+
+/** The options that formats have, each with the formats that it is for. */
+const formatSection = Object.fromEntries(
+  Object.entries(formatOptions).map(([key, { describe, value, formats }]) => [
+    key,
+    optional(value === 'file' ? file : z.string(), `for ${formats.join(', ')}: ${describe}`),
+  ]),
+) as Readonly<Record<FormatOptionName, Option<z.ZodOptional<z.ZodString>>>>;
 
 const dataSection = z.discriminatedUnion('source', [
   section({
     source: option(z.literal('tabletop'), 'where rows come from'),
-    task: option(
-      z.enum(['captions', 'alt-text', 'instructions', 'text-instructions', 'vqa', 'corpus']),
-      'which rows the tabletop world writes',
-    ),
-    split: optional(z.enum(['train', 'val', 'compositional', 'flipped']), 'scenes to take; train when absent'),
+    task: option(z.enum(trainingTasks), 'which rows the tabletop world writes'),
+    split: optional(z.enum(splits), 'scenes to take; train when absent'),
     scenes: option(count, 'scenes that rows are written about'),
     seed: optional(countOrZero, 'seed of the scenes'),
     kinds: optional(
@@ -76,19 +81,17 @@ const dataSection = z.discriminatedUnion('source', [
     objects: optional(z.tuple([count.max(5), count.max(5)]), 'fewest and most objects of a scene; 1 to 5 when absent'),
     turns: optional(z.tuple([count, count]), 'fewest and most questions of a conversation'),
     topics: optional(z.array(z.enum(topics)).min(1), 'what conversations ask about; everything when absent'),
-    suffix,
+    suffix: formatSection.suffix,
   }),
   section({
     source: option(z.literal('files'), 'where rows come from'),
     format: optional(
-      z.enum(['auto', 'llava', 'messages', 'text', 'coco-captions', 'vqa']),
+      z.enum(['auto', ...formatNames]),
       'layout of the file; recognised from its first rows when absent',
     ),
     path: option(file, 'the file'),
     images: optional(file, "folder that the file names pictures from; the file's own when absent"),
-    annotations: optional(file, 'for vqa: the file with the answers'),
-    image_name: optional(z.string().min(1), 'for vqa: how a picture is named'),
-    suffix,
+    ...formatSection,
     count: optional(count, 'rows to take; all when absent'),
   }),
 ]);

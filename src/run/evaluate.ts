@@ -10,10 +10,10 @@ import { shortAnswerPrompt } from '../world/index.ts';
 import { type Asked, settleAsked } from './asked.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
 import { readMetrics } from './metrics.ts';
-import { cachedWorld } from './rows.ts';
 import { openTracker } from './tracking/tracker.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
 import { version } from './version.ts';
+import { cachedWorld } from './world-cache.ts';
 
 /** Scenes that evaluations ask about: never those of training. */
 const EVAL_SCENES = 500;

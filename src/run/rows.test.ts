@@ -4,7 +4,8 @@ import { afterAll, expect, it } from 'vitest';
 import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { silentLog } from '../base/index.ts';
 import { DataReport } from '../data/index.ts';
-import { cachedWorld, sourceRows } from './rows.ts';
+import { sourceRows } from './rows.ts';
+import { cachedWorld } from './world-cache.ts';
 
 const before = process.env.TESSERA_CACHE;
 const cache = scratchFolder().fresh();

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
@@ -6,7 +5,9 @@ import {
   type ChatTemplate,
   DataReport,
   encodeRow,
+  formatOptions,
   type Outcome,
+  type ReadOptions,
   type Row,
   readRows,
 } from '../data/index.ts';
@@ -14,84 +15,77 @@ import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import { type Objective, objectiveNamed, type SampleRows } from '../train/index.ts';
-import { type WorldRequest, type WorldTask, worldOptions, writeWorld } from '../world/index.ts';
+import { trainingFile, type WorldRequest } from '../world/index.ts';
 import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
-
-/** Where worlds that were written once are kept. */
-function worldCache(): string {
-  return process.env.TESSERA_CACHE ?? join('.cache', 'tessera');
-}
-
-/**
- * Writes a world unless the cache has it; its folder.
- * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
- */
-export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
-  const key = createHash('sha256')
-    .update(JSON.stringify(worldOptions(request)))
-    .digest('hex')
-    .slice(0, 12);
-  const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
-  await writeWorld(folder, request, (done, total) => {
-    refuseStopped(hooks);
-    hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });
-  });
-  return folder;
-}
+import { cachedWorld, refuseStopped } from './world-cache.ts';
 
 type Tabletop = Extract<DataRecipe, { source: 'tabletop' }>;
+type Files = Extract<DataRecipe, { source: 'files' }>;
 
-const worldFiles: Readonly<Record<Tabletop['task'], { readonly task: WorldTask; readonly file: string }>> = {
-  captions: { task: 'captions', file: 'captions.json' },
-  'alt-text': { task: 'alt-text', file: 'alt_text.json' },
-  instructions: { task: 'instructions', file: 'llava.json' },
-  'text-instructions': { task: 'text-instructions', file: 'llava_text.json' },
-  vqa: { task: 'vqa', file: 'vqa_questions.json' },
-  corpus: { task: 'corpus', file: 'corpus.jsonl' },
-};
+/** Rows with the file they stand in and its format. */
+interface SourceRows {
+  readonly rows: readonly Row[];
+  readonly file: string;
+  readonly format: string;
+}
 
 /** The rows of one data source, those that cannot be used counted in the report. */
-export async function sourceRows(
-  data: DataRecipe,
-  report: DataReport,
-  hooks: Hooks,
-): Promise<{ rows: readonly Row[]; file: string; format: string }> {
-  if (data.source === 'files') {
-    const path = locate(data.path);
-    const read = readRows(path, {
-      ...(data.format && data.format !== 'auto' && { format: data.format }),
-      ...(data.images !== undefined && { images: locate(data.images) }),
-      ...(data.annotations !== undefined && { annotations: locate(data.annotations) }),
-      ...(data.image_name !== undefined && { imageName: data.image_name }),
-      ...(data.suffix !== undefined && { promptSuffix: data.suffix }),
-      ...(data.count !== undefined && { count: data.count }),
-    });
-    report.merge(read.report);
-    return { rows: read.rows, file: path, format: read.format };
-  }
-  const { task, file } = worldFiles[data.task];
-  const folder = await cachedWorld(
-    {
-      seed: data.seed ?? 0,
-      split: data.split ?? 'train',
-      count: data.scenes,
-      tasks: [task],
-      ...(data.kinds && { instructions: definedKinds(data.kinds) }),
-      ...(data.objects && { scene: { objects: data.objects } }),
-      ...((data.turns || data.topics) && {
-        conversation: { ...(data.turns && { turns: data.turns }), ...(data.topics && { topics: data.topics }) },
-      }),
-    },
-    hooks,
-  );
-  const read = readRows(join(folder, file), {
-    images: join(folder, 'images'),
-    ...(data.task === 'vqa' && { annotations: join(folder, 'vqa_annotations.json'), imageName: '{id:12}.png' }),
-    ...(data.suffix !== undefined && { promptSuffix: data.suffix }),
-  });
+export async function sourceRows(data: DataRecipe, report: DataReport, hooks: Hooks): Promise<SourceRows> {
+  const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks);
+  const read = readRows(file, options);
   report.merge(read.report);
-  return { rows: read.rows, file: join(folder, file), format: read.format };
+  return { rows: read.rows, file, format: read.format };
+}
+
+type Asked = ReadOptions & { readonly file: string };
+
+function filesOf(data: Files): Asked {
+  const { path, format = 'auto', images, count } = data;
+  return {
+    file: locate(path),
+    format: format === 'auto' ? undefined : format,
+    images: images === undefined ? undefined : locate(images),
+    settings: settingsOf(data),
+    count,
+  };
+}
+
+/** What the source says of the options that formats have. */
+function settingsOf(data: DataRecipe): NonNullable<ReadOptions['settings']> {
+  const said = Object.entries(formatOptions).flatMap(([key, { value }]) => {
+    const text = (data as Readonly<Record<string, unknown>>)[key];
+    return typeof text === 'string' ? [[key, value === 'file' ? locate(text) : text]] : [];
+  });
+  return Object.fromEntries(said);
+}
+
+async function worldOf(data: Tabletop, hooks: Hooks): Promise<Asked> {
+  const { file, format, ...settings } = trainingFile(data.task);
+  const folder = await cachedWorld(worldRequest(data), hooks);
+  const { annotations } = settings;
+  return {
+    file: join(folder, file),
+    format,
+    images: join(folder, 'images'),
+    settings: {
+      ...settings,
+      ...(annotations !== undefined && { annotations: join(folder, annotations) }),
+      ...settingsOf(data),
+    },
+  };
+}
+
+function worldRequest({ seed, split, scenes, task, kinds, objects, turns, topics }: Tabletop): WorldRequest {
+  return {
+    seed: seed ?? 0,
+    split: split ?? 'train',
+    count: scenes,
+    tasks: [task],
+    ...(kinds && { instructions: definedKinds(kinds) }),
+    ...(objects && { scene: { objects } }),
+    ...((turns || topics) && { conversation: { ...(turns && { turns }), ...(topics && { topics }) } }),
+  };
 }
 
 function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldRequest['instructions']> {
@@ -145,11 +139,6 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
     }
   }
   return { samples, report, template };
-}
-
-/** @throws TesseraError `data/stopped` once the caller wants no more */
-function refuseStopped({ signal }: Hooks): void {
-  if (signal.aborted) throw new TesseraError({ code: 'data/stopped', message: 'stopped while making data ready' });
 }
 
 /** The training objective of a stage. */

@@ -114,6 +114,17 @@ const samples: Readonly<Record<string, unknown>> = {
     },
   ],
   text: [{ text: 'one' }, { id: 2, text: 'two' }],
+  preference: [{ prompt: 'What?', chosen: 'A cube.', rejected: 'A ball.', images: ['a.png'] }],
+  'prompt-completion': [
+    { prompt: 'What?', completion: 'A cube.', images: ['a.png'] },
+    {
+      prompt: [{ role: 'user', content: 'What?' }],
+      completion: [{ role: 'assistant', content: 'A cube.', weight: 1 }],
+    },
+  ],
+  'query-response': [{ query: 'What?', response: 'A cube.', history: [['Hi', 'Hello']], images: ['a.png'] }],
+  alpaca: [{ instruction: 'What?', input: 'Say it.', output: 'A cube.', images: [{ path: 'a.png' }] }],
+  'image-folder': [{ file_name: 'a.png', text: 'A cube.' }],
   'coco-captions': {
     images: [{ id: 1, file_name: 'a.png' }],
     annotations: [{ id: 3, image_id: 1, caption: 'A cube.' }],
@@ -159,11 +170,33 @@ const rows: Target = {
     const name = [...files.keys()].find((file) => file.endsWith('.json')) as string;
     const path = join(place, name);
     const format = formatNames.find((known) => name === `${known}.json`);
-    const { rows, report } = readRows(path, { ...(format && { format }), annotations: path });
+    const { rows, report } = readRows(path, { ...(format && { format }), settings: { annotations: path } });
     const refusal = report.reasons[0]?.examples[0];
     if (rows.length === 0 && refusal) throw new TesseraError(refusal);
     return rows;
   },
 };
 
-export const dataTargets: readonly Target[] = [image, processor, rows];
+const tables: readonly string[] = [
+  'file_name,text\na.png,A cube.\na.png,"A ""red"" cube,\nand more."\n',
+  'file_name,caption,id\r\na.png,A cube.,1\r\na.png,,2\r\n',
+];
+
+/** Tables of an image folder: every line is a row or a refusal. */
+const table: Target = {
+  name: 'table',
+  onDisk: true,
+  make: (random) =>
+    new Map([
+      ['a.png', pictures[0] as Uint8Array],
+      ['metadata.csv', spoilBytes(textBytes(random.pick(tables)), random)],
+    ]),
+  read(_, place) {
+    const { rows, report } = readRows(join(place, 'metadata.csv'));
+    const refusal = report.reasons[0]?.examples[0];
+    if (rows.length === 0 && refusal) throw new TesseraError(refusal);
+    return rows;
+  },
+};
+
+export const dataTargets: readonly Target[] = [image, processor, rows, table];

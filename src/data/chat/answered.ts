@@ -4,9 +4,11 @@ import { renderChat } from './render.ts';
 import type { ChatTokens, Segment } from './segment.ts';
 import { superviseAnswers, withEnds } from './supervise.ts';
 import type { ChatTemplate } from './template.ts';
+import { withoutUnlearned } from './unlearned.ts';
 
 /**
- * A conversation whose answers are supervised, by the template's own word or as they are found in what it prints.
+ * A conversation whose answers are supervised, by the template's own word or as they are found in what it prints, but
+ * for those that their turns switch off.
  * @param options.addEnd supervises an end of answers that the template leaves out, see `withEnds`
  * @throws TesseraError `chat/supervises-question` where a template's tags hold the words of another than the assistant
  */
@@ -22,7 +24,7 @@ export function answeredSegments(
     ({ supervised, turn }) => supervised && turn !== undefined && turns[turn]?.role !== 'assistant',
   );
   if (asked) supervisesOthers(template, asked);
-  return options.addEnd ? withEnds(template, turns, tokens, segments) : segments;
+  return withoutUnlearned(options.addEnd ? withEnds(template, turns, tokens, segments) : segments, turns);
 }
 
 function supervisesOthers(template: ChatTemplate, { text }: Segment): never {

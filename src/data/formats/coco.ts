@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
-import type { Outcome, Row } from '../row.ts';
+import type { Outcome, Row, Sample } from '../row.ts';
+import { alone, type Format } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { sectionItems } from './json-stream.ts';
 import { attempt, checked } from './schema.ts';
@@ -16,11 +17,11 @@ const annotation = z.object({ id: key.nullish(), image_id: key, caption: z.strin
  *
  * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-image`
  */
-export function* cocoRows(path: string, folder: ImageFolder): Generator<Outcome<Row>> {
+function* cocoRows(path: string, folder: ImageFolder): Generator<Outcome<Sample>> {
   const name = basename(path);
   const files = pictureFiles(path, name);
   for (const { index, value } of sectionItems(path, 'annotations')) {
-    yield attempt(() => captionRow(value, `${name} annotation ${index + 1}`, files, folder));
+    yield attempt(() => alone(captionRow(value, `${name} annotation ${index + 1}`, files, folder)));
   }
 }
 
@@ -66,3 +67,10 @@ function captionRow(value: unknown, where: string, files: ReadonlyMap<string, st
     ],
   };
 }
+
+export const cocoFormat = {
+  looks: 'an object {images: [{id, file_name}], annotations: [{image_id, caption}]}',
+  known: { section: (section, keys) => section === 'annotations' && keys.has('caption') },
+  options: {},
+  samples: cocoRows,
+} satisfies Format;

@@ -2,7 +2,7 @@ import { TesseraError } from '../../base/index.ts';
 import type { Part, Turn } from '../row.ts';
 
 /** What stands in text for a picture. */
-const MARKER = '<image>';
+export const MARKER = '<image>';
 
 /** Things people write instead of the marker. */
 const LOOKALIKE = /<[\s/]{0,4}(?:im|img|image|images|picture|pic)(?:[_-]?\d{1,4})?[\s/]{0,4}>/i;
@@ -11,6 +11,7 @@ const LOOKALIKE = /<[\s/]{0,4}(?:im|img|image|images|picture|pic)(?:[_-]?\d{1,4}
 export interface MarkedTurn {
   readonly role: Turn['role'];
   readonly text: string;
+  readonly learned?: boolean | undefined;
 }
 
 /**
@@ -23,7 +24,7 @@ export function bindMarkers(turns: readonly MarkedTurn[], imageCount: number, wh
   const markers = turns.reduce((n, turn) => n + turn.text.split(MARKER).length - 1, 0);
   if (markers !== imageCount) throw wrongMarkers(turns, imageCount, markers, where);
   let next = 0;
-  return turns.map(({ role, text }) => ({ role, parts: partsOf(text, () => next++) }));
+  return turns.map(({ text, ...turn }) => ({ ...turn, parts: partsOf(text, () => next++) }));
 }
 
 function partsOf(text: string, nextImage: () => number): Part[] {
@@ -67,7 +68,7 @@ function remedyFor(images: number, markers: number): string {
  * Checks that a conversation can be learned from: an optional system turn, then user and assistant in turn, the
  * assistant last, no turn empty, pictures shown by the user alone.
  *
- * @throws TesseraError `row/turns`, `row/empty-turn`, `row/image-in-answer`
+ * @throws TesseraError `row/turns`, `row/empty-turn`, `row/image-in-answer`, `row/nothing-learned`
  */
 export function checkTurns(turns: readonly Turn[], where: string): void {
   const dialogue = turns[0]?.role === 'system' ? turns.slice(1) : turns;
@@ -84,6 +85,14 @@ export function checkTurns(turns: readonly Turn[], where: string): void {
     );
   }
   for (const [i, turn] of turns.entries()) checkParts(turn, i, where);
+  if (turns.some(({ role, learned }) => role === 'assistant' && learned !== false)) return;
+  throw new TesseraError({
+    code: 'row/nothing-learned',
+    message: 'every answer of the row is switched off',
+    path: where,
+    expected: 'an answer that is learned',
+    remedy: 'take the row out, or the keys that switch its answers off',
+  });
 }
 
 function wrongTurn(where: string, expected: string, got: string): TesseraError {

@@ -14,9 +14,8 @@ export interface ImageFolder {
 
 /**
  * A folder that picture names are relative to.
- * @param allowOutside let names be absolute or lead out of the folder
  */
-export function imageFolder(folder: string, allowOutside = false): ImageFolder {
+export function imageFolder(folder: string): ImageFolder {
   const root = resolve(folder);
   const known = new Map<string, boolean>();
   const isFile = (path: string) => {
@@ -29,7 +28,7 @@ export function imageFolder(folder: string, allowOutside = false): ImageFolder {
       if (/^data:/i.test(name)) return { kind: 'image', path: name };
       const local = localName(name, where);
       const path = resolve(root, local);
-      if (!allowOutside) refuseOutside(root, path, local, where);
+      refuseOutside(root, path, local, where);
       if (!isFile(path)) throw missing(root, name, where);
       return { kind: 'image', path };
     },
@@ -69,14 +68,15 @@ function noPath(name: string, path: string): TesseraError {
 function refuseOutside(root: string, path: string, name: string, where: string): void {
   const way = relative(root, path);
   const leaves = way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
-  if (!leaves && !isAbsolute(name) && !win32.isAbsolute(name)) return;
+  // A drive letter is no absolute path elsewhere than on Windows, and no name of a file anywhere.
+  if (!leaves && (isAbsolute(name) || !win32.isAbsolute(name))) return;
   throw new TesseraError({
     code: 'row/image-outside',
-    message: leaves ? 'the picture lies outside the folder of pictures' : 'the picture is named by an absolute path',
+    message: 'the picture lies outside the folder of pictures',
     path: where,
     expected: `a path inside ${root}`,
     got: name,
-    remedy: 'name pictures relative to their folder, or allow other places',
+    remedy: 'set images to a folder that holds all of them; names are relative to it, or absolute paths inside it',
   });
 }
 

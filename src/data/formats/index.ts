@@ -1,4 +1,6 @@
-export type { FormatName, ReadOptions } from './read.ts';
-export { formatNames, readRows } from './read.ts';
+export type { ReadOptions } from './read.ts';
+export { readRows } from './read.ts';
+export type { FormatName, FormatOptionName } from './table.ts';
+export { formatNames, formatOptions } from './table.ts';
 export type { VqaFiles, VqaQuestion } from './vqa.ts';
 export { vqaQuestions } from './vqa.ts';

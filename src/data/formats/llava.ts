@@ -3,17 +3,19 @@ import { nearest, TesseraError } from '../../base/index.ts';
 import type { Row, Turn } from '../row.ts';
 import type { MarkedTurn } from './conversation.ts';
 import { bindMarkers, checkTurns } from './conversation.ts';
+import { recordFormat } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
+import { learnedKeys, learnedOf } from './learned.ts';
+import { imageNames, namedImages } from './names.ts';
 import { checked } from './schema.ts';
-
-const names = z.union([z.string(), z.array(z.string())]).nullish();
+import { refuseUnseen } from './unseen.ts';
 
 const schema = z.object({
   id: z.union([z.string(), z.number()]).nullish(),
-  image: names,
-  images: names,
+  image: imageNames,
+  images: imageNames,
   system: z.string().nullish(),
-  conversations: z.array(z.object({ from: z.string(), value: z.string() })),
+  conversations: z.array(z.looseObject({ from: z.string(), value: z.string() })),
 });
 
 /** Names of the speakers, LLaVA's first, then those of ShareGPT. */
@@ -29,17 +31,27 @@ const ROLES: Readonly<Record<string, Turn['role']>> = {
  * A LLaVA record: `{id, image, conversations: [{from, value}]}`, the picture's name or several in `image`, and an
  * `<image>` marker in the text for each. Rows without pictures are text. Also ShareGPT's `images` and `system`.
  *
- * @throws TesseraError `row/schema`, `row/role`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/role`, `row/media`, `row/unread`, and those of the pictures and turns
  */
-export function llavaRow(value: unknown, where: string, folder: ImageFolder): Row {
-  refuseOtherMedia(value, where);
+function llavaRow(value: unknown, where: string, folder: ImageFolder): Row {
   const record = checked(schema, value, where);
-  const images = imageNames(record.image, record.images, where).map((name) => folder.find(name, where));
-  const spoken = record.conversations.map(({ from, value: text }) => ({ role: roleOf(from, where), text }));
+  const names = namedImages(record.image, record.images, where);
+  refuseUnseen(value, where, Object.keys(schema.shape), names);
+  const images = names.map((name) => folder.find(name, where));
+  const spoken = record.conversations.map((turn) => {
+    refuseUnseen(turn, where, ['from', 'value', ...learnedKeys], names);
+    const role = roleOf(turn.from, where);
+    return { role, text: turn.value, ...learned(turn, role, where) };
+  });
   const system: MarkedTurn[] = record.system ? [{ role: 'system', text: record.system }] : [];
   const turns = bindMarkers([...system, ...spoken], images.length, where);
   checkTurns(turns, where);
   return { id: String(record.id ?? where), where, media: images, turns };
+}
+
+function learned(turn: unknown, role: Turn['role'], where: string): { learned?: boolean } {
+  const said = learnedOf(turn, role, where);
+  return said === undefined ? {} : { learned: said };
 }
 
 function roleOf(from: string, where: string): Turn['role'] {
@@ -56,35 +68,6 @@ function roleOf(from: string, where: string): Turn['role'] {
   });
 }
 
-type Names = string | readonly string[] | null | undefined;
-
-/** The pictures' names, which may stand under `image` or `images`. */
-export function imageNames(image: Names, images: Names, where: string): readonly string[] {
-  if (image != null && images != null) {
-    throw new TesseraError({
-      code: 'row/schema',
-      message: 'the row names its pictures twice',
-      path: where,
-      expected: 'image or images',
-      got: 'both',
-    });
-  }
-  const given = image ?? images ?? [];
-  return typeof given === 'string' ? [given] : given;
-}
-
-/** @throws TesseraError `row/media` for videos and sounds, which would otherwise be dropped unseen */
-export function refuseOtherMedia(value: unknown, where: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const key of ['video', 'videos', 'audio', 'audios']) {
-    const media = (value as Record<string, unknown>)[key];
-    if (media == null || (Array.isArray(media) && media.length === 0)) continue;
-    throw new TesseraError({
-      code: 'row/media',
-      message: `rows with ${key} are not read`,
-      path: where,
-      expected: 'pictures and text',
-      got: JSON.stringify(media).slice(0, 60),
-    });
-  }
-}
+export const llavaFormat = recordFormat('records {image, conversations: [{from, value}]}', llavaRow, (keys) =>
+  keys.has('conversations'),
+);

@@ -1,10 +1,13 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
 import type { ImageMedia, Part, Row, Turn } from '../row.ts';
-import { bindMarkers, checkTurns } from './conversation.ts';
+import { bindMarkers, checkTurns, MARKER } from './conversation.ts';
+import { recordFormat } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
-import { imageNames, refuseOtherMedia } from './llava.ts';
+import { learnedKeys, learnedOf } from './learned.ts';
+import { imageNames, namedImages } from './names.ts';
 import { checked } from './schema.ts';
+import { refuseUnseen } from './unseen.ts';
 
 const part = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), text: z.string() }),
@@ -12,36 +15,48 @@ const part = z.discriminatedUnion('type', [
   z.object({ type: z.literal('image'), image: z.string().nullish(), path: z.string().nullish() }),
 ]);
 
-const names = z.union([z.string(), z.array(z.string())]).nullish();
+/** A list of messages as OpenAI, TRL and ms-swift write it. */
+export const messageList = z.array(
+  z.looseObject({ role: z.enum(['system', 'user', 'assistant']), content: z.union([z.string(), z.array(part)]) }),
+);
+
+type Messages = z.infer<typeof messageList>;
 
 const schema = z.object({
   id: z.union([z.string(), z.number()]).nullish(),
-  image: names,
-  images: names,
-  messages: z.array(
-    z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.union([z.string(), z.array(part)]) }),
-  ),
+  image: imageNames,
+  images: imageNames,
+  messages: messageList,
 });
-
-type Record = z.infer<typeof schema>;
 
 /**
  * An OpenAI-style record: `{messages: [{role, content}]}`. Content is text, or parts of type `text`, `image_url` (with
  * a file or a data URI) and `image`. When all content is text, `images` may list pictures for `<image>` markers; an
  * `image` part without a name takes the next of them.
  *
- * @throws TesseraError `row/schema`, `row/markers`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/markers`, `row/media`, `row/unread`, and those of the pictures and turns
  */
-export function messagesRow(value: unknown, where: string, folder: ImageFolder): Row {
-  refuseOtherMedia(value, where);
+function messagesRow(value: unknown, where: string, folder: ImageFolder): Row {
+  refuseUnseenTurns(value, where);
   const record = checked(schema, value, where);
-  const listed = imageNames(record.image, record.images, where);
-  const allText = record.messages.every(({ content }) => typeof content === 'string');
-  const { images, turns } = allText
-    ? fromMarkers(record, listed, where, folder)
-    : fromParts(record, listed, where, folder);
+  const listed = namedImages(record.image, record.images, where);
+  const { images, turns } = conversation(record.messages, listed, where, folder);
+  refuseUnseen(
+    value,
+    where,
+    Object.keys(schema.shape),
+    images.map(({ path }) => path),
+  );
   checkTurns(turns, where);
   return { id: String(record.id ?? where), where, media: images, turns };
+}
+
+/** Before the schema, so that a call of a tool is named as such and not as a message without content. */
+export function refuseUnseenTurns(value: unknown, where: string, key = 'messages'): void {
+  const list = (value as Readonly<Record<string, unknown>> | null)?.[key];
+  for (const turn of Array.isArray(list) ? list : []) {
+    refuseUnseen(turn, where, ['role', 'content', ...learnedKeys]);
+  }
 }
 
 interface Content {
@@ -49,13 +64,36 @@ interface Content {
   readonly turns: readonly Turn[];
 }
 
-function fromMarkers({ messages }: Record, listed: readonly string[], where: string, folder: ImageFolder): Content {
-  const images = listed.map((name) => folder.find(name, where));
-  const marked = messages.map(({ role, content }) => ({ role, text: content as string }));
-  return { images, turns: bindMarkers(marked, images.length, where) };
+/** The turns of a list of messages and the images they show. */
+export function conversation(
+  messages: Messages,
+  listed: readonly string[],
+  where: string,
+  folder: ImageFolder,
+): Content {
+  const allText = messages.every(({ content }) => typeof content === 'string');
+  return allText ? fromMarkers(messages, listed, where, folder) : fromParts(messages, listed, where, folder);
 }
 
-function fromParts({ messages }: Record, listed: readonly string[], where: string, folder: ImageFolder): Content {
+function fromMarkers(messages: Messages, listed: readonly string[], where: string, folder: ImageFolder): Content {
+  const images = listed.map((name) => folder.find(name, where));
+  const marked = messages.map((message) => ({ ...who(message, where), text: message.content as string }));
+  return { images, turns: bindMarkers(withMarkers(marked, images.length), images.length, where) };
+}
+
+/** TRL and ms-swift show listed images in front of the first question when no text holds a marker. */
+function withMarkers<T extends { readonly role: string; readonly text: string }>(turns: readonly T[], images: number) {
+  const first = turns.findIndex(({ role }) => role === 'user');
+  if (images === 0 || turns.some(({ text }) => text.includes(MARKER))) return turns;
+  return turns.map((turn, i) => (i === first ? { ...turn, text: `${MARKER.repeat(images)}${turn.text}` } : turn));
+}
+
+function who(message: Messages[number], where: string): Pick<Turn, 'role' | 'learned'> {
+  const learned = learnedOf(message, message.role, where);
+  return { role: message.role, ...(learned !== undefined && { learned }) };
+}
+
+function fromParts(messages: Messages, listed: readonly string[], where: string, folder: ImageFolder): Content {
   const images: ImageMedia[] = [];
   let unnamed = 0;
   const show = (name: string | null | undefined): Part => {
@@ -63,10 +101,13 @@ function fromParts({ messages }: Record, listed: readonly string[], where: strin
     if (found !== undefined) images.push(folder.find(found, where));
     return { type: 'media', media: images.length - 1 };
   };
-  const turns = messages.map(({ role, content }): Turn => {
-    if (typeof content === 'string') return { role, parts: content === '' ? [] : [{ type: 'text', text: content }] };
+  const turns = messages.map((message): Turn => {
+    const { content } = message;
+    if (typeof content === 'string') {
+      return { ...who(message, where), parts: content === '' ? [] : [{ type: 'text', text: content }] };
+    }
     return {
-      role,
+      ...who(message, where),
       parts: content.map((piece) => {
         if (piece.type === 'text') return piece;
         if (piece.type === 'image') return show(piece.image ?? piece.path);
@@ -82,3 +123,7 @@ function fromParts({ messages }: Record, listed: readonly string[], where: strin
     expected: 'one image part for each listed image',
   });
 }
+
+export const messagesFormat = recordFormat('records {messages: [{role, content}]}', messagesRow, (keys) =>
+  keys.has('messages'),
+);

@@ -3,8 +3,9 @@ import { faultOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import type { Fault } from '../../base/index.ts';
 import { formatFault } from '../../base/index.ts';
+import { detectFormat } from './detect.ts';
 import type { ReadOptions } from './read.ts';
-import { detectFormat, readRows, streamRows } from './read.ts';
+import { readRows, streamRows } from './read.ts';
 
 const folder = scratchFolder();
 for (const name of ['a.jpg', 'b.jpg', 'COCO_val2014_000000000042.jpg']) folder.write(`pictures/${name}`, name);
@@ -200,9 +201,10 @@ describe('LLaVA conversations', () => {
         path:     train.json row 12
         expected: pictures and text
         got:      "a.mp4"
+        remedy:   take single frames out of a video as images; take the row out otherwise
       image has a wrong value [row/schema]
         path:     train.json row 13
-        expected: string or array
+        expected: string or object or array
         got:      3
       the turns do not alternate between user and assistant [row/turns]
         path:     train.json row 14
@@ -220,17 +222,19 @@ describe('pictures', () => {
   const row = (image: string) => [{ image, conversations: talk('<image>\nWhat?', 'It.') }];
 
   it('may not leave their folder', () => {
-    const names = ['../train.json', 'x/../../train.json', folder.path('pictures/a.jpg'), 'C:\\a.jpg'];
+    const names = ['../train.json', 'x/../../train.json', folder.path('p.json'), 'C:\\a.jpg'];
     for (const name of names) expect(refusals('p.json', row(name))[0]?.code, name).toBe('row/image-outside');
-    const file = `file://${folder.path('pictures/a.jpg')}`;
+    const file = `file://${folder.path('p.json')}`;
     expect(refusals('p.json', row(file))[0]?.code).toBe('row/image-outside');
   });
 
-  it('may lie elsewhere when that is allowed', () => {
-    const options = { allowOutside: true };
-    for (const name of ['../p.json', folder.path('pictures/a.jpg'), `file://${folder.path('pictures/a.jpg')}`]) {
-      expect(refusals('p.json', row(name), options)).toEqual([]);
+  it('may be named by absolute paths inside the folder', () => {
+    for (const name of [folder.path('pictures/a.jpg'), `file://${folder.path('pictures/a.jpg')}`]) {
+      expect(refusals('p.json', row(name))).toEqual([]);
+      expect(refusals('p.json', row(name), { images: '/' })).toEqual([]);
     }
+    expect(refusals('p.json', row(folder.path('p.json')))[0]?.code).toBe('row/image-outside');
+    expect(refusals('p.json', row('C:\\pictures\\a.jpg'))[0]?.code).toBe('row/image-outside');
   });
 
   it('may be data URIs, but not remote, nameless or folders', () => {
@@ -410,7 +414,7 @@ describe('the format of a file', () => {
     expect(formatFault(error).replace(error.path ?? '', 'x.json')).toMatchInlineSnapshot(`
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
-        expected: llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
+        expected: preference: records {prompt, chosen, rejected}; llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; prompt-completion: records {prompt, completion}; query-response: records {query, response}; alpaca: records {instruction, input, output}; image-folder: metadata.jsonl or metadata.csv with {file_name, text} beside the images; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
         got:      a first record with conversatons
         remedy:   did you mean conversations instead of conversatons?"
     `);

@@ -1,124 +1,78 @@
 import { basename, dirname } from 'node:path';
-import { nearest, TesseraError } from '../../base/index.ts';
+import { type Fault, type Named, TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 import { DataReport } from '../report.ts';
-import type { Outcome, Row } from '../row.ts';
-import { cocoRows } from './coco.ts';
-import type { ImageFolder } from './image-folder.ts';
+import type { Outcome, Row, Sample } from '../row.ts';
+import { detectFormat } from './detect.ts';
+import { refuseForeign } from './foreign.ts';
 import { imageFolder } from './image-folder.ts';
-import { textLines } from './json-lines.ts';
-import { jsonItems } from './json-stream.ts';
-import { llavaRow } from './llava.ts';
-import { messagesRow } from './messages.ts';
-import { containerOf, records } from './records.ts';
-import { attempt } from './schema.ts';
-import { textRow } from './text.ts';
-import { vqaItems, vqaRow } from './vqa.ts';
+import { type FormatName, type FormatOptionName, formats } from './table.ts';
 
 export interface ReadOptions {
   /** Found out from the file when absent. */
-  readonly format?: FormatName;
+  readonly format?: FormatName | undefined;
   /** Folder that the names of pictures are relative to; the data file's own when absent. */
-  readonly images?: string;
-  /** Let pictures be named by absolute paths and lie anywhere. */
-  readonly allowOutside?: boolean;
-  /** For `vqa`: the file with the answers. */
-  readonly annotations?: string;
-  /** For `vqa`: how pictures are named, see `PicturedVqaFiles`. */
-  readonly imageName?: string;
-  /** For `vqa`: appended to each question. */
-  readonly promptSuffix?: string;
+  readonly images?: string | undefined;
+  /** What the format has to be told. */
+  readonly settings?: Readonly<Partial<Record<FormatOptionName, string>>> | undefined;
   /** Good rows to take from the beginning; all when absent. */
-  readonly count?: number;
-}
-
-interface Format {
-  /** What the file looks like, for messages. */
-  readonly looks: string;
-  rows(path: string, options: ReadOptions, folder: ImageFolder): Generator<Outcome<Row>>;
-}
-
-type Convert = (value: unknown, where: string, folder: ImageFolder) => Row;
-
-/** A format of records that stand in an array or one a line. */
-function recordFormat(looks: string, convert: Convert): Format {
-  return {
-    looks,
-    *rows(path, _options, folder) {
-      for (const record of records(path, basename(path))) {
-        if ('refused' in record) yield record;
-        else yield attempt(() => convert(record.kept.value, record.kept.where, folder));
-      }
-    },
-  };
-}
-
-const textRecords = recordFormat('records {text}', textRow);
-
-const formats = {
-  llava: recordFormat('records {image, conversations: [{from, value}]}', llavaRow),
-  messages: recordFormat('records {messages: [{role, content}]}', messagesRow),
-  text: {
-    looks: 'records {text}, or a .txt file with a text a line',
-    rows: (path, options, folder) => (isPlainText(path) ? plainRows(path) : textRecords.rows(path, options, folder)),
-  },
-  'coco-captions': {
-    looks: 'an object {images: [{id, file_name}], annotations: [{image_id, caption}]}',
-    rows: (path, _options, folder) => cocoRows(path, folder),
-  },
-  vqa: { looks: 'an object {questions: [{question_id, image_id, question}]}', rows: vqaRows },
-} satisfies Record<string, Format>;
-
-/** Formats of training data. */
-export type FormatName = keyof typeof formats;
-
-export const formatNames = Object.keys(formats) as FormatName[];
-
-function isPlainText(path: string): boolean {
-  return /\.txt$/i.test(path);
-}
-
-function* plainRows(path: string): Generator<Outcome<Row>> {
-  for (const line of textLines(path, basename(path))) {
-    if ('refused' in line) yield line;
-    else yield attempt(() => textRow({ text: line.kept.text }, line.kept.where));
-  }
-}
-
-function* vqaRows(path: string, options: ReadOptions): Generator<Outcome<Row>> {
-  const { annotations, images, imageName, allowOutside, promptSuffix } = options;
-  if (annotations === undefined) {
-    throw new TesseraError({
-      code: 'data/no-annotations',
-      message: 'VQA questions come without their answers',
-      path,
-      expected: 'the path of an annotations file',
-      remedy: 'set annotations to the file that holds the answers',
-    });
-  }
-  const files = {
-    questions: path,
-    annotations,
-    ...(images !== undefined && { images }),
-    ...(imageName !== undefined && { imageName }),
-    ...(allowOutside !== undefined && { allowOutside }),
-  };
-  for (const item of vqaItems(files)) {
-    yield 'refused' in item ? item : { kept: vqaRow(item.kept, promptSuffix) };
-  }
+  readonly count?: number | undefined;
 }
 
 /**
- * Reads training rows one by one, so that the file may be large; faults of a row are handed out with it, faults of the
- * file are thrown.
+ * Reads training samples one by one, so that the file may be large; faults of a record are handed out with it, faults
+ * of the file are thrown.
  *
  * @throws TesseraError `data/file`, `data/images`, `data/empty`, `data/unknown-format`, `data/syntax`,
  *   `data/no-annotations`
  */
-export function* streamRows(path: string, options: ReadOptions = {}): Generator<Outcome<Row>> {
+export function* streamSamples(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
   if (options.images !== undefined) requireFolder(options.images);
-  const format: Format = formats[options.format ?? detectFormat(path)];
-  yield* format.rows(path, options, imageFolder(options.images ?? dirname(path), options.allowOutside));
+  refuseForeign(path, takesTables(path, options));
+  const format = formats[options.format ?? detectFormat(path)];
+  const folder = imageFolder(options.images ?? dirname(path));
+  for (const outcome of format.samples(path, folder, (options.settings ?? {}) as Named<string>)) {
+    yield 'refused' in outcome && options.format ? { refused: hinted(outcome.refused, path, options.format) } : outcome;
+  }
+}
+
+/** A record that lacks what its format has is perhaps one of another. */
+function hinted(fault: Fault, path: string, asked: FormatName): Fault {
+  if (fault.code !== 'row/schema' || fault.remedy !== undefined || fault.got !== undefined) return fault;
+  try {
+    const looks = detectFormat(path);
+    return looks === asked ? fault : { ...fault, remedy: `the file looks like ${looks}; format=auto reads it so` };
+  } catch (error) {
+    if (error instanceof TesseraError) return fault;
+    throw error;
+  }
+}
+
+function takesTables(path: string, { format }: ReadOptions): boolean {
+  return format === 'image-folder' || /^metadata\.csv$/i.test(basename(path));
+}
+
+/** The rows of a file for an objective that reads one at a time; rows that belong together are refused. */
+export function* streamRows(path: string, options: ReadOptions = {}): Generator<Outcome<Row>> {
+  for (const outcome of streamSamples(path, options)) yield 'refused' in outcome ? outcome : oneRow(outcome.kept);
+}
+
+function oneRow({ views }: Sample): Outcome<Row> {
+  if (views.row) return { kept: views.row };
+  const names = Object.keys(views);
+  const remedy = views.chosen
+    ? 'keep the chosen answer alone, as messages, to learn it without the other'
+    : 'give rows one by one';
+  return {
+    refused: {
+      code: 'row/views',
+      message: `the objective reads one answer, and the row has ${names.join(' and ')}`,
+      path: Object.values(views)[0]?.where ?? '',
+      expected: 'one conversation',
+      got: names.join(', '),
+      remedy,
+    },
+  };
 }
 
 /** One fault in the place of one a row. */
@@ -135,13 +89,14 @@ function requireFolder(path: string): void {
 
 /**
  * Reads all training rows of a file, with a report of those refused.
- * @throws as `streamRows`
+ * @throws as `streamSamples`
  * @example const { rows, report } = readRows('train.json', { images: 'pictures' });
  */
 export function readRows(
   path: string,
   options: ReadOptions = {},
 ): { rows: Row[]; format: FormatName; report: DataReport } {
+  refuseForeign(path, takesTables(path, options));
   const format = options.format ?? detectFormat(path);
   const report = new DataReport();
   const outcomes = streamRows(path, { ...options, format });
@@ -156,63 +111,4 @@ function* upTo(count: number, outcomes: Iterable<Outcome<Row>>): Generator<Outco
     yield outcome;
     if ('kept' in outcome && ++kept === count) return;
   }
-}
-
-/**
- * Tells a file's format from its first record; a `.txt` file holds plain text, whatever it begins with.
- * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/syntax`
- */
-export function detectFormat(path: string): FormatName {
-  const container = containerOf(path);
-  if (container !== 'empty' && isPlainText(path)) return 'text';
-  if (container === 'document') return detectDocument(path);
-  for (const record of container === 'empty' ? [] : records(path, basename(path))) {
-    // A broken line is refused when rows are read; the next one tells the format.
-    if ('kept' in record) return formatOfRecord(record.kept.value, path);
-  }
-  throw new TesseraError({ code: 'data/empty', message: 'the data file holds no records', path });
-}
-
-/** The key that only records of this format have. */
-const TELLING: Readonly<Record<string, FormatName>> = { conversations: 'llava', messages: 'messages', text: 'text' };
-
-function formatOfRecord(value: unknown, path: string): FormatName {
-  const keys = typeof value === 'object' && value !== null ? Object.keys(value) : [];
-  if (keys.includes('question_id') && keys.includes('label')) {
-    throw unknownFormat(path, 'POPE questions', 'POPE questions are for evaluation, not for training');
-  }
-  const telling = Object.keys(TELLING).find((key) => keys.includes(key));
-  if (telling) return TELLING[telling] as FormatName;
-  const near = Object.keys(TELLING).find((key) => nearest(key, keys));
-  const remedy = near ? `did you mean ${near} instead of ${nearest(near, keys)}?` : undefined;
-  throw unknownFormat(path, `a first record with ${keys.join(', ') || 'no keys'}`, remedy);
-}
-
-function detectDocument(path: string): FormatName {
-  const seen: string[] = [];
-  for (const { section, index, value } of jsonItems(path)) {
-    if (section !== undefined && !seen.includes(section)) seen.push(section);
-    if (section === 'questions' && index !== undefined) return 'vqa';
-    if (section !== 'annotations' || index === undefined) continue;
-    const keys = typeof value === 'object' && value !== null ? Object.keys(value) : [];
-    if (keys.includes('caption')) return 'coco-captions';
-    if (keys.includes('answers')) {
-      throw unknownFormat(path, 'VQA annotations', 'give the questions file as the data and this one as annotations');
-    }
-    throw unknownFormat(path, `annotations with ${keys.join(', ')}`);
-  }
-  throw unknownFormat(path, `an object with ${seen.join(', ') || 'nothing'}`);
-}
-
-function unknownFormat(path: string, got: string, remedy?: string): TesseraError {
-  return new TesseraError({
-    code: 'data/unknown-format',
-    message: 'the format of the data file is not known',
-    path,
-    expected: Object.entries(formats)
-      .map(([name, { looks }]) => `${name}: ${looks}`)
-      .join('; '),
-    got,
-    ...(remedy !== undefined && { remedy }),
-  });
 }

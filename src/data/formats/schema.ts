@@ -45,7 +45,7 @@ function expectation(issue: Issue): string {
   if (issue.code === 'invalid_value') return issue.values.map(String).join(', ');
   if (issue.code !== 'invalid_union') return issue.message;
   if ('options' in issue && Array.isArray(issue.options)) return issue.options.map(String).join(', ');
-  return issue.errors.flatMap((alternative) => alternative.slice(0, 1).map(expectation)).join(' or ');
+  return [...new Set(issue.errors.flatMap((alternative) => alternative.slice(0, 1).map(expectation)))].join(' or ');
 }
 
 function nearKey(path: readonly PropertyKey[], value: unknown): string | undefined {

@@ -53,7 +53,7 @@ describe('VQA', () => {
 
   it('makes rows to learn from', () => {
     const [item] = readVqa(files()).items;
-    const options = { images, annotations: files().annotations, promptSuffix: '\nOne word.' };
+    const options = { images, settings: { annotations: files().annotations, suffix: '\nOne word.' } };
     const { rows, format } = readRows(files().questions, options);
     expect(format).toBe('vqa');
     expect(rows).toEqual([vqaRow(item as NonNullable<typeof item>, '\nOne word.')]);

@@ -1,7 +1,8 @@
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { TesseraError } from '../../base/index.ts';
-import type { ImageMedia, Outcome, Row } from '../row.ts';
+import { type Named, TesseraError } from '../../base/index.ts';
+import type { ImageMedia, Outcome, Row, Sample } from '../row.ts';
+import { alone, type Format } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { imageFolder } from './image-folder.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
@@ -43,8 +44,7 @@ export interface PicturedVqaFiles extends VqaFiles {
    * How the pictures are named: `{id}` is the image id, `{id:12}` the same padded with zeros, `{subset}` the file's
    * `data_subtype`. A question's own `image` goes before. Default: `COCO_{subset}_{id:12}.jpg`.
    */
-  readonly imageName?: string;
-  readonly allowOutside?: boolean;
+  readonly imageName?: string | undefined;
 }
 
 const key = z.union([z.string(), z.number()]);
@@ -77,9 +77,11 @@ export function* vqaQuestions(source: VqaFiles): Generator<Outcome<VqaQuestion>>
  * VQA questions with their answers and pictures, one by one.
  * @throws TesseraError as `vqaQuestions`, and `data/image-name`
  */
-export function* vqaItems(files: PicturedVqaFiles): Generator<Outcome<VqaItem>> {
+export function* vqaItems(
+  files: PicturedVqaFiles,
+  folder = imageFolder(files.images ?? dirname(files.questions)),
+): Generator<Outcome<VqaItem>> {
   const nameOf = imageNamer(files);
-  const folder = imageFolder(files.images ?? dirname(files.questions), files.allowOutside);
   for (const outcome of vqaQuestions(files)) {
     yield 'refused' in outcome ? outcome : attempt(() => withPicture(outcome.kept, nameOf, folder));
   }
@@ -184,3 +186,30 @@ export function vqaRow(item: VqaItem, suffix = ''): Row {
     ],
   };
 }
+
+function* vqaSamples(path: string, folder: ImageFolder, settings: Named<string>): Generator<Outcome<Sample>> {
+  const { annotations, image_name: imageName, suffix } = settings;
+  if (annotations === undefined) {
+    throw new TesseraError({
+      code: 'data/no-annotations',
+      message: 'VQA questions come without their answers',
+      path,
+      expected: 'the path of an annotations file',
+      remedy: 'set annotations to the file that holds the answers',
+    });
+  }
+  for (const item of vqaItems({ questions: path, annotations, imageName }, folder)) {
+    yield 'refused' in item ? item : { kept: alone(vqaRow(item.kept, suffix)) };
+  }
+}
+
+export const vqaFormat = {
+  looks: 'an object {questions: [{question_id, image_id, question}]}',
+  known: { section: (section) => section === 'questions' },
+  options: {
+    annotations: { describe: 'the file with the answers', value: 'file' },
+    image_name: { describe: 'how a picture is named', value: 'text' },
+    suffix: { describe: 'text that follows every question, such as how short the answer is to be', value: 'text' },
+  },
+  samples: vqaSamples,
+} satisfies Format;

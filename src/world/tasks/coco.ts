@@ -14,7 +14,7 @@ export interface CocoCaptions {
 }
 
 /** @param captionsOf the captions of each scene, in the same order */
-export function cocoCaptions(scenes: readonly Scene[], captionsOf: readonly (readonly string[])[]): CocoCaptions {
+function cocoCaptions(scenes: readonly Scene[], captionsOf: readonly (readonly string[])[]): CocoCaptions {
   const pairs = scenes.flatMap((scene, i) =>
     (captionsOf[i] ?? []).map((caption) => [scene.image_id, caption] as const),
   );

@@ -47,7 +47,7 @@ function plainDialogue(description: string, exchanges: readonly Exchange[]): str
 const facts = factSentences();
 
 /** Text about one scene for a language model: a description, a dialogue, and now and then the world's facts. */
-export function corpusTexts(scene: Scene, options: ConversationOptions, random: Random): string[] {
+function corpusTexts(scene: Scene, options: ConversationOptions, random: Random): string[] {
   const { description, exchanges } = textDialogue(scene, options, random);
   const told = random.chance(0.5) ? caption(scene, random) : detail(scene, random);
   const texts = [told, plainDialogue(description, exchanges)];

@@ -23,7 +23,7 @@ function turns(exchanges: readonly Exchange[], head: string): LlavaRow['conversa
 }
 
 /** Instruction rows about a scene's picture, one for each kind that its probability grants. */
-export function llavaRows(
+function llavaRows(
   scene: Scene,
   mix: Readonly<Record<InstructionKind, number>>,
   options: ConversationOptions,
@@ -42,7 +42,7 @@ export function llavaRows(
 }
 
 /** A row without a picture: a description in its stead, and questions that it answers; none when it answers none. */
-export function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow[] {
+function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow[] {
   const { description, exchanges } = textDialogue(scene, options, random);
   if (exchanges.length === 0) return [];
   return [{ id: `${imageName(scene).slice(0, -4)}-text`, conversations: turns(exchanges, description) }];

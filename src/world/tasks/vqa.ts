@@ -28,7 +28,7 @@ const annotators = 10;
  * Questions about a scene with ten answers each, as in VQAv2.
  * @param noise how many of the ten annotators answer wrongly
  */
-export function vqaItems(
+function vqaItems(
   scene: Scene,
   number: number,
   noise: number,

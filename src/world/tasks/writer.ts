@@ -41,6 +41,9 @@ export interface TrainingFile {
   readonly image_name?: string;
 }
 
+/** Options of a recipe that some tasks have use for. */
+export const worldTaskOptions = ['kinds', 'turns', 'topics'] as const;
+
 /** One thing that can be written about scenes. */
 export interface WorldTaskRecord {
   /** What the rows are, in a few words. */
@@ -48,7 +51,7 @@ export interface WorldTaskRecord {
   /** Absent for what is written for evaluation alone. */
   readonly training?: TrainingFile;
   /** Options that change what is written. */
-  readonly uses: readonly ('kinds' | 'turns' | 'topics')[];
+  readonly uses: readonly (typeof worldTaskOptions)[number][];
   /** The files by their names. */
   write(scenes: readonly Scene[], settings: WorldSettings): Readonly<Record<string, Written>>;
 }

@@ -1,0 +1,71 @@
+import { basename } from 'node:path';
+import { nearest, TesseraError } from '../../base/index.ts';
+import type { Format } from './format.ts';
+import { jsonItems } from './json-stream.ts';
+import { containerOf, records } from './records.ts';
+import { type FormatName, formats } from './table.ts';
+
+const entries = Object.entries(formats) as [FormatName, Format][];
+
+/**
+ * Tells a file's format from its name, or else from its first record.
+ * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/syntax`
+ */
+export function detectFormat(path: string): FormatName {
+  const container = containerOf(path);
+  const name = basename(path);
+  const byName = entries.find(([, { known }]) => known.file?.(name));
+  if (container !== 'empty' && byName) return byName[0];
+  if (container === 'document') return detectDocument(path);
+  for (const record of container === 'empty' ? [] : records(path, name)) {
+    // A broken line is refused when rows are read; the next one tells the format.
+    if ('kept' in record) return formatOfRecord(record.kept.value, path);
+  }
+  throw new TesseraError({ code: 'data/empty', message: 'the data file holds no records', path });
+}
+
+const keysOf = (value: unknown) =>
+  new Set(typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []);
+
+/** Keys that tell a format, for those who misspell them. */
+const TELLING = ['conversations', 'messages', 'text', 'completion', 'response', 'instruction'];
+
+function formatOfRecord(value: unknown, path: string): FormatName {
+  const keys = keysOf(value);
+  if (keys.has('question_id') && keys.has('label')) {
+    throw unknownFormat(path, 'POPE questions', 'POPE questions are for evaluation, not for training');
+  }
+  const found = entries.find(([, { known }]) => known.record?.(keys));
+  if (found) return found[0];
+  const near = TELLING.find((key) => nearest(key, [...keys]));
+  const remedy = near ? `did you mean ${near} instead of ${nearest(near, [...keys])}?` : undefined;
+  throw unknownFormat(path, `a first record with ${[...keys].join(', ') || 'no keys'}`, remedy);
+}
+
+function detectDocument(path: string): FormatName {
+  const seen: string[] = [];
+  for (const { section, index, value } of jsonItems(path)) {
+    if (section !== undefined && !seen.includes(section)) seen.push(section);
+    if (section === undefined || index === undefined) continue;
+    const keys = keysOf(value);
+    const found = entries.find(([, { known }]) => known.section?.(section, keys));
+    if (found) return found[0];
+    if (section !== 'annotations') continue;
+    if (keys.has('answers')) {
+      throw unknownFormat(path, 'VQA annotations', 'give the questions file as the data and this one as annotations');
+    }
+    throw unknownFormat(path, `annotations with ${[...keys].join(', ')}`);
+  }
+  throw unknownFormat(path, `an object with ${seen.join(', ') || 'nothing'}`);
+}
+
+function unknownFormat(path: string, got: string, remedy?: string): TesseraError {
+  return new TesseraError({
+    code: 'data/unknown-format',
+    message: 'the format of the data file is not known',
+    path,
+    expected: entries.map(([name, { looks }]) => `${name}: ${looks}`).join('; '),
+    got,
+    ...(remedy !== undefined && { remedy }),
+  });
+}

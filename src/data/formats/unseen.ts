@@ -1,0 +1,112 @@
+import { basename } from 'node:path';
+import { TesseraError } from '../../base/index.ts';
+
+/** Something that a record may hold beside what its format reads. */
+interface Unseen {
+  readonly what: string;
+  readonly key: RegExp;
+  readonly remedy: string;
+}
+
+const image: Unseen = {
+  what: 'an image',
+  key: /^(?:images?|img|imgs|pictures?|pics?|photos?|pixel_values|(?:image|img|picture|photo)_?(?:paths?|files?|file_?names?|names?|urls?|bytes)|(?:rejected|chosen)_images?|file_?names?)$/i,
+  remedy: 'name the image under image or images, and put <image> where it is shown',
+};
+
+/** What training would not see, by the keys under which tools write it. */
+const unseen: readonly Unseen[] = [
+  image,
+  {
+    what: 'boxes or regions',
+    key: /^(?:objects|bbox(?:es)?|box(?:es)?|regions?|points?|polygons?|segmentations?|masks?|grounding)$/i,
+    remedy: 'write the places into the text, or take the row out',
+  },
+  {
+    what: 'calls of tools',
+    key: /^(?:tools|functions|tool_calls?|function_calls?|tool_call_id)$/i,
+    remedy: 'write the calls into the content as the model is to write them, or take the row out',
+  },
+  {
+    what: 'reasoning beside the answer',
+    key: /^(?:reasoning(?:_content)?|thinking(?:_content)?|thoughts?|chain_of_thought)$/i,
+    remedy: 'put it into the content, as the model is to write it, or take the key out',
+  },
+  {
+    what: 'a second answer or a judgement of answers',
+    key: /^(?:chosen|rejected|(?:chosen|rejected|negative)_(?:response|messages|conversations?|answer)|kto_tag|margin|advantage)$/i,
+    remedy: 'take the key out to learn the one answer',
+  },
+  {
+    what: 'history of the conversation',
+    key: /^(?:history)$/i,
+    remedy: 'write the earlier turns as turns',
+  },
+  {
+    what: 'a weight of the whole row',
+    key: /^(?:weight|loss|loss_weight|loss_scale|train|trainable)$/i,
+    remedy: 'say it of single turns, by 0 or 1; take out rows that are not to be learned',
+  },
+];
+
+const IMAGE_NAME = /\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|heic)$/i;
+
+/**
+ * Refuses a record, or a turn of one, that holds what the format does not read and training would not see.
+ * @param read the keys that the format reads
+ * @param shown names of the images that the record shows: another key may repeat one
+ * @throws TesseraError `row/media` for videos and sounds, `row/unread` for everything else
+ */
+export function refuseUnseen(
+  value: unknown,
+  where: string,
+  read: readonly string[],
+  shown: readonly string[] = [],
+): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return;
+  const known = new Set(shown.map((name) => basename(name)));
+  for (const [key, held] of Object.entries(value)) {
+    if (read.includes(key) || isEmpty(held) || repeats(held, known)) continue;
+    if (/^(?:videos?|audios?|frames)$/i.test(key)) throw otherMedia(key, held, where);
+    const found = unseen.find((one) => one.key.test(key)) ?? (namesImage(key, held, shown) ? image : undefined);
+    if (found) throw unread(found, key, held, where);
+  }
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value == null || value === '') return true;
+  if (Array.isArray(value)) return value.every(isEmpty);
+  return typeof value === 'object' && Object.values(value).every(isEmpty);
+}
+
+function repeats(value: unknown, known: ReadonlySet<string>): boolean {
+  const names = Array.isArray(value) ? value : [value];
+  return known.size > 0 && names.every((name) => typeof name === 'string' && known.has(basename(name)));
+}
+
+/** A key of any name whose value is the name of an image, in a row that shows none. */
+function namesImage(key: string, value: unknown, shown: readonly string[]): boolean {
+  if (shown.length > 0 || key === 'id' || typeof value !== 'string') return false;
+  return /^data:image\//i.test(value) || (IMAGE_NAME.test(value) && !/[\s]/.test(value));
+}
+
+function otherMedia(key: string, value: unknown, where: string): TesseraError {
+  return new TesseraError({
+    code: 'row/media',
+    message: `rows with ${key} are not read`,
+    path: where,
+    expected: 'pictures and text',
+    got: JSON.stringify(value).slice(0, 60),
+    remedy: 'take single frames out of a video as images; take the row out otherwise',
+  });
+}
+
+function unread({ what, remedy }: Unseen, key: string, value: unknown, where: string): TesseraError {
+  return new TesseraError({
+    code: 'row/unread',
+    message: `${key} may hold ${what}, which training would not see`,
+    path: where,
+    got: `${key}: ${JSON.stringify(value).slice(0, 60)}`,
+    remedy,
+  });
+}

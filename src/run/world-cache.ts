@@ -1,0 +1,32 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { TesseraError } from '../base/index.ts';
+import { type WorldRequest, worldOptions, writeWorld } from '../world/index.ts';
+import type { Hooks } from './types.ts';
+
+/** Where worlds that were written once are kept. */
+function worldCache(): string {
+  return process.env.TESSERA_CACHE ?? join('.cache', 'tessera');
+}
+
+/**
+ * Writes a world unless the cache has it; its folder.
+ * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
+ */
+export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
+  const key = createHash('sha256')
+    .update(JSON.stringify(worldOptions(request)))
+    .digest('hex')
+    .slice(0, 12);
+  const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
+  await writeWorld(folder, request, (done, total) => {
+    refuseStopped(hooks);
+    hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });
+  });
+  return folder;
+}
+
+/** @throws TesseraError `data/stopped` once the caller wants no more */
+export function refuseStopped({ signal }: Hooks): void {
+  if (signal.aborted) throw new TesseraError({ code: 'data/stopped', message: 'stopped while making data ready' });
+}
