@@ -4,7 +4,7 @@ import { answerOf } from './answer.ts';
 import { generate } from './decode.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
-import { imageMedia, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
+import { checkHeard, imageMedia, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
 
 export interface SayOptions extends Sampling {
   /** Longest answer; it ends earlier where the model's positions do. */
@@ -38,6 +38,7 @@ export function openConversation(parts: SpeakerParts): Conversation {
       const asked = [...turns, userTurn(text, shown.length, images.length)];
       const seen = [...images, ...shown.map(imageMedia)];
       const row = { id: 'conversation', where: `turn ${asked.length}`, media: seen, turns: asked };
+      checkHeard(parts.template, speaker.opened(row));
       const said = await answer(speaker, row, options);
       turns = [...asked, { role: 'assistant', parts: [{ type: 'text', text: said.text }] }];
       images = seen;

@@ -1,6 +1,7 @@
 import { TesseraError } from '../base/index.ts';
 import {
   type ChatTemplate,
+  findTemplate,
   type ImageProcessor,
   loadTemplate,
   loadTokenizer,
@@ -23,7 +24,8 @@ import type { SpeakerParts } from './speaker.ts';
 
 export interface LoadOptions {
   readonly adapter?: string | undefined;
-  readonly template?: ChatTemplate | undefined;
+  readonly template?: ChatTemplate | string | undefined;
+  readonly system?: string | undefined;
   readonly quantize?: Quantization | undefined;
 }
 
@@ -32,7 +34,8 @@ export interface LoadOptions {
  * an answer.
  * @param where a Hugging Face folder, or a run folder with such a one
  * @param options.adapter a PEFT folder whose adapter is added to the model
- * @param options.template in the place of the folder's own
+ * @param options.template in the place of the folder's own; a text names a built-in one or a file
+ * @param options.system what every conversation opens with
  * @param options.quantize rounds the language model's matrices to so many bits
  * @throws TesseraError for whatever is missing or does not fit, naming the file
  */
@@ -53,11 +56,17 @@ export async function loadForGeneration(
     store,
     fixed: true,
     tokenizer: await loadTokenizer(sideFolder(place, 'tokenizer.json')),
-    template: options.template ?? (await placeTemplate(place)),
+    template: await chosenTemplate(place, options.template),
+    system: options.system,
     ...(processor && { processor }),
     stopIds: stopIdsOf(folder, config),
   };
   return options.quantize ? quantizeWeights(parts, options.quantize) : parts;
+}
+
+async function chosenTemplate(place: ModelPlace, given: ChatTemplate | string | undefined): Promise<ChatTemplate> {
+  if (given === undefined) return placeTemplate(place);
+  return typeof given === 'string' ? findTemplate(given) : given;
 }
 
 /** The prompt that comes with the adapter, or else that of its base. */

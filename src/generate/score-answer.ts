@@ -1,6 +1,6 @@
-import { encodeRow } from '../data/index.ts';
+import { type Example, encodeRow, type Row } from '../data/index.ts';
 import { score } from './score.ts';
-import { kept, openSpeaker, questionRow, type SpeakerParts } from './speaker.ts';
+import { checkHeard, kept, openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
 
 export interface TokenScore {
   readonly id: number;
@@ -11,7 +11,8 @@ export interface TokenScore {
 }
 
 /**
- * Scores an answer token by token, with what the template has the model produce after it, as in training.
+ * Scores an answer token by token, with what the template has the model produce after it, as in training. Where the
+ * template rewrites answers, so that none can be trained in it, the answer as it is follows its prompt.
  * @param question.images paths of the pictures that the prompt is about
  */
 export async function scoreAnswer(
@@ -19,23 +20,43 @@ export async function scoreAnswer(
   question: { readonly prompt: string; readonly answer: string; readonly images: readonly string[] },
 ): Promise<TokenScore[]> {
   const speaker = openSpeaker(parts);
-  const { program, settings } = speaker;
   const asked = questionRow('answer', question.prompt, question.images);
-  const row = {
-    ...asked,
-    turns: [...asked.turns, { role: 'assistant' as const, parts: [{ type: 'text' as const, text: question.answer }] }],
-  };
   try {
-    const example = kept(encodeRow(row, settings));
+    checkHeard(parts.template, speaker.opened(asked));
+    const example = answered(speaker, asked, question.answer);
     const targets = [...example.ids.keys()].filter((t) => t > 0 && example.supervised[t] === 1);
     const prompt = await speaker.prompt(example);
-    const [scores] = await score(program, [{ ...prompt, targets }]);
+    const [scores] = await score(speaker.program, [{ ...prompt, targets }]);
     const decoder = parts.tokenizer.streamDecoder({ skipSpecial: false });
     return targets.map((t, i) => {
       const id = example.ids[t] as number;
       return { id, text: decoder.push(id), logProb: scores?.[i] as number };
     });
   } finally {
-    await program.dispose();
+    await speaker.program.dispose();
   }
+}
+
+/** Reasons why a template cannot say which part of what it prints is the answer. */
+const unclear: ReadonlySet<string> = new Set([
+  'chat/marks',
+  'chat/mask-ambiguous',
+  'chat/supervises-question',
+  'chat/template-rewrites',
+  'chat/text-dropped',
+]);
+
+function answered(speaker: Speaker, asked: Row, answer: string): Example {
+  const said = { role: 'assistant' as const, parts: [{ type: 'text' as const, text: answer }] };
+  const outcome = encodeRow(speaker.opened({ ...asked, turns: [...asked.turns, said] }), speaker.settings);
+  if ('kept' in outcome || !unclear.has(outcome.refused.code)) return kept(outcome);
+  const { tokenizer, stop } = speaker.ending;
+  const prompt = speaker.encode(asked);
+  const end = stop.map((text) => tokenizer.specials.get(text)).find((id) => id !== undefined) ?? tokenizer.eos;
+  const ids = [...tokenizer.encode(answer).ids, ...(end === undefined ? [] : [end])];
+  return {
+    ...prompt,
+    ids: Int32Array.from([...prompt.ids, ...ids]),
+    supervised: Uint8Array.from([...prompt.supervised, ...ids.map(() => 1)]),
+  };
 }

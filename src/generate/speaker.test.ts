@@ -172,6 +172,59 @@ describe('the score of an answer', () => {
   });
 });
 
+describe('another template and a system message', () => {
+  const family = (name: string) => fixture(`chat/families/${name}.jinja`);
+  const ask = { prompt: 'What?', images: pictures.slice(0, 1) };
+  const reload = async (options: { template?: string; system?: string }) =>
+    loadForGeneration(folder, parts.engine, options);
+  const tokensOf = async (options: { template?: string; system?: string }, images: readonly string[] = []) => {
+    const chat = openConversation(await reload(options));
+    const { promptTokens } = await chat.say({ text: 'What?', images }, { maxTokens: 1 });
+    await chat.close();
+    return promptTokens;
+  };
+
+  it("take the place of the folder's", async () => {
+    const own = await tokensOf({});
+    expect(await tokensOf({ template: 'llava-1.5' })).toBe(own);
+    expect(await tokensOf({ template: family('vicuna') })).not.toBe(own);
+    expect(await tokensOf({ system: 'Be brief.' })).not.toBe(own);
+    await expect(reload({ template: 'llava-15' })).rejects.toMatchObject({ code: 'chat/template-name' });
+  });
+
+  it('show images in a template for texts', async () => {
+    const template = family('vicuna');
+    expect(await tokensOf({ template }, pictures.slice(0, 1))).toBeGreaterThan((await tokensOf({ template })) + 15);
+  });
+
+  it('score in a template without tags, and in one that rewrites answers', async () => {
+    const vicuna = await reload({ template: family('vicuna') });
+    const tagged = await scoreAnswer(vicuna, { ...ask, answer: 'a red cube' });
+    expect(tagged.map(({ text }) => text).join('')).toBe('a red cube</s>');
+    const thoughtful = { ...ask, answer: '<think>hm</think>a cube' };
+    const qwen = await scoreAnswer(await reload({ template: family('qwen-3') }), thoughtful);
+    expect(qwen.map(({ text }) => text).join('')).toBe(`${thoughtful.answer}</s>`);
+  });
+
+  it('refuse to drop a question or a system message', async () => {
+    for (const [options, lost] of [
+      [{ template: 'plain' }, 'What?'],
+      [{ template: 'text' }, 'What?'],
+      [{ template: 'plain', system: 'Be brief.' }, 'Be brief.'],
+    ] as const) {
+      const captions = await reload(options);
+      const refused = { code: 'generate/question-dropped', got: JSON.stringify(lost) };
+      await expect(scoreAnswer(captions, { ...ask, answer: 'a cube' })).rejects.toMatchObject(refused);
+      const chat = openConversation(captions);
+      await expect(chat.say({ text: 'What?', images: [] }, { maxTokens: 1 })).rejects.toMatchObject(refused);
+      await chat.close();
+    }
+    const chat = openConversation(await reload({ template: 'plain' }));
+    expect(await chat.say({ text: '', images: pictures.slice(0, 1) }, { maxTokens: 2 })).toMatchObject({ tokens: 2 });
+    await chat.close();
+  });
+});
+
 describe('a folder', () => {
   it('without a language model is refused', async () => {
     await expect(loadForGeneration(fixture('llava/v1-clip'), parts.engine)).rejects.toMatchObject({

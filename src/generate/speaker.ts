@@ -21,6 +21,8 @@ import { type Prompt, promptOf } from './prompt.ts';
 export interface SpeakerParts extends GenerationProgramOptions {
   readonly tokenizer: Tokenizer;
   readonly template: ChatTemplate;
+  /** The system message that opens every conversation. */
+  readonly system?: string | undefined;
   /** How pictures are prepared; needed as soon as one is shown. */
   readonly processor?: ImageProcessor;
   /** The special token that stands for a picture; `<image>`, or else the token of the model's own configuration. */
@@ -41,6 +43,8 @@ export interface Speaker {
     readonly stopIds: readonly number[];
     readonly stop: readonly string[];
   };
+  /** A conversation with the system message in front. */
+  opened(row: Row): Row;
   /** A conversation as tokens that end where the answer begins. */
   encode(row: Row): Example;
   /** An example with its pictures prepared. */
@@ -60,6 +64,7 @@ export function openSpeaker(parts: SpeakerParts): Speaker {
     imageToken,
   };
   const media = mediaLoader();
+  const opened = (row: Row) => (parts.system === undefined ? row : withSystem(row, parts.system));
   return {
     program,
     tokens,
@@ -69,12 +74,36 @@ export function openSpeaker(parts: SpeakerParts): Speaker {
       stopIds: tokenizer.eos === undefined ? stopIds : [...stopIds, tokenizer.eos],
       stop: [...stopStrings(template, tokens), ...stop],
     },
-    encode: (row) => kept(encodePrompt(row, settings)),
+    opened,
+    encode: (row) => kept(encodePrompt(opened(row), settings)),
     async prompt({ ids, texts, media: shown }) {
       if (shown.length > 0 && !processor) noProcessor();
       return promptOf({ ids, texts, media: shown }, media);
     },
   };
+}
+
+function withSystem(row: Row, text: string): Row {
+  return { ...row, turns: [{ role: 'system', parts: [{ type: 'text', text }] }, ...row.turns] };
+}
+
+/**
+ * Refuses a conversation whose words a template throws away on purpose, as those for captions do.
+ * @throws TesseraError `generate/question-dropped`
+ */
+export function checkHeard(template: ChatTemplate, { turns }: Row): void {
+  const lost = turns.find(
+    ({ role, parts }) => template.discards.includes(role) && parts.some((part) => part.type === 'text'),
+  );
+  if (!lost) return;
+  const words = lost.parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
+  throw new TesseraError({
+    code: 'generate/question-dropped',
+    message: `the template ${template.name} leaves out what the ${lost.role} says`,
+    expected: 'a template that shows it to the model',
+    got: JSON.stringify(words.slice(0, 80)),
+    remedy: '`--template` takes another, such as llava-1.5 or a file; with an image, `--prompt ""` asks for a caption',
+  });
 }
 
 function imageTokenOf(tokenizer: Tokenizer, id: number): string {

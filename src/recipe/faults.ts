@@ -120,11 +120,18 @@ function kind(expected: string): string {
 }
 
 function suggestion(issue: Issue, value: unknown): { remedy: string } | undefined {
-  const choices = issue.code === 'invalid_value' ? issue.values : (issue as { options?: readonly unknown[] }).options;
+  const choices = choicesOf(issue);
   const wrong = typeof value === 'string' ? value : undefined;
   if (!choices || wrong === undefined) return undefined;
   const near = nearest(wrong, choices.map(String));
   return near ? { remedy: `did you mean ${near}?` } : undefined;
+}
+
+/** The words that may stand at a place, also as one branch of a choice. */
+function choicesOf(issue: Issue): readonly unknown[] | undefined {
+  if (issue.code === 'invalid_value') return issue.values;
+  const branches = issue.code === 'invalid_union' ? issue.errors.flat() : [];
+  return branches.map(choicesOf).find(Boolean) ?? (issue as { options?: readonly unknown[] }).options;
 }
 
 /** The keys that the section at `path` may have; of a choice between sections, those of the branch chosen. */

@@ -94,7 +94,7 @@ function typeLabel(schema: z.ZodType): string {
   if (plain instanceof z.ZodRecord) return `pattern: ${typeLabel(plain.valueType as z.ZodType)}`;
   if (plain instanceof z.ZodBoolean) return 'true | false';
   if (plain instanceof z.ZodNumber) return plain.isInt ? 'integer' : 'number';
-  if (plain instanceof z.ZodString) return 'text';
+  if (plain instanceof z.ZodString) return plain.meta()?.title ?? 'text';
   if (plain instanceof z.ZodUnion) return either(plain.options.map((branch) => typeLabel(branch as z.ZodType)));
   return 'section';
 }

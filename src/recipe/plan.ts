@@ -45,6 +45,8 @@ export interface StagePlan {
   /** Patterns of the base parameters that are trained; adapters come beside them. */
   readonly trainable: readonly string[];
   readonly template: NonNullable<StageRecipe['template']>;
+  /** What becomes of answers that the template does not end; such a stage is refused when absent. */
+  readonly addEnd?: boolean | undefined;
   /** How pictures become squares; the model folder says when absent. */
   readonly pictures?: 'crop' | 'pad';
   readonly data: readonly DataRecipe[];
@@ -160,6 +162,7 @@ function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
     objective: stage.objective,
     trainable: lora ? besideAdapters(stage.trainable, lora, model) : stage.trainable,
     template: stage.template ?? 'text',
+    addEnd: stage.add_end,
     ...(stage.pictures && { pictures: stage.pictures }),
     data: stage.data,
     train: trainPlan(stage.train ?? {}),

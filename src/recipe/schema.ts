@@ -11,6 +11,10 @@ const positive = z.number().positive().max(1e6);
 const nonNegative = z.number().nonnegative().max(1e6);
 const fraction = z.number().min(0).lt(1);
 const file = z.string().min(1);
+const templateFile = z
+  .string()
+  .regex(/[/\\]|\.(jinja|json)$/, { error: 'expected the path of a template', abort: true })
+  .meta({ title: 'file' });
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected lower-case letters, digits, dots and dashes');
 const size = z.enum(['tiny', 'small', '7b', '13b']);
 
@@ -105,8 +109,12 @@ const stageSection = section({
   objective: option(z.enum(Object.keys(methods)), `loss: ${saysOfMethods}`),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
-    z.enum(['plain', 'llava-v0', 'llava-v1', 'llava-1.5', 'checkpoint', 'text']),
-    'prompt that rows are written in; checkpoint takes the one in the model folder',
+    z.union([z.enum(['plain', 'llava-v0', 'llava-v1', 'llava-1.5', 'checkpoint', 'text']), templateFile]),
+    'prompt that rows are written in; checkpoint takes the one in the model folder; a path names a chat template',
+  ),
+  add_end: optional(
+    z.boolean(),
+    'for a prompt that ends no answer: true teaches an end-of-sequence token after the last, false trains without an end; when absent such a stage is refused',
   ),
   pictures: optional(z.enum(['crop', 'pad']), 'how a picture becomes a square; as the model folder says when absent'),
   data: option(z.array(dataSection).min(1), 'where the rows come from; several sources are mixed by their counts'),

@@ -10,7 +10,7 @@ const rows = new Map(
 
 describe('words of a recipe', () => {
   it.each([
-    ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint']],
+    ['stages.<stage>.template', [...builtinTemplateNames, 'checkpoint', 'file']],
     ['stages.<stage>.data.<n>.split', splits],
     ['stages.<stage>.data.<n>.format', [...formatNames, 'auto']],
     ['eval.tasks', Object.keys(taskNames)],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { checkTasks, requirePictures, taskNames } from '../eval/index.ts';
@@ -43,14 +44,36 @@ function placeOf(folder: string, asked: Settled, plan: Plan | undefined): string
   return plan ? join(folder, 'evals', nameOf(asked)) : join('evals', basename(resolve(folder)), nameOf(asked));
 }
 
-function isOfRecipe({ tasks, limit, blind, data, quantize, adapter }: Settled, { eval: own }: Plan): boolean {
+function isOfRecipe(
+  { tasks, limit, blind, data, quantize, adapter, template, system }: Settled,
+  { eval: own }: Plan,
+): boolean {
   const whole = own.tasks.every((task) => tasks.includes(task));
-  return whole && limit === own.limit && blind && data === undefined && (quantize ?? adapter) === undefined;
+  return (
+    whole &&
+    limit === own.limit &&
+    blind &&
+    data === undefined &&
+    (quantize ?? adapter ?? template ?? system) === undefined
+  );
 }
 
 /** One name for the same question: `pope-vqa-limit-100-int4`. */
-function nameOf({ tasks, limit, blind, data, quantize, adapter }: Settled): string {
-  const [where, beside] = [data, adapter].map((path) => path?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, ''));
-  const parts = [...[...tasks].sort(), limit && `limit-${limit}`, where, beside, quantize, !blind && 'sighted'];
+function nameOf({ tasks, limit, blind, data, quantize, adapter, template, system }: Settled): string {
+  const said =
+    system === undefined ? undefined : `system-${createHash('sha256').update(system).digest('hex').slice(0, 8)}`;
+  const [where, beside, prompt] = [data, adapter, template].map((path) =>
+    path?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, ''),
+  );
+  const parts = [
+    ...[...tasks].sort(),
+    limit && `limit-${limit}`,
+    where,
+    beside,
+    prompt,
+    said,
+    quantize,
+    !blind && 'sighted',
+  ];
   return parts.filter(Boolean).join('-');
 }

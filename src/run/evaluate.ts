@@ -51,10 +51,15 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
 }
 
 async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const { limit, data, quantize, adapter } = asked;
-  const parts = await loadForGeneration(folder, engine, { quantize, adapter });
+  const { limit, data, quantize, adapter, template, system } = asked;
+  const parts = await loadForGeneration(folder, engine, { quantize, adapter, template, system });
   if (!parts.model.image) throw noEyes(folder);
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
+  if (parts.template.discards.includes('user')) {
+    hooks.log.warn(
+      `the template ${parts.template.name} leaves questions out: the model sees images alone; --template takes another`,
+    );
+  }
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
   const responder = createResponder({
@@ -130,7 +135,8 @@ function reportExtras(folder: string, asked: Asked) {
   };
 }
 
-function evalCommand(folder: string, { tasks, limit, blind, data, quantize, adapter }: Asked): string {
+function evalCommand(folder: string, asked: Asked): string {
+  const { tasks, limit, blind, data, quantize, adapter, template, system } = asked;
   const words = [
     `tessera eval ${folder} --tasks ${tasks.join(',')}`,
     limit !== undefined && `--limit ${limit}`,
@@ -138,6 +144,8 @@ function evalCommand(folder: string, { tasks, limit, blind, data, quantize, adap
     data !== undefined && `--data ${data}`,
     quantize && `--quantize ${quantize}`,
     adapter && `--adapter ${adapter}`,
+    template !== undefined && `--template ${template}`,
+    system !== undefined && `--system ${JSON.stringify(system)}`,
   ];
   return words.filter(Boolean).join(' ');
 }

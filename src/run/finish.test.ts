@@ -18,7 +18,13 @@ const from = root.path('from');
 writeLlava(from);
 
 /** Ends a stage of adapters, moved as training would; its run folder. */
-async function finish(name: string, index: number, more: readonly string[] = [], by = 0.01) {
+async function finish(
+  name: string,
+  index: number,
+  more: readonly string[] = [],
+  by = 0.01,
+  template = builtinTemplate('llava-1.5'),
+) {
   const run = runFolder(root.path(name));
   mkdirSync(run.path);
   const overrides = [`model.from=${from}`, 'stages.tune.data.0.path=rows.json', `output.folder=${run.path}`, ...more];
@@ -31,7 +37,7 @@ async function finish(name: string, index: number, more: readonly string[] = [],
     // What a stage before has moved.
     else if (index > 0 && path.startsWith('multi_modal_projector.')) data.fill(0.25);
   }
-  const data = { samples: [], report: new DataReport(), template: builtinTemplate('llava-1.5') };
+  const data = { samples: [], report: new DataReport(), template };
   const counts = { report: new DataReport(), summaries: [] };
   const trainable = (path: string) => isLoraPart(path) || held(path);
   finishStage({ run, plan, stage, index, parts, loaded, lora, trainable, data, ...counts });
@@ -48,6 +54,14 @@ it.each([
   const loaded = loadModel(join(run.adapter, base));
   const merged = mergeAdapter(loaded, loadAdapter(run.adapter, loaded));
   expect([...merged.store.tensors]).toEqual([...loadModel(run.model).store.tensors]);
+});
+
+it('leaves the model its own prompt after a stage of captions', async () => {
+  const prompt = (run: { readonly model: string }) => readFileSync(join(run.model, 'chat_template.jinja'), 'utf8');
+  const captions = await finish('captions', 0, [], 0, builtinTemplate('plain'));
+  expect(prompt(captions.run)).toBe(readFileSync(join(from, 'chat_template.jinja'), 'utf8'));
+  const talk = await finish('talk', 0, [], 0, builtinTemplate('llava-v0'));
+  expect(prompt(talk.run)).toBe(builtinTemplate('llava-v0').source);
 });
 
 describe('a run that goes on from an adapter', () => {

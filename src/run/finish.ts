@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import type { DataReport } from '../data/index.ts';
+import type { ChatTemplate, DataReport } from '../data/index.ts';
 import { type LoadedModel, modelPlace } from '../models/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
@@ -41,7 +41,7 @@ export function finishStage(finished: FinishedStage): Parts {
   const processor = stageProcessor(parts, stage.pictures);
   const options = {
     dtype: plan.output.dtype,
-    template: data.template,
+    template: keptTemplate(data.template, parts.template),
     ...(processor && { processor }),
     overwrite: true,
   };
@@ -52,6 +52,12 @@ export function finishStage(finished: FinishedStage): Parts {
   const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded, adapter: undefined };
   writeModelFolder(run.model, after, { ...options, card: modelCard(plan, loaded.model, summaries, report) });
   return after;
+}
+
+/** A prompt for captions, which leaves questions out, does not take the place of the model's own prompt for talking. */
+function keptTemplate(trained: ChatTemplate, own: ChatTemplate | undefined): ChatTemplate {
+  const hears = (template: ChatTemplate) => !template.discards.includes('user');
+  return own && hears(own) && !hears(trained) ? own : trained;
 }
 
 /**

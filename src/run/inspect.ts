@@ -1,6 +1,8 @@
-import { nearest, TesseraError } from '../base/index.ts';
+import { type Fault, formatFault, nearest, TesseraError } from '../base/index.ts';
 import { DataReport, describeExample, formatExample } from '../data/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
+import type { SampleRows } from '../train/index.ts';
+import { endFault } from './ending.ts';
 import { buildParts } from './parts.ts';
 import { encodeStageRow, readStage, sourceRows, stageTemplate, stageTexts } from './rows.ts';
 import type { DataCounts, Hooks } from './types.ts';
@@ -10,7 +12,9 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
   const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const counts: DataCounts[] = [];
   for (const stage of plan.stages) {
-    const { report } = await readStage(stage, parts, hooks);
+    const data = await readStage(stage, parts, hooks);
+    const { report } = data;
+    warn(endFault(stage, data, parts), hooks);
     counts.push({
       source: `${stage.name}: ${report.sources.map(({ file }) => file).join(', ')}`,
       kept: report.kept,
@@ -21,6 +25,11 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
     });
   }
   return counts;
+}
+
+/** Tells what training would refuse for. */
+function warn(fault: Fault | undefined, { log }: Hooks): void {
+  if (fault) log.warn(formatFault(fault));
 }
 
 /** Rows as training sees them, and what became of those it would refuse. */
@@ -45,6 +54,7 @@ export async function inspectRows(
   const template = stageTemplate(stage, parts);
   const report = new DataReport();
   const shown: { text: string; data: unknown }[] = [];
+  const samples: SampleRows[] = [];
   for (const data of stage.data) {
     const { rows, file, format } = await sourceRows(data, report, hooks);
     for (const row of rows) {
@@ -52,6 +62,7 @@ export async function inspectRows(
       const outcome = encodeStageRow(row, stage, template, parts);
       if ('refused' in outcome) report.withdraw(file, format, outcome.refused);
       else {
+        samples.push(outcome.kept);
         const texts = outcome.kept.map((row) => formatExample(row, parts.tokenizer, { color: options.colour }));
         const data = outcome.kept.map((row) => describeExample(row, parts.tokenizer));
         shown.push({ text: texts.join('\n'), data: data.length === 1 ? data[0] : data });
@@ -59,6 +70,7 @@ export async function inspectRows(
     }
   }
   if (shown.length === 0) report.check();
+  warn(endFault(stage, { samples, template }, parts), hooks);
   return { shown, report };
 }
 

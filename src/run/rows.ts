@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
-  builtinTemplate,
+  builtinTemplateNames,
   type ChatTemplate,
   DataReport,
   encodeRow,
+  findTemplate,
   formatOptions,
   type Outcome,
   type ReadOptions,
@@ -16,6 +17,7 @@ import type { DataRecipe, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import { type Objective, objectiveNamed, type SampleRows } from '../train/index.ts';
 import { trainingFile, type WorldRequest } from '../world/index.ts';
+import { checkEnds } from './ending.ts';
 import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
 import { cachedWorld, refuseStopped } from './world-cache.ts';
@@ -106,7 +108,10 @@ export interface StageData {
 export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
   const data = await readStage(stage, parts, hooks);
   data.report.check();
-  if (data.samples.length > 0) return data;
+  if (data.samples.length > 0) {
+    checkEnds(stage, data, parts, hooks);
+    return data;
+  }
   throw new TesseraError({
     code: 'data/no-rows',
     message: 'no row is left to train on',
@@ -147,13 +152,14 @@ export function stageObjective({ objective }: Pick<StagePlan, 'objective'>): Obj
 }
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
-  if (stage.template !== 'checkpoint') return builtinTemplate(stage.template);
+  if (stage.template !== 'checkpoint') return findTemplate(locate(stage.template));
   if (parts.template) return parts.template;
   throw new TesseraError({
     code: 'chat/no-template',
     message: 'the model folder has no chat template',
     path: `stages.${stage.name}.template`,
-    remedy: 'name a built-in one',
+    expected: 'chat_template.jinja, or chat_template in tokenizer_config.json',
+    remedy: `name a built-in one (${builtinTemplateNames.join(', ')}), or the file of a template`,
   });
 }
 
@@ -166,6 +172,7 @@ export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplat
     template,
     processor,
     imageToken: parts.imageToken,
+    addEnd: stage.addEnd,
     maxLength: Math.min(stage.train.maxLength, maxPositions(model)),
   };
   const words = stage.template === 'text' && !processor.plan;

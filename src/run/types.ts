@@ -66,6 +66,10 @@ export interface EvalOptions {
   readonly data?: string;
   /** A folder in PEFT layout whose adapter is added to the model. */
   readonly adapter?: string | undefined;
+  /** A built-in chat template or a file, in the place of the model's own. */
+  readonly template?: string | undefined;
+  /** A system message before every question. */
+  readonly system?: string | undefined;
   /** Folder for the results, in the place of the one that they go to by themselves. */
   readonly out?: string;
 }

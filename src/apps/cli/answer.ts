@@ -8,6 +8,8 @@ export interface ModelFlags {
   readonly folder: string;
   readonly quantize?: Quantization | undefined;
   readonly adapter?: string | undefined;
+  readonly template?: string | undefined;
+  readonly system?: string | undefined;
 }
 
 /** What is asked: the words, and the pictures they are about. */

@@ -71,6 +71,19 @@ export function quantizeOption(): Option {
   ).choices(['int4', 'int8']);
 }
 
+/** `--template <name or file>`. */
+export function templateOption(): Option {
+  return new Option(
+    '--template <name or file>',
+    "a built-in chat template (plain, text, llava-v0, llava-v1, llava-1.5) or a file, in the place of the model's own",
+  );
+}
+
+/** `--system <text>`. */
+export function systemOption(): Option {
+  return new Option('--system <text>', 'the system message that the conversation opens with');
+}
+
 /** `--adapter <folder>`. */
 export function adapterOption(): Option {
   return new Option('--adapter <folder>', 'a LoRA adapter in PEFT layout that is added to the model');

@@ -1,5 +1,5 @@
 import { nearest, TesseraError } from '../../base/index.ts';
-import { isJsonObject, type JsonValue, join, parseJson, pathExists, readText } from '../../files/index.ts';
+import { isJsonObject, type JsonValue, join, lookUp, parseJson, pathExists, readText } from '../../files/index.ts';
 import type { Turn } from '../row.ts';
 import { builtinSource } from './builtin-source.ts';
 import { type ContentForm, contentForm, printsImages } from './content.ts';
@@ -79,6 +79,26 @@ export function builtinTemplate(name: string): ChatTemplate {
     });
   }
   return createTemplate(builtinSource(name), name);
+}
+
+/**
+ * A template that a user names: a built-in, a `.jinja` file, a JSON file with `chat_template`, or a folder with such files.
+ * @throws TesseraError `chat/template-name` when it is none of these
+ */
+export function findTemplate(nameOrPath: string): ChatTemplate {
+  if (Object.hasOwn(builtins, nameOrPath)) return builtinTemplate(nameOrPath);
+  const kind = lookUp(nameOrPath)?.kind;
+  if (kind === undefined) return builtinTemplate(nameOrPath);
+  if (kind === 'folder') return folderTemplate(nameOrPath);
+  const text = readText(nameOrPath, { code: 'chat/template-file' });
+  const source = nameOrPath.endsWith('.json') ? templateEntry(text, nameOrPath) : text;
+  if (source !== undefined) return createTemplate(source, nameOrPath);
+  throw new TesseraError({
+    code: 'chat/template-file',
+    message: 'the file has no chat_template',
+    path: nameOrPath,
+    expected: 'a chat_template, or a file of the template alone that ends in .jinja',
+  });
 }
 
 const SOURCES = ['chat_template.jinja', 'chat_template.json', 'processor_config.json', 'tokenizer_config.json'];

@@ -7,13 +7,15 @@ import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
 import type { Verb } from '../verb.ts';
-import { adapterOption, examples, imageOption, quantizeOption } from '../verb.ts';
+import { adapterOption, examples, imageOption, quantizeOption, systemOption, templateOption } from '../verb.ts';
 
 interface ChatFlags {
   image: string[];
   prompt?: string;
   quantize?: Quantization;
   adapter?: string;
+  template?: string;
+  system?: string;
 }
 
 export const chatVerb: Verb = (session) =>
@@ -24,7 +26,9 @@ export const chatVerb: Verb = (session) =>
       .addOption(imageOption('a picture to begin with'))
       .option('--prompt <text>', 'ask this one question and leave')
       .addOption(quantizeOption())
-      .addOption(adapterOption()),
+      .addOption(adapterOption())
+      .addOption(templateOption())
+      .addOption(systemOption()),
   )
     .addHelpText(
       'after',
@@ -33,10 +37,15 @@ export const chatVerb: Verb = (session) =>
         'chat runs/llava --image photo.jpg --prompt "Is there a red cube?"',
       ),
     )
-    .action(async (folder: string, { quantize, adapter, ...flags }: SampleFlags & ChatFlags) => {
+    .action(async (folder: string, { quantize, adapter, template, system, ...flags }: SampleFlags & ChatFlags) => {
       const options = sampleOptions(flags);
       if (flags.prompt !== undefined) {
-        return answerOnce(session, { folder, quantize, adapter }, { text: flags.prompt, images: flags.image }, options);
+        return answerOnce(
+          session,
+          { folder, quantize, adapter, template, system },
+          { text: flags.prompt, images: flags.image },
+          options,
+        );
       }
       if (!process.stdin.isTTY) {
         throw new TesseraError({
@@ -47,7 +56,9 @@ export const chatVerb: Verb = (session) =>
         });
       }
       await checkPictures(flags.image);
-      await withChat(session, { folder, quantize, adapter }, (chat) => converse(session, chat, flags.image, options));
+      await withChat(session, { folder, quantize, adapter, template, system }, (chat) =>
+        converse(session, chat, flags.image, options),
+      );
     });
 
 const help = '/image <file> shows a picture · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';

@@ -1,16 +1,18 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import type { Plan } from '../../../recipe/index.ts';
 import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { examples, wholeIn } from '../verb.ts';
+import { examples, templateOption, wholeIn } from '../verb.ts';
 
 interface InspectFlags {
   rows: number;
   stage?: string;
   model?: string;
   images?: string;
+  template?: string;
 }
 
 interface WorldFlags {
@@ -33,6 +35,7 @@ export const dataVerb: Verb = (session) => {
     .option('--stage <name>', 'rows of this stage; of the first when absent')
     .option('--model <folder>', 'for a data file: the model folder whose tokenizer and prompt are used')
     .option('--images <folder>', 'for a data file: the folder that it names pictures from')
+    .addOption(templateOption())
     .addHelpText(
       'after',
       examples(
@@ -40,13 +43,15 @@ export const dataVerb: Verb = (session) => {
         'data inspect rows.json --model llava-hf --images pictures',
       ),
     )
-    .action(async (name: string, overrides: string[], { rows, stage, model, images }: InspectFlags) => {
+    .action(async (name: string, overrides: string[], { rows, stage, model, images, template }: InspectFlags) => {
       const { filePlan, loadPlan } = await import('../../../recipe/index.ts');
       const { inspectRows } = await import('../../../run/index.ts');
       const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
       const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
       const options = { rows, colour, ...(stage !== undefined && { stage }) };
-      const { shown, report } = await session.watch((hooks) => inspectRows(plan, options, hooks));
+      const { shown, report } = await session.watch((hooks) =>
+        inspectRows(template === undefined ? plan : inTemplate(plan, template), options, hooks),
+      );
       const refusals = report.rejected === 0 ? [] : [`refused:\n${report.format()}`];
       session.result({ rows: shown.map((row) => row.data), refused: report.reasons }, () =>
         [...shown.map((row) => row.text), ...refusals].join('\n\n'),
@@ -88,6 +93,11 @@ export const dataVerb: Verb = (session) => {
     });
   return data;
 };
+
+/** A plan whose rows are written in another template. */
+function inTemplate(plan: Plan, template: string): Plan {
+  return { ...plan, stages: plan.stages.map((stage) => ({ ...stage, template })) };
+}
 
 /** How many rows of each source were kept and refused, and the first of those refused. */
 function countsText(counts: readonly DataCounts[]): string {

@@ -2,7 +2,7 @@ import { Command, Option } from 'commander';
 import type { Quantization } from '../../../generate/index.ts';
 import { evalText } from '../report.ts';
 import type { Verb } from '../verb.ts';
-import { adapterOption, commaList, examples, quantizeOption, wholeIn } from '../verb.ts';
+import { adapterOption, commaList, examples, quantizeOption, systemOption, templateOption, wholeIn } from '../verb.ts';
 
 interface EvalFlags {
   tasks?: string[];
@@ -11,6 +11,8 @@ interface EvalFlags {
   data?: string;
   quantize?: Quantization;
   adapter?: string;
+  template?: string;
+  system?: string;
   out?: string;
 }
 
@@ -29,6 +31,8 @@ export const evalVerb: Verb = (session) =>
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')
     .addOption(quantizeOption())
     .addOption(adapterOption())
+    .addOption(templateOption())
+    .addOption(systemOption())
     .option(
       '--out <folder>',
       "for the results; when absent the run folder if this is what the run's recipe asks for, or else a folder of " +
@@ -44,13 +48,15 @@ export const evalVerb: Verb = (session) =>
     });
 
 /** Leaves the options out that all verbs share. */
-function pick({ tasks, limit, data, quantize, adapter, out }: Omit<EvalFlags, 'blind'>) {
+function pick({ tasks, limit, data, quantize, adapter, template, system, out }: Omit<EvalFlags, 'blind'>) {
   return {
     ...(tasks !== undefined && { tasks }),
     ...(limit !== undefined && { limit }),
     ...(data !== undefined && { data }),
     ...(quantize !== undefined && { quantize }),
     ...(adapter !== undefined && { adapter }),
+    ...(template !== undefined && { template }),
+    ...(system !== undefined && { system }),
     ...(out !== undefined && { out }),
   };
 }

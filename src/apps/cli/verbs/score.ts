@@ -3,7 +3,7 @@ import type { Quantization } from '../../../generate/index.ts';
 import { loadParts } from '../answer.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
-import { adapterOption, examples, imageOption, quantizeOption } from '../verb.ts';
+import { adapterOption, examples, imageOption, quantizeOption, systemOption, templateOption } from '../verb.ts';
 
 interface ScoreFlags {
   image: string[];
@@ -11,6 +11,8 @@ interface ScoreFlags {
   answer: string;
   quantize?: Quantization;
   adapter?: string;
+  template?: string;
+  system?: string;
 }
 
 export const scoreVerb: Verb = (session) =>
@@ -22,10 +24,12 @@ export const scoreVerb: Verb = (session) =>
     .addOption(imageOption('a picture the question is about'))
     .addOption(quantizeOption())
     .addOption(adapterOption())
+    .addOption(templateOption())
+    .addOption(systemOption())
     .addHelpText('after', examples('score runs/llava --image photo.jpg --prompt "Is there a cube?" --answer "Yes."'))
-    .action(async (folder: string, { prompt, answer, image, quantize, adapter }: ScoreFlags) => {
+    .action(async (folder: string, { prompt, answer, image, ...model }: ScoreFlags) => {
       const { scoreAnswer } = await import('../../../generate/index.ts');
-      const tokens = await scoreAnswer(await loadParts(session, { folder, quantize, adapter }), {
+      const tokens = await scoreAnswer(await loadParts(session, { folder, ...model }), {
         prompt,
         answer,
         images: image,
