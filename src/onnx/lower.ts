@@ -1,5 +1,6 @@
 import { type Dim, dimTerms, int64, quotientOf, raise, type Shape, type Tensor, TesseraError } from '../base/index.ts';
 import type { EmitAttribute, Emitter, Graph, Node, Value } from '../graph/index.ts';
+import type { Rules } from './legalize/rules.ts';
 import { legalizations, type Target } from './legalize/table.ts';
 import type { OnnxAttribute, OnnxInitializer, OnnxModel, OnnxNode, OnnxPort } from './proto/index.ts';
 
@@ -89,7 +90,7 @@ class Writer implements Emitter {
   readonly initializers: OnnxInitializer[] = [];
   readonly sizeSources = new Set<Value>();
   readonly #graph: Graph;
-  readonly #rules: (typeof legalizations)[Target];
+  readonly #rules: Rules;
   readonly #names = new Map<Value, string>();
   readonly #sizes = new Map<Dim, string>();
   readonly #constants = new Map<string, string>();
@@ -97,7 +98,7 @@ class Writer implements Emitter {
   readonly #public = new Set<string>();
   #path = '';
 
-  constructor(graph: Graph, outputs: Iterable<string>, rules: (typeof legalizations)[Target]) {
+  constructor(graph: Graph, outputs: Iterable<string>, rules: Rules) {
     this.#graph = graph;
     this.#rules = rules;
     this.#taken = new Set([...outputs, ...graph.inputs.keys()]);
