@@ -14,8 +14,10 @@ import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { type DiskFault, withFailingDisk } from '../../test/support/failing-disk.ts';
 import { Random, silentLog, TesseraError } from '../base/index.ts';
+import { openSafetensors } from '../models/index.ts';
 import { allocateStore, type FlatStore, type ParameterSpec, zerosInit } from '../nn/index.ts';
 import type { StageState } from '../train/index.ts';
+import { recordOf } from './checkpoint-base.ts';
 import { newestCheckpoint, type Position, restoreCheckpoint, saveCheckpoint } from './checkpoints.ts';
 
 // Thousands of small files: in memory where the system has such a folder.
@@ -172,5 +174,30 @@ describe('a save that fails at any call', () => {
       }
       if (fault !== 'short') expect([...ends].sort()).toEqual(['6', `${newest}`].sort());
     });
+  });
+});
+
+describe('a checkpoint beside a base', () => {
+  const given = (path: string) => path === 'a.weight';
+  const baseOf = (store: FlatStore) => ({ given, record: () => recordOf(store, given) });
+
+  it('holds what is trained alone, and comes back beside the same base', () => {
+    const { store, state, position } = stateAt(3);
+    saveCheckpoint(folder, store, state, position, baseOf(store));
+    const saved = newestCheckpoint(folder, silentLog) as NonNullable<ReturnType<typeof newestCheckpoint>>;
+    expect([...openSafetensors(join(saved.folder, 'parameters.safetensors')).tensors.keys()]).toEqual(['b.bias']);
+    const again = allocateStore(specs);
+    again.tensors.get('a.weight')?.data.set(store.tensors.get('a.weight')?.data ?? []);
+    expect(restoreCheckpoint(saved, again)).toEqual(state);
+    expect(again.flat).toEqual(store.flat);
+  });
+
+  it('is refused beside another', () => {
+    const { store, state, position } = stateAt(3);
+    saveCheckpoint(folder, store, state, position, baseOf(store));
+    const saved = newestCheckpoint(folder, silentLog) as NonNullable<ReturnType<typeof newestCheckpoint>>;
+    expect(() => restoreCheckpoint(saved, allocateStore(specs))).toThrow(
+      expect.objectContaining({ code: 'run/base-changed', remedy: expect.stringContaining('model') }),
+    );
   });
 });

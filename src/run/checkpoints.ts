@@ -6,6 +6,7 @@ import { checkManifest, Manifest, removeFolder, sweepTemporaries, writeFolder } 
 import { openSafetensors, readJsonObject, readTensor, writeSafetensors } from '../models/index.ts';
 import { fillStore, type ParameterStore } from '../nn/index.ts';
 import type { StageState } from '../train/index.ts';
+import { type BaseRecord, checkBase, type StageBase } from './checkpoint-base.ts';
 import type { StageSummary } from './types.ts';
 
 /** Where a run was when a checkpoint was written. */
@@ -24,6 +25,8 @@ export interface Position {
   /** Stages that are over, and the rows that they read. */
   readonly finished: readonly StageSummary[];
   readonly report: DataCountsJson;
+  /** What the checkpoint does not hold, since the recipe's folders do; absent where it holds every parameter. */
+  readonly base?: BaseRecord | undefined;
 }
 
 export interface SavedState {
@@ -37,14 +40,21 @@ const names = { parameters: 'parameters.safetensors', optimizer: 'optimizer.safe
 /**
  * Writes one checkpoint, whole or not at all, and removes older ones only once it is durable. What stands at a later
  * place of the run is of a future that did not come, and goes too.
+ * @param base parameters that are left out
  * @throws TesseraError `run/checkpoint-write`; what was there before is then still there.
  */
-export function saveCheckpoint(folder: string, store: ParameterStore, state: StageState, position: Position): void {
+export function saveCheckpoint(
+  folder: string,
+  store: ParameterStore,
+  state: StageState,
+  position: Position,
+  base?: StageBase | undefined,
+): void {
   const name = `${position.stage}-${String(position.step).padStart(7, '0')}`;
   try {
     // A place of a run has one state: a sound checkpoint of it need not be written again.
     const sound = existsSync(join(folder, name)) && checkManifest(join(folder, name)) === undefined;
-    if (!sound) writeCheckpoint(join(folder, name), store, state, position);
+    if (!sound) writeCheckpoint(join(folder, name), heldBy(store, base), state, { ...position, base: base?.record() });
     const all = listCheckpoints(folder);
     const newest = all.indexOf(name);
     const kept = all.slice(Math.max(0, newest + 1 - KEPT), newest + 1);
@@ -55,7 +65,13 @@ export function saveCheckpoint(folder: string, store: ParameterStore, state: Sta
   }
 }
 
-function writeCheckpoint(path: string, store: ParameterStore, { moments }: StageState, position: Position): void {
+type Tensors = ParameterStore['tensors'];
+
+function heldBy({ tensors }: ParameterStore, base: StageBase | undefined): Tensors {
+  return new Map([...tensors].filter(([path]) => !base?.given(path)));
+}
+
+function writeCheckpoint(path: string, parameters: Tensors, { moments }: StageState, position: Position): void {
   const vector = (data: Float32Array<ArrayBuffer>) => ({ shape: [data.length], data });
   const optimizer = new Map([
     ['first', vector(moments.first)],
@@ -65,7 +81,7 @@ function writeCheckpoint(path: string, store: ParameterStore, { moments }: Stage
     const manifest = new Manifest();
     const put = (name: string, tensors: Parameters<typeof writeSafetensors>[1]) =>
       writeSafetensors(join(partial, name), tensors, { observe: manifest.watch(name) });
-    put(names.parameters, store.tensors);
+    put(names.parameters, parameters);
     put(names.optimizer, optimizer);
     manifest.writeText(join(partial, names.position), `${JSON.stringify(position, null, 2)}\n`);
     manifest.write(partial);
@@ -116,11 +132,16 @@ export function newestPosition(folder: string): Position | undefined {
   return name === undefined ? undefined : (readJsonObject(join(folder, name, names.position)) as unknown as Position);
 }
 
-/** Puts a checkpoint's parameters into a store and returns the state of its stage. */
+/**
+ * Puts a checkpoint's parameters into a store that holds those of its base, and returns the state of its stage.
+ * @throws TesseraError `run/checkpoint`, `run/base-changed`
+ */
 export function restoreCheckpoint({ folder, position }: SavedState, store: ParameterStore): StageState {
   const parameters = openSafetensors(join(folder, names.parameters));
-  const missing = [...store.tensors.keys()].find((path) => !parameters.tensors.has(path));
-  if (missing !== undefined) {
+  const absent = (path: string) => !parameters.tensors.has(path);
+  const missing = [...store.tensors.keys()].find(absent);
+  if (missing !== undefined && position.base) checkBase(store, absent, position.base, folder);
+  else if (missing !== undefined) {
     throw new TesseraError({
       code: 'run/checkpoint',
       message: 'the checkpoint does not belong to this recipe',

@@ -18,7 +18,7 @@ import type { Parts } from './parts.ts';
  * A plan's adapters for a model: linear layers in the blocks of its language part, by last name, or all of them.
  * @param seed of the stage's dropout masks
  */
-function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
+export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
   const linears = model.writer?.linears;
   const wanted = plan.targets;
   const named = (path: string) => wanted === 'all-linear' || wanted.includes(path.slice(path.lastIndexOf('.') + 1));

@@ -29,7 +29,7 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
     '## Training',
     ['| stage | steps | last loss | trained parameters |', '|---|---|---|---|', ...rows].join('\n'),
     `Rows: ${report.kept} kept, ${report.rejected} refused.`,
-    `## Recipe\n\n\`\`\`yaml\n${formatRecipe(portable(plan.resolved))}\`\`\``,
+    `## Recipe\n\n\`\`\`yaml\n${formatRecipe(recipeOfCard(plan))}\`\`\``,
     '',
   ].join('\n\n');
 }
@@ -44,6 +44,12 @@ function usage(model: Model): string {
 export function hubName({ json }: Model): string | undefined {
   const name = json._name_or_path;
   return typeof name === 'string' && /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !existsSync(name) ? name : undefined;
+}
+
+/** The recipe without the folder that this run went to. */
+function recipeOfCard({ resolved }: Plan): Plan['resolved'] {
+  const { folder: _, ...output } = resolved.output ?? {};
+  return portable({ ...resolved, output });
 }
 
 /** A recipe whose absolute paths are cut to their last names. */

@@ -8,6 +8,7 @@ import type { Plan, StagePlan } from '../recipe/index.ts';
 import { formatRecipe } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
 import { type Batch, runStage, type StepRecord } from '../train/index.ts';
+import { stageBase } from './checkpoint-base.ts';
 import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
@@ -141,6 +142,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const prepared = prepareStage(engine, stage, job.index, parts, data);
   const { loaded, lora, source, settings, trainable } = prepared;
   const state = from && restoreCheckpoint(from, loaded.store);
+  const base = stageBase(job.plan, job.index, parts, loaded.store, trainable);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
   const planned = stageMemory(engine, stage, prepared, state !== undefined);
   announceMemory(planned, hooks);
@@ -207,7 +209,7 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
           finished: job.finished,
           report: earlier,
         };
-        saveCheckpoint(run.checkpoints, loaded.store, current, position);
+        saveCheckpoint(run.checkpoints, loaded.store, current, position, base);
       },
     },
     state,
