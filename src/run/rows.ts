@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
   builtinTemplateNames,
@@ -11,6 +11,7 @@ import {
   type ReadOptions,
   type Row,
   readRows,
+  readUsableRows,
 } from '../data/index.ts';
 import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
@@ -35,9 +36,21 @@ interface SourceRows {
 /** The rows of one data source, those that cannot be used counted in the report. */
 export async function sourceRows(data: DataRecipe, report: DataReport, hooks: Hooks): Promise<SourceRows> {
   const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks);
-  const read = readRows(file, options);
+  // The images of a world are its own.
+  const read =
+    data.source === 'files'
+      ? await readUsableRows(file, options, (done, refused) => readingRow(file, done, refused, hooks))
+      : readRows(file, options);
   report.merge(read.report);
   return { rows: read.rows, file, format: read.format };
+}
+
+/** Tells how far the reading of a file is, now and then, and lets others have their turn. */
+async function readingRow(file: string, done: number, refused: number, hooks: Hooks): Promise<void> {
+  if (done % 256 !== 0) return;
+  hooks.progress({ label: `reading ${basename(file)}`, done, total: done, unit: 'rows', numbers: { refused } });
+  await new Promise((resume) => setImmediate(resume));
+  refuseStopped(hooks);
 }
 
 type Asked = ReadOptions & { readonly file: string };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { imageTokens } from '../../test/support/processor.ts';
-import type { Tensor } from '../base/index.ts';
+import { type Tensor, TesseraError } from '../base/index.ts';
 import { type Example, type MediaLoader, type MediaPlan, mediaKey, planBatches } from '../data/index.ts';
 import type { Batch } from './batch.ts';
 import { objectiveNamed } from './methods/index.ts';
@@ -42,6 +42,19 @@ function rowsOf(batch: Batch): number[] {
 }
 
 describe('exampleSource', () => {
+  it('names the row of a picture that has become unreadable', async () => {
+    const lost: MediaLoader = {
+      load: async ([first]) => {
+        if (!first || mediaKey(first.media) !== '4') return media.load(first ? [first] : []);
+        throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded', path: '/4.png' });
+      },
+    };
+    const source = exampleSource(options({ media: lost }));
+    const steps = Array.from({ length: 3 }, (_, step) => source.step(step));
+    const faults = (await Promise.allSettled(steps)).flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+    expect(faults).toMatchObject([{ code: 'image/corrupt', path: 'row 4: /4.png' }]);
+  });
+
   it('puts the same rows in two lanes as in one, each padded to its own longest', async () => {
     const [two, one] = [exampleSource(options()), exampleSource(options({ lanes: 1 }))];
     for (let step = 0; step < 6; step++) {

@@ -1,4 +1,4 @@
-import type { Tensor } from '../base/index.ts';
+import { type Tensor, TesseraError } from '../base/index.ts';
 import {
   type BatchPlan,
   batchSizes,
@@ -83,7 +83,7 @@ async function readBatch(rows: readonly Example[], options: SourceOptions): Prom
   const text = collate(rows, processor, padId);
   const [count, width] = (text.get('ids') as Tensor).shape as [number, number];
   const own = objective.feeds(rows, width);
-  const read = await Promise.all(rows.map((row) => media.load(row.media)));
+  const read = await Promise.all(rows.map((row) => mediaOf(row, media)));
   const tokens = own.get('targetIds')?.data.length ?? 0;
   return {
     rows: count,
@@ -91,6 +91,16 @@ async function readBatch(rows: readonly Example[], options: SourceOptions): Prom
     feeds: new Map([...text, ...own, ...joinMedia(read, processor)]),
     units: unitsOf(objective, rows, tokens),
   };
+}
+
+/** What a row shows; what cannot be read any more is named with its row. */
+async function mediaOf(row: Example, loader: MediaLoader): ReturnType<MediaLoader['load']> {
+  try {
+    return await loader.load(row.media);
+  } catch (error) {
+    if (!(error instanceof TesseraError)) throw error;
+    throw new TesseraError({ ...error.toJSON(), path: `${row.where}: ${error.path}` }, { cause: error });
+  }
 }
 
 /** Batches by pass turned into batches by lane. */

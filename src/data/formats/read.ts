@@ -28,8 +28,7 @@ export interface ReadOptions {
  */
 export function* streamSamples(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
   if (options.images !== undefined) requireFolder(options.images);
-  refuseForeign(path, takesTables(path, options));
-  const format = formats[options.format ?? detectFormat(path)];
+  const format = formats[formatOf(path, options)];
   const folder = imageFolder(options.images ?? dirname(path));
   for (const outcome of format.samples(path, folder, (options.settings ?? {}) as Named<string>)) {
     yield 'refused' in outcome && options.format ? { refused: hinted(outcome.refused, path, options.format) } : outcome;
@@ -48,8 +47,13 @@ function hinted(fault: Fault, path: string, asked: FormatName): Fault {
   }
 }
 
-function takesTables(path: string, { format }: ReadOptions): boolean {
-  return format === 'image-folder' || /^metadata\.csv$/i.test(basename(path));
+/**
+ * The format that a file is read in.
+ * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/not-read`, `data/syntax`
+ */
+export function formatOf(path: string, { format }: ReadOptions): FormatName {
+  refuseForeign(path, format === 'image-folder' || /^metadata\.csv$/i.test(basename(path)));
+  return format ?? detectFormat(path);
 }
 
 /** The rows of a file for an objective that reads one at a time; rows that belong together are refused. */
@@ -96,8 +100,7 @@ export function readRows(
   path: string,
   options: ReadOptions = {},
 ): { rows: Row[]; format: FormatName; report: DataReport } {
-  refuseForeign(path, takesTables(path, options));
-  const format = options.format ?? detectFormat(path);
+  const format = formatOf(path, options);
   const report = new DataReport();
   const outcomes = streamRows(path, { ...options, format });
   const rows = report.collect(path, format, options.count === undefined ? outcomes : upTo(options.count, outcomes));

@@ -66,10 +66,10 @@ describe('decodeImage refuses', () => {
       {
         "code": "image/format",
         "expected": "JPEG, PNG, WebP or GIF",
-        "got": "first bytes 3c73766720786d6c",
+        "got": "an SVG drawing",
         "message": "this is no picture in a format that is read",
         "path": "(62 bytes in memory)",
-        "remedy": "convert the picture to PNG or JPEG",
+        "remedy": "draw it as PNG",
       }
     `);
     const tiff = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })

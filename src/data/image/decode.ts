@@ -1,5 +1,6 @@
 import type { Metadata, Sharp } from 'sharp';
 import { TesseraError } from '../../base/index.ts';
+import { DEFAULT_MAX_PIXELS, fits, MAX_SIDE } from './limits.ts';
 import type { RgbImage } from './rgb.ts';
 import { rgbImage } from './rgb.ts';
 import type { ImageSource } from './source.ts';
@@ -16,10 +17,6 @@ export interface DecodeOptions {
   /** Take the first frame of an animation, which is refused otherwise. */
   readonly firstFrame?: boolean;
 }
-
-const DEFAULT_MAX_PIXELS = 40_000_000;
-/** Longest side; JPEG and GIF have none longer, and resizing keeps some numbers for each pixel of a side. */
-const MAX_SIDE = 65_535;
 
 type Format = 'jpeg' | 'png' | 'webp' | 'gif';
 
@@ -77,22 +74,37 @@ function checkFormat(bytes: Uint8Array, path: string): Format {
     message: 'this is no picture in a format that is read',
     path,
     expected: 'JPEG, PNG, WebP or GIF',
-    got: `first bytes ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`,
-    remedy: 'convert the picture to PNG or JPEG',
+    ...insteadOf(bytes),
   });
 }
+
+/** What stands in the place of a picture, and what to do about it. */
+function insteadOf(bytes: Uint8Array): { readonly got: string; readonly remedy: string } {
+  const head = Buffer.from(bytes.subarray(0, 512)).toString('latin1');
+  const known = impostors.find(({ begins }) => begins.test(head));
+  if (known) return { got: known.got, remedy: known.remedy };
+  const got = `first bytes ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`;
+  return { got, remedy: 'convert the picture to PNG or JPEG' };
+}
+
+const impostors = [
+  { begins: /^\s*<svg|^\s*<\?xml[\s\S]*<svg/i, got: 'an SVG drawing', remedy: 'draw it as PNG' },
+  { begins: /^\s*<(?:!doctype|html)/i, got: 'a web page', remedy: 'download the picture itself' },
+  { begins: /^[\s\S]{4}ftyp(?:avif|avis)/, got: 'an AVIF picture', remedy: 'convert the picture to PNG or JPEG' },
+  { begins: /^[\s\S]{4}ftyp(?:heic|heix|mif1)/, got: 'a HEIC picture', remedy: 'convert the picture to PNG or JPEG' },
+];
 
 function checkHeader(header: Metadata, path: string, options: DecodeOptions): void {
   const { width, height } = header;
   const limit = options.maxPixels ?? DEFAULT_MAX_PIXELS;
-  if (!(width * height <= limit && width <= MAX_SIDE && height <= MAX_SIDE)) {
+  if (!fits(width, height, limit)) {
     throw new TesseraError({
       code: 'image/too-large',
       message: 'the picture has too many pixels',
       path,
       expected: `at most ${limit} pixels, ${MAX_SIDE} in a row`,
       got: `${width}x${height} = ${width * height}`,
-      remedy: 'shrink the picture, or raise the limit',
+      remedy: 'shrink the picture',
     });
   }
   if ((header.pages ?? 1) > 1 && options.firstFrame !== true) {
@@ -107,7 +119,7 @@ function animated(path: string, got: string): TesseraError {
     path,
     expected: 'one frame',
     got,
-    remedy: 'save one frame as PNG, or ask for the first frame',
+    remedy: 'save one frame as PNG',
   });
 }
 

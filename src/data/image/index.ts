@@ -1,3 +1,4 @@
+export { checkImage } from './check.ts';
 export type { DecodeOptions } from './decode.ts';
 export { decodeImage } from './decode.ts';
 export type { ImagePlan, ImageProcessor, ImageStep } from './processor.ts';

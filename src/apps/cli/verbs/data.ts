@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import type { Plan } from '../../../recipe/index.ts';
 import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
+import { exitCodes, Stopped } from '../session.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, templateOption, wholeIn } from '../verb.ts';
@@ -68,6 +69,8 @@ export const dataVerb: Verb = (session) => {
       const { reportData } = await import('../../../run/index.ts');
       const counts = await session.watch((hooks) => reportData(loadPlan(name, overrides), hooks));
       session.result(counts, () => countsText(counts));
+      // Training would refuse such a stage.
+      if (counts.some(({ kept }) => kept === 0)) throw new Stopped(exitCodes.fault);
     });
   data
     .command('make-world')

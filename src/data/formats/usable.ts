@@ -1,0 +1,65 @@
+import { type Fault, TesseraError } from '../../base/index.ts';
+import { checkImage } from '../image/index.ts';
+import { mediaPaths } from '../media.ts';
+import { DataReport } from '../report.ts';
+import type { Row } from '../row.ts';
+import type { ReadOptions } from './read.ts';
+import { formatOf, streamRows } from './read.ts';
+import type { FormatName } from './table.ts';
+
+/**
+ * As `readRows`, and looks at every image that a row shows; a row whose image cannot be read is refused.
+ * @param onRow called after each row with the numbers of rows seen and refused; what it throws ends the reading
+ * @throws as `streamSamples`
+ */
+export async function readUsableRows(
+  path: string,
+  options: ReadOptions = {},
+  onRow: (done: number, refused: number) => void | Promise<void> = () => {},
+): Promise<{ rows: Row[]; format: FormatName; report: DataReport }> {
+  const format = formatOf(path, options);
+  const report = new DataReport();
+  report.collect(path, format, []);
+  const faultOf = imageFaults();
+  const rows: Row[] = [];
+  for (const outcome of streamRows(path, options)) {
+    const fault = 'refused' in outcome ? outcome.refused : await faultOf(outcome.kept);
+    if (fault) report.reject(path, format, fault);
+    else if ('kept' in outcome) {
+      report.keep(path, format);
+      rows.push(outcome.kept);
+    }
+    await onRow(report.kept + report.rejected, report.rejected);
+    if (rows.length === options.count) break;
+  }
+  return { rows, format, report };
+}
+
+/** What is wrong with the images of a row; an image that many rows show is looked at once. */
+function imageFaults(): (row: Row) => Promise<Fault | undefined> {
+  const known = new Map<string, Fault | undefined>();
+  const faultOf = async (path: string): Promise<Fault | undefined> => {
+    if (known.has(path)) return known.get(path);
+    const fault = await faultOfImage(path);
+    // A data URI is as long as its image, and seldom comes twice.
+    if (!/^data:/i.test(path)) known.set(path, fault);
+    return fault;
+  };
+  return async ({ where, media }) => {
+    for (const path of media.flatMap(mediaPaths)) {
+      const fault = await faultOf(path);
+      if (fault) return { ...fault, path: `${where}: ${fault.path}` };
+    }
+    return undefined;
+  };
+}
+
+async function faultOfImage(path: string): Promise<Fault | undefined> {
+  try {
+    await checkImage(path);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TesseraError) return error.toJSON();
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { scratchFolder } from '../../../test/support/scratch-folder.ts';
+import { TesseraError } from '../../base/index.ts';
+import { checkImage } from './check.ts';
+import { decodeImage } from './decode.ts';
+
+const folder = scratchFolder();
+const files = new URL('../../../test/fixtures/image/files/', import.meta.url).pathname;
+const bytesOf = (name: string) => readFileSync(`${files}${name}`);
+
+async function codeOf(action: () => Promise<unknown>): Promise<string | undefined> {
+  try {
+    await action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof TesseraError) return error.code;
+    throw error;
+  }
+}
+const written = (name: string, content: unknown) => codeOf(() => checkImage(folder.write(name, content)));
+
+describe('checkImage', () => {
+  it.each(readdirSync(files))('says of %s, whole and cut short, what decoding says', async (name) => {
+    const bytes = bytesOf(name);
+    for (const part of [1, 0.9, 0.5, 0.1]) {
+      const path = folder.write(name, bytes.subarray(0, Math.ceil(part * bytes.length)));
+      expect(await codeOf(() => checkImage(path)), `${part}`).toBe(await codeOf(() => decodeImage(path)));
+    }
+  });
+
+  it('names what stands in the place of a picture', async () => {
+    expect(await written('empty.jpg', '')).toBe('image/empty');
+    expect(await written('lfs.jpg', 'version https://git-lfs.github.com/spec/v1\n')).toBe('file/lfs-pointer');
+    for (const [content, got] of [
+      ['<!DOCTYPE html><html>', 'a web page'],
+      ['<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', 'an SVG drawing'],
+      ['\0\0\0\x20ftypavif', 'an AVIF picture'],
+    ]) {
+      const path = folder.write('odd.png', content);
+      await expect(checkImage(path)).rejects.toMatchObject({ code: 'image/format', got });
+    }
+  });
+
+  it('refuses sizes that are not read, from the header', async () => {
+    const png = Buffer.from(bytesOf('rgb.png'));
+    png.writeUInt32BE(30_000, 16);
+    png.writeUInt32BE(30_000, 20);
+    png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
+    expect(await written('huge.png', png)).toBe('image/too-large');
+  });
+
+  it('takes pictures with something behind their end', async () => {
+    expect(await written('tail.jpg', Buffer.concat([bytesOf('grey.jpg'), Buffer.alloc(500_000, 7)]))).toBeUndefined();
+  });
+
+  it('looks at data URIs', async () => {
+    const uri = (bytes: Uint8Array) => `data:image/png;base64,${Buffer.from(bytes).toString('base64')}`;
+    expect(await codeOf(() => checkImage(uri(bytesOf('rgb.png'))))).toBeUndefined();
+    expect(await codeOf(() => checkImage(uri(bytesOf('rgb.png').subarray(0, 100))))).toBe('image/corrupt');
+    expect(await codeOf(() => checkImage('data:image/png;base64,AAAA'))).toBe('image/format');
+    expect(await codeOf(() => checkImage('data:text/html,hi'))).toBe('image/data-uri');
+    expect(await codeOf(() => checkImage(folder.path('none.png')))).toBe('image/missing');
+  });
+});
