@@ -6,7 +6,8 @@ import torch
 from common import (IGNORED, fresh_folder, gradients, greedy, load_file, pad_right, randomise, require_close, saved_names,
                     valid_rows, write_json, write_provenance, write_tensors)
 from torch import nn
-from transformers import CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers import (CLIPVisionConfig, CLIPVisionModel, Gemma2Config, LlamaConfig, LlavaConfig,
+                          LlavaForConditionalGeneration, OPTConfig, Qwen3Config)
 
 SEED = 410
 VOCAB, IMAGE, PAD = 72, 70, 71  # text ids lie below IMAGE
@@ -26,13 +27,13 @@ RUN_TIME = [(r"^language_model\.model\.", "model.language_model."), (r"^language
             (r"^vision_tower\.", "model.vision_tower.vision_model."), (r"^multi_modal_projector", "model.multi_modal_projector")]
 
 
-def config(text=(), vision=(), **options):
+def config(text=(), vision=(), of=LlamaConfig, **options):
     text = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 3, "num_attention_heads": 4,
             "num_key_value_heads": 4, "vocab_size": VOCAB, "max_position_embeddings": 128, "bos_token_id": 1,
             "eos_token_id": None, "pad_token_id": PAD, "rms_norm_eps": 1e-5, **dict(text)}
     vision = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 4, "num_attention_heads": 3,
               "image_size": SIZE, "patch_size": PATCH, "projection_dim": 16, **dict(vision)}
-    return LlavaConfig(text_config=LlamaConfig(**text), vision_config=CLIPVisionConfig(**vision),
+    return LlavaConfig(text_config=of(**text), vision_config=CLIPVisionConfig(**vision),
                        image_token_index=IMAGE, image_seq_length=(SIZE // PATCH) ** 2, attn_implementation="eager", **options)
 
 
@@ -273,3 +274,16 @@ def one_layer(model):
 
 
 write_case("v1-two-layers", dict(rows=[ONE, SHORT], config=config(GQA, projector_hidden_act="linear"), edit=one_layer), SEED + len(CASES) + 3)
+
+OPT = OPTConfig(hidden_size=24, ffn_dim=40, num_hidden_layers=2, num_attention_heads=4, vocab_size=VOCAB, dropout=0.0,
+                max_position_embeddings=128, bos_token_id=1, eos_token_id=None, pad_token_id=PAD,
+                tie_word_embeddings=False)
+OTHERS = {
+    "v1.5-qwen3": config({**GQA, "head_dim": 10}, of=Qwen3Config),
+    # transformers leaves the final soft cap of Gemma 2 out of a LLaVA.
+    "v1.5-gemma2": config({**GQA, "head_dim": 10, "sliding_window": 12, "query_pre_attn_scalar": 7,
+                           "final_logit_softcapping": None}, of=Gemma2Config),
+    "v1.5-opt": config({}, of=lambda **_: OPT),
+}
+for i, (name, cfg) in enumerate(OTHERS.items()):
+    write_case(name, dict(rows=[ONE, SHORT], config=cfg), SEED + 20 + i)

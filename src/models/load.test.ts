@@ -30,6 +30,8 @@ const folders = [
   'llava/v1.5-multi',
   'llava/v1.5-nonsquare',
   'llava/v1',
+  'llava/v1.5-gemma2',
+  'llava/v1.5-opt',
 ];
 
 describe('a model folder', () => {

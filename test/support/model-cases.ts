@@ -14,9 +14,17 @@ export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta',
 export const guestCases = readdirSync(fixture('decoders')).map((name) => `decoders/${name}`);
 /** Decoders that answer a source. */
 export const sourceCases = readdirSync(fixture('encoder-decoder')).map((name) => `encoder-decoder/${name}`);
-export const pictureCases = ['v1.5', 'v1.5-gqa', 'v1.5-multi', 'v1.5-nonsquare', 'v1.5-bf16', 'v1'].map(
-  (name) => `llava/${name}`,
-);
+export const pictureCases = [
+  'v1.5',
+  'v1.5-gqa',
+  'v1.5-multi',
+  'v1.5-nonsquare',
+  'v1.5-bf16',
+  'v1',
+  'v1.5-qwen3',
+  'v1.5-gemma2',
+  'v1.5-opt',
+].map((name) => `llava/${name}`);
 
 export interface ReferenceCase {
   readonly model: WriterModel;

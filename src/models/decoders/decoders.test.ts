@@ -1,34 +1,66 @@
 import { describe, expect, it } from 'vitest';
+import { maxAbsolute } from '../../../test/support/compare.ts';
 import { evaluate } from '../../../test/support/evaluate.ts';
 import { fixture, fixtureJson, numbers } from '../../../test/support/fixtures.ts';
-import { float32, int32, type Tensor, TesseraError } from '../../base/index.ts';
+import { evaluateDim, float32, int32, type Tensor, TesseraError, zeros } from '../../base/index.ts';
 import { add, Graph, mul, tanh, type Value } from '../../graph/index.ts';
 import { attention, ParameterTrace } from '../../nn/index.ts';
-import type { ConfigJson } from '../config.ts';
 import { loadModel, parameterSpecs, type WriterModel } from '../index.ts';
-import { type Around, decoderFromConfig, isInBlocks } from './index.ts';
+import { type Around, decoderFromConfig, decoders, encoderDecoders, isInBlocks } from './index.ts';
 
-const folders = [
-  'decoder/gqa',
-  ...['qwen3', 'phi3-partial-long', 'gemma2', 'opt-post-norm'].map((n) => `decoders/${n}`),
+const folders = ['decoder/gqa', 'decoders/qwen3', 'decoders/phi3-partial-long', 'decoders/gemma2'];
+const all = [...folders, 'decoders/opt-post-norm', 'encoder-decoder/t5'];
+const tokens = [
+  [1, 5, 9, 12, 4, 7, 3],
+  [1, 8, 3, 2, 11, 6, 20],
 ];
-const ids = int32([2, 6], [1, 5, 9, 12, 4, 7, 1, 8, 3, 2, 11, 6]);
+const idsOf = (from: number, to: number) =>
+  int32(
+    [2, to - from],
+    tokens.flatMap((row) => row.slice(from, to)),
+  );
 
-/** Hidden states of a decoder with something around its blocks that a gate lets in. */
-async function hidden(folder: string, put: (gate: Value, prompts: Value, heads: number) => Around, gate: number) {
-  const json = fixtureJson(`${folder}/config.json`) as ConfigJson;
-  const decoder = decoderFromConfig(json);
+type Put = (gate: Value, prompts: Value, heads: number) => Around;
+
+/** A pass through a decoder with something around its blocks that a gate lets in; over a state where `cached`. */
+function build(folder: string, put: Put, cached: boolean) {
+  const json = fixtureJson(`${folder}/config.json`) as Record<string, number>;
+  const decoder = decoderFromConfig(json, 'config.json', { ...decoders, ...encoderDecoders });
   const graph = new Graph();
   const p = new ParameterTrace(graph).root();
-  const width = json.hidden_size as number;
+  const { width } = decoder.width === json.word_embed_proj_dim ? { width: json.hidden_size as number } : decoder;
   const prompts = graph.input('prompts', 'float32', ['B', 3, width]);
-  const around = put(graph.input('gate', 'float32', []), prompts, json.num_attention_heads as number);
+  const around = put(
+    graph.input('gate', 'float32', []),
+    prompts,
+    (json.num_attention_heads ?? json.num_heads) as number,
+  );
+  const sourceIds = decoder.source && decoder.embed(p, graph.input('sourceIds', 'int32', ['B', 'S']));
+  const source = sourceIds && decoder.source?.read(p, sourceIds, graph.input('lengths', 'int32', ['B']));
+  const shapes = Object.entries(decoder.state);
+  const state = cached && {
+    values: Object.fromEntries(shapes.map(([name, shape]) => [name, graph.input(`past ${name}`, 'float32', shape)])),
+    lastPosition: graph.input('lastPosition', 'int32', ['B']),
+    total: graph.input('total', 'int32', []),
+  };
   const embeds = decoder.embed(p, graph.input('ids', 'int32', ['B', 'T']));
-  const states = decoder.decode(p, embeds, { around }).hidden;
+  const out = decoder.decode(p, embeds, { around, source, state: state || undefined });
+  const sizes = new Map([
+    ['B', 2],
+    ['C', 8],
+  ]);
+  const empty = shapes.map(
+    ([name, shape]) =>
+      [
+        name,
+        zeros(
+          'float32',
+          shape.map((d) => evaluateDim(d, sizes)),
+        ),
+      ] as const,
+  );
   const feeds = new Map<string, Tensor>([
     ...loadModel(fixture(folder)).store.tensors,
-    ['ids', ids],
-    ['gate', float32([], [gate])],
     [
       'prompts',
       float32(
@@ -36,13 +68,41 @@ async function hidden(folder: string, put: (gate: Value, prompts: Value, heads: 
         Array.from({ length: 6 * width }, (_, i) => Math.sin(i)),
       ),
     ],
+    ['sourceIds', idsOf(0, 7)],
+    ['lengths', int32([2], [7, 4])],
   ]);
-  return numbers((await evaluate(graph, { states }, feeds)).get('states'));
+  const outputs = { states: out.hidden, ...out.state };
+  return { graph, outputs, feeds, empty };
 }
 
-const nothing = () => ({});
-const before = (gate: Value): Around => ({ before: (_, x) => add(x, mul(tanh(gate), mul(x, x))) });
-const beside = (gate: Value, prompts: Value, heads: number): Around => ({
+/** Hidden states of all tokens. */
+async function hidden(folder: string, put: Put, gate: number) {
+  const { graph, outputs, feeds } = build(folder, put, false);
+  feeds.set('ids', idsOf(0, 7)).set('gate', float32([], [gate]));
+  return numbers((await evaluate(graph, outputs, feeds)).get('states'));
+}
+
+/** Hidden states of the last token, read after a state of the others. */
+async function lastHidden(folder: string, put: Put, gate: number) {
+  const { graph, outputs, feeds, empty } = build(folder, put, true);
+  const step = (from: number, to: number, past: Iterable<readonly [string, Tensor | undefined]>) => {
+    feeds.set('gate', float32([], [gate])).set('ids', idsOf(from, to));
+    feeds.set('lastPosition', int32([2], [to - 1, to - 1])).set('total', int32([], [to]));
+    for (const [name, tensor] of past) feeds.set(`past ${name}`, tensor as Tensor);
+    return evaluate(graph, outputs, feeds);
+  };
+  const read = await step(0, 6, empty);
+  const last = await step(
+    6,
+    7,
+    empty.map(([name]) => [name, read.get(name)]),
+  );
+  return numbers(last.get('states'));
+}
+
+const nothing: Put = () => ({});
+const before: Put = (gate) => ({ before: (_, x) => add(x, mul(tanh(gate), mul(x, x))) });
+const beside: Put = (gate, prompts, heads) => ({
   beside(layer, query, project) {
     if (layer === 0) return undefined;
     const { key, value } = project(prompts);
@@ -52,11 +112,22 @@ const beside = (gate: Value, prompts: Value, heads: number): Around => ({
 });
 
 describe('what a system puts around blocks', () => {
-  it.each(folders)('%s: is not there behind a gate at zero, and is behind an open one', async (folder) => {
+  it.each(all)('%s: is not there behind a gate at zero, and is behind an open one', async (folder) => {
     const plain = await hidden(folder, nothing, 0);
     for (const put of [before, beside]) {
       expect(await hidden(folder, put, 0)).toEqual(plain);
       expect(await hidden(folder, put, 1)).not.toEqual(plain);
+    }
+  });
+});
+
+describe('a state', () => {
+  it.each(all)('%s: holds what the tokens before left, with what stands around blocks', async (folder) => {
+    for (const put of [before, beside]) {
+      const [whole, last] = [await hidden(folder, put, 0.7), await lastHidden(folder, put, 0.7)];
+      const width = last.length / 2;
+      const expected = [whole.slice(6 * width, 7 * width), whole.slice(13 * width)].flat();
+      expect(maxAbsolute(last, expected)).toBeLessThan(1e-4);
     }
   });
 });

@@ -3,7 +3,7 @@ import { add, gather, type Value } from '../../graph/index.ts';
 import { embedding, layerNormAt, linear, normal, type Scope } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
-import { optLayouts } from '../weights/index.ts';
+import type { Layout } from '../weights/index.ts';
 import { type Attend, attentionState, keptRows, throughBlocks, tokenPositions } from './attention.ts';
 import type { DecodeAsk, Decoder } from './decoder.ts';
 import { tiedLogits } from './head.ts';
@@ -43,6 +43,24 @@ function optConfig(json: ConfigJson, where?: string) {
     initStd: c.positive('init_std', 0.02),
   };
 }
+
+/** OPT: the names of `OPTForCausalLM`, or of `OPTModel`, which the published files have. */
+const optLayouts: readonly Layout[] = [
+  {
+    name: 'opt',
+    rules: [
+      ['model.', 'model.'],
+      ['lm_head.', 'lm_head.'],
+    ],
+  },
+  {
+    name: 'opt-base',
+    rules: [
+      ['decoder.', 'model.decoder.'],
+      ['lm_head.', 'lm_head.'],
+    ],
+  },
+];
 
 /** OPT (Zhang et al. 2022): learned positions, biases, one inner layer with ReLU. */
 export function opt(json: ConfigJson, where?: string): Decoder {

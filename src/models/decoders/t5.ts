@@ -16,7 +16,7 @@ import {
 import { attention, causalBias, embedding, keyBias, linear, normal, rmsNormAt, type Scope } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
-import { t5Layouts } from '../weights/index.ts';
+import type { Layout } from '../weights/index.ts';
 import { keptRows, tokenPositions } from './attention.ts';
 import type { DecodeAsk, Decoder, DecoderState } from './decoder.ts';
 import { tiedLogits } from './head.ts';
@@ -53,6 +53,15 @@ function t5Config(json: ConfigJson, where?: string) {
     factor: c.positive('initializer_factor', 1),
   };
 }
+
+/** T5: the names of `T5ForConditionalGeneration`. The first files hold a table that no block reads. */
+const t5Layouts: readonly Layout[] = [
+  {
+    name: 't5',
+    rules: ['shared.', 'encoder.', 'decoder.', 'lm_head.'].map((prefix) => [prefix, prefix] as const),
+    skip: ['decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.'],
+  },
+];
 
 /** T5, T5 1.1 and FLAN-T5 (Raffel et al. 2020): an encoder that reads the source, and a decoder that looks at it. */
 export function t5(json: ConfigJson, where?: string): Decoder {

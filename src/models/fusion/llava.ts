@@ -26,9 +26,9 @@ export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
   c.require('model_type', ['llava']);
   const parts = c.part('text_config');
   const vision = clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`);
-  // The language model inherits tying from the outer configuration.
-  const inherited = { tie_word_embeddings: json.tie_word_embeddings ?? false };
-  const text = decoderFromConfig({ ...inherited, ...parts.json }, parts.where);
+  // The head is the system's: its configuration says whether it is tied, and the language model's where it is silent.
+  const tied = json.tie_word_embeddings ?? parts.json.tie_word_embeddings ?? false;
+  const text = decoderFromConfig({ ...parts.json, tie_word_embeddings: tied }, parts.where);
   return {
     vision,
     text,

@@ -14,8 +14,6 @@ export {
   llamaLayouts,
   llavaLayouts,
   mountLayouts,
-  optLayouts,
-  t5Layouts,
 } from './layouts.ts';
 export type { MatchOptions, NameMatch } from './name-map.ts';
 export { loadWeights, matchNames, renameForFile } from './name-map.ts';

@@ -66,33 +66,6 @@ export const llamaLayouts: readonly Layout[] = [
   },
 ];
 
-/** OPT: the names of `OPTForCausalLM`, or of `OPTModel`, which the published files have. */
-export const optLayouts: readonly Layout[] = [
-  {
-    name: 'opt',
-    rules: [
-      ['model.', 'model.'],
-      ['lm_head.', 'lm_head.'],
-    ],
-  },
-  {
-    name: 'opt-base',
-    rules: [
-      ['decoder.', 'model.decoder.'],
-      ['lm_head.', 'lm_head.'],
-    ],
-  },
-];
-
-/** T5: the names of `T5ForConditionalGeneration`. The first files hold a table that no block reads. */
-export const t5Layouts: readonly Layout[] = [
-  {
-    name: 't5',
-    rules: ['shared.', 'encoder.', 'decoder.', 'lm_head.'].map((prefix) => [prefix, prefix] as const),
-    skip: ['decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.'],
-  },
-];
-
 /** CLIP with both towers: the names of `CLIPModel`. */
 export const clipLayouts: readonly Layout[] = [
   {
