@@ -1,6 +1,6 @@
 import type { Tensor } from '../base/index.ts';
 import { isLoraPart, type Lora } from '../nn/index.ts';
-import type { LoadedModel } from './load.ts';
+import type { LoadedModel } from './loaded.ts';
 import { withIdentity, withSecondLayer } from './one-layer-projector.ts';
 import { type Adapter, type Layout, type WeightMap, writeAdapter } from './weights/index.ts';
 import { toFileName } from './weights/layouts.ts';

@@ -5,6 +5,7 @@ import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { originalTower, refuseQuantized } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
+import type { LoadedModel } from './loaded.ts';
 import type { Model } from './model.ts';
 import { projectorOfFile, withoutSecondLayer, withSecondLayer } from './one-layer-projector.ts';
 import { visionPart } from './sizes.ts';
@@ -26,14 +27,6 @@ import {
   writeCheckpoint,
   writeJsonObject,
 } from './weights/index.ts';
-
-/** A model with its parameters in host memory. */
-export interface LoadedModel {
-  readonly model: Model;
-  readonly store: ParameterStore;
-  /** The key names under which the parameters were read, and are saved again. */
-  readonly layout: Layout;
-}
 
 /** A new model from a configuration; its parameters are zero until they are initialised or filled. */
 export function createModel(json: ConfigJson): LoadedModel {

@@ -2,7 +2,7 @@ import { float32, type Tensor, zeros } from '../base/index.ts';
 import { storeOf } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
-import type { LoadedModel } from './load.ts';
+import type { LoadedModel } from './loaded.ts';
 import type { WeightMap } from './weights/index.ts';
 
 /*

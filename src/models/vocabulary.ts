@@ -1,7 +1,7 @@
 import { Random, type Tensor } from '../base/index.ts';
 import { storeOf } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
-import type { LoadedModel } from './load.ts';
+import type { LoadedModel } from './loaded.ts';
 
 /** Tables of tokens have a multiple of this many rows, as the conversion of LLaVA to transformers makes them. */
 const rowsAtATime = 64;

@@ -1,8 +1,4 @@
-import { DataReport, type Processor } from '../data/index.ts';
-import type { LoadedModel } from '../models/index.ts';
-import type { Lora, ParameterStore } from '../nn/index.ts';
-import type { StagePlan } from '../recipe/index.ts';
-import type { Engine } from '../runtime/index.ts';
+import { DataReport } from '../data/index.ts';
 import {
   type BatchSource,
   exampleSource,
@@ -11,27 +7,13 @@ import {
   type SampleRows,
   totalUnits,
 } from '../train/index.ts';
-import type { Parts } from './parts.ts';
 import { evaluationOptions } from './prepare.ts';
 import { encodeStageRow, sourceRows, stageTemplate } from './rows.ts';
 import { type Answered, openSampler, type Sampler } from './samples.ts';
 import type { Hooks } from './types.ts';
+import type { StageUnderWay } from './under-way.ts';
 
 const SCENES = 64;
-
-/** A stage as far as it can be looked at while it trains. */
-export interface StageUnderWay {
-  readonly engine: Engine;
-  readonly stage: StagePlan;
-  readonly parts: Parts;
-  readonly loaded: LoadedModel;
-  readonly lora?: Lora;
-  /** What it trains on. */
-  readonly samples: readonly SampleRows[];
-  readonly objective: Objective;
-  readonly reader: Processor;
-  readonly reference?: ParameterStore;
-}
 
 /** How a stage does on what it has not seen. Everything is made when first asked for. */
 export interface Watch {

@@ -2,8 +2,8 @@ import { chatTokens, type Example, type MediaLoader, mediaLoader, mediaPaths, st
 import { GenerationProgram, generate, promptOf } from '../generate/index.ts';
 import type { WriterModel } from '../models/index.ts';
 import type { SampleRows } from '../train/index.ts';
-import type { StageUnderWay } from './held-out.ts';
 import { stageTemplate } from './rows.ts';
+import type { StageUnderWay } from './under-way.ts';
 
 const ANSWERS = 4;
 const LONGEST = 64;
