@@ -7,6 +7,7 @@ import { parsePlan } from '../recipe/index.ts';
 import type { StagePlan } from '../recipe/plan.ts';
 import { inspectRows } from './inspect.ts';
 import { buildParts } from './parts.ts';
+import { checkPrompts } from './prompts.ts';
 import { stageData } from './rows.ts';
 
 const folder = scratchFolder();
@@ -76,6 +77,21 @@ describe('a stage in whose rows no answer ends', () => {
     await inspectRows(planIn(endless, [short]), { rows: 1, colour: false }, hooks);
     expect(warnings.at(-1)).toContain('add_end=true');
   });
+});
+
+it('templates of later stages are looked at before the first begins', async () => {
+  const plan = planIn('llava-1.5', [short]);
+  const parts = await buildParts(plan, async () => []);
+  const [stage] = plan.stages as [StagePlan];
+  const stages = ['vicuna', 'llava-1.5-hf'].map((name, i) => ({ ...stage, name: `${i}`, template: family(name) }));
+  expect(() => checkPrompts([stage, ...stages, { ...stage, name: 'lost', template: 'gone.jinja' }], parts)).toThrow(
+    expect.objectContaining({
+      code: 'data/no-end',
+      path: expect.stringContaining('stages.1'),
+      others: [expect.objectContaining({ code: 'chat/template-name', got: 'gone.jinja' })],
+    }),
+  );
+  expect(() => checkPrompts([stage, stages[0] as StagePlan], parts)).not.toThrow();
 });
 
 it('a template whose prompts end before what opens an answer is told of', async () => {

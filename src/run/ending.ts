@@ -29,9 +29,24 @@ export function checkEnds(stage: StagePlan, data: Taught, parts: Parts, hooks: H
 
 /** What is wrong with a stage in whose rows no answer ends in a token, or a text, that the model learns to end it with. */
 export function endFault(stage: StagePlan, { samples, template }: Taught, parts: Parts): Fault | undefined {
-  if (stage.addEnd !== undefined || stage.objective === 'contrastive' || samples.length === 0) return undefined;
+  if (!isHeld(stage) || samples.length === 0) return undefined;
   const ends = endIds(template, parts);
-  if (ends === 'text' || samples.some((rows) => rows.some((row) => endsAnswers(row, ends)))) return undefined;
+  const ended = ends === 'text' || samples.some((rows) => rows.some((row) => endsAnswers(row, ends)));
+  return ended ? undefined : noEnd(stage, template);
+}
+
+/** As `endFault`, before any row is read: the fault of a template that ends no answer anywhere. */
+export function templateFault(stage: StagePlan, template: ChatTemplate, parts: Parts): Fault | undefined {
+  if (!isHeld(stage)) return undefined;
+  const { taught, closing, texts } = answerEndings(template, tokensOf(parts));
+  return [...taught, ...closing, ...texts].length > 0 ? undefined : noEnd(stage, template);
+}
+
+function isHeld({ addEnd, objective }: StagePlan): boolean {
+  return addEnd === undefined && objective !== 'contrastive';
+}
+
+function noEnd(stage: StagePlan, template: ChatTemplate): Fault {
   return {
     code: 'data/no-end',
     message: `no answer of stage ${stage.name} ends in a token that the model learns: it would never stop`,

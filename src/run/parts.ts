@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Log, TesseraError } from '../base/index.ts';
 import {
-  builtinTemplate,
-  builtinTemplateNames,
   type ChatTemplate,
   clipCrop,
   clipPad,
@@ -11,6 +9,7 @@ import {
   type ImageProcessor,
   loadTokenizer,
   type Processor,
+  promptWords,
   type Tokenizer,
   trainBpe,
   withSpecialToken,
@@ -137,16 +136,10 @@ function sizeOf(model: ModelRecipe): SizeName {
   return model.size ?? 'tiny';
 }
 
-/** Long quoted texts in a template: what a prompt says whatever the row. */
-const promptText = /(['"])(?=[A-Z])(.{20,}?)\1/g;
-
 /** The vocabulary also learns the words of the prompts, so that a prompt costs few tokens. */
 function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer {
-  const prompts = builtinTemplateNames.flatMap((name) =>
-    [...builtinTemplate(name).source.matchAll(promptText)].map((match) => match[2] as string),
-  );
-  const often = prompts.flatMap((text) => Array<string>(50).fill(text));
-  return createTokenizer(trainBpe([...corpus, ...often], { vocabSize }));
+  const often = promptWords.flatMap((text) => Array<string>(50).fill(text));
+  return createTokenizer(trainBpe([...corpus, ...often], { vocabSize, added: [imageToken, '<pad>'] }));
 }
 
 /** The special token that stands for an image, as LLaVA's conversion to transformers calls it. */

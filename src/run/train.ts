@@ -18,6 +18,7 @@ import { watchStage } from './held-out.ts';
 import { announceMemory, stageMemory } from './memory.ts';
 import { buildParts, type Parts } from './parts.ts';
 import { prepareStage } from './prepare.ts';
+import { checkPrompts } from './prompts.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
 import { openTracker, type Tracker } from './tracking/tracker.ts';
 import type { Hooks, StageSummary, TrainResult } from './types.ts';
@@ -72,6 +73,7 @@ async function trainStages(run: RunFolder, plan: Plan, engine: Engine, hooks: Ho
   sweepTemporaries(run.path);
   const saved = newestCheckpoint(run.checkpoints, hooks.log);
   let parts = await buildParts(plan, () => stageTexts(plan.stages, hooks), hooks.log);
+  checkPrompts(plan.stages, parts);
   const finished = [...(saved?.position.finished ?? [])];
   const report = saved ? DataReport.from(saved.position.report) : new DataReport();
   const tracker = openTracker(

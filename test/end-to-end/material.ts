@@ -65,7 +65,10 @@ export async function writeRows(folder: string, rows: readonly unknown[] = llava
 export function writeLlava(folder: string): string {
   const texts = llavaRows().flatMap((row) => row.conversations.map((turn) => turn?.value ?? ''));
   const template = builtinTemplate('llava-1.5');
-  const files = trainBpe([...Array(20).fill(texts).flat(), ...Array(20).fill(template.source)], { vocabSize: 480 });
+  const files = trainBpe([...Array(20).fill(texts).flat(), ...Array(20).fill(template.source)], {
+    vocabSize: 480,
+    added: ['<image>', '<pad>'],
+  });
   const tokenizer = createTokenizer(files);
   const widths = { hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4 };
   const loaded = createModel(

@@ -12,6 +12,7 @@ import {
   chatTokens,
   createTemplate,
   loadTemplate,
+  promptWords,
   renderChat,
   renderedText,
   type Segment,
@@ -128,6 +129,12 @@ describe('built-in templates', () => {
     ['llava-1.5', ['</s>']],
   ])('%s stops at %j', (name, stops) => {
     expect(stopStrings(builtinTemplate(name), tokens)).toEqual(stops);
+  });
+
+  test('the words of prompts that vocabularies learn are those of the templates', () => {
+    for (const words of promptWords) {
+      expect(builtinTemplateNames.some((name) => builtinTemplate(name).source.includes(words))).toBe(true);
+    }
   });
 
   test('an unknown name is answered with the nearest', () => {

@@ -1,6 +1,7 @@
 export { answeredSegments, supervisedRange } from './answered.ts';
 export { answerEndings } from './endings.ts';
 export { unpromptedText } from './opening.ts';
+export { promptWords } from './prompt-words.ts';
 export type { RenderOptions } from './render.ts';
 export { chatTokens, renderChat, renderedText } from './render.ts';
 export type { ChatTokens, Segment } from './segment.ts';

@@ -7,8 +7,8 @@ export interface BpeOptions {
   readonly vocabSize: number;
   /** A pair of pieces seen less often is not merged. */
   readonly minCount?: number;
-  /** Special tokens after the vocabulary proper. */
-  readonly added?: readonly string[];
+  /** Special tokens after the vocabulary proper, such as the one that stands for an image. */
+  readonly added: readonly string[];
 }
 
 const CORE = ['<unk>', '<s>', '</s>'];
@@ -23,7 +23,7 @@ const WORD = new RegExp(`${METASPACE}?\\p{L}+|${METASPACE}?[^\\p{C}\\p{Zl}\\p{Zp
  * @returns `tokenizer.json` and `tokenizer_config.json`, as Hugging Face's LlamaTokenizer writes them
  */
 export function trainBpe(corpus: Iterable<string>, options: BpeOptions): TokenizerFiles {
-  const { vocabSize, minCount = 2, added = ['<image>', '<pad>'] } = options;
+  const { vocabSize, minCount = 2, added } = options;
   const words = countWords(corpus);
   const alphabet = [...new Set([METASPACE, ...words.flatMap((word) => word.pieces)])].sort(byText);
   const pieces = [...CORE, ...Array.from({ length: 256 }, (_, byte) => byteToken(byte)), ...alphabet];
