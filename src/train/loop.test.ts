@@ -162,6 +162,23 @@ describe('resuming', () => {
     expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
   });
 
+  it('saves what is done when a batch cannot be read, and goes on from there', async () => {
+    const source = ruleSource(2, 2, 2);
+    const start = await tinyStage({ source });
+    const straight = fork(start);
+    const whole = await train(straight);
+
+    const torn = (step: number) => (step === 3 ? Promise.reject(new Error('torn')) : source.step(step));
+    const early = fork({ ...start, source: { ...source, step: torn } });
+    const saved: StageState[] = [];
+    await expect(train(early, { onSave: (state) => void saved.push(structuredClone(state)) })).rejects.toThrow('torn');
+    expect(saved.map(({ step }) => step)).toEqual([3]);
+    const late = fork(start, early.store);
+    const rest = await train(late, {}, saved[0]);
+    expect(rest.records).toEqual(whole.records.slice(3));
+    expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
+  });
+
   it.each(cases)('%s: stopped in the middle of a step, that step is done again', async (_, changes) => {
     const source = ruleSource(2, 2, 2);
     const start = await tinyStage({ source, ...changes });

@@ -83,10 +83,11 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   const schedule = { name: settings.schedule, warmup: warmupSteps(settings), total: settings.steps };
   let loss = Number.NaN;
   let done = from?.step ?? 0;
+  const save = async () => void (done > (from?.step ?? 0) && (await hooks.onSave({ step: done, moments })));
   try {
     let upcoming = done < settings.steps ? source.step(done) : undefined;
     while (done < settings.steps && upcoming) {
-      const lanes = withDropoutSeeds(await upcoming, stage.lora, done);
+      const lanes = withDropoutSeeds(await orSaved(upcoming, save), stage.lora, done);
       const batches = lanes.flat();
       const totals = totalUnits(batches);
       const computing = gradientStep(program, lanes, totals, hooks.signal);
@@ -94,7 +95,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       // The next batches are read while this step computes: one turn later, when its runs are under way.
       upcoming = next < settings.steps ? turn().then(() => source.step(next)) : undefined;
       upcoming?.catch(() => {});
-      const step = await computing;
+      const step = await orSaved(computing, save);
       if (step === undefined) return await interrupted(hooks, { step: done, moments }, loss, gradients);
       const norm = globalNorm(gradients.flat);
       loss = step.loss;
@@ -128,6 +129,16 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
     await program.dispose();
   }
   return { status: 'done', loss, trained: gradients.flat.length };
+}
+
+/** A batch that cannot be read or computed ends the run, and not the work before it. */
+async function orSaved<T>(work: Promise<T>, save: () => Promise<void>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await save();
+    throw error;
+  }
 }
 
 /** The next turn of the event loop. */
