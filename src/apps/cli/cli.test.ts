@@ -84,7 +84,7 @@ describe('tessera', () => {
     expect(code).toBe(0);
     expect(out).toMatchSnapshot();
     const rows = JSON.parse((await tessera('recipes', '--json')).out);
-    expect(rows).toHaveLength(32);
+    expect(rows).toHaveLength(33);
     expect(rows[3]).toMatchObject({ name: 'llava', status: 'working', cite: 'arXiv:2304.08485' });
   });
 
