@@ -96,6 +96,13 @@ function mergePair(pieces: string[], [left, right]: readonly [string, string]): 
   return pieces.length === merged.length ? pieces : merged;
 }
 
+interface Special {
+  readonly id: number;
+  readonly content: string;
+}
+
+const special = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+
 function writeFiles(
   pieces: readonly string[],
   merges: readonly [string, string][],
@@ -105,13 +112,20 @@ function writeFiles(
     ...CORE.map((content, id) => ({ id, content })),
     ...added.map((content, i) => ({ id: pieces.length + i, content })),
   ];
-  const token = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: true };
+  const padding = added.includes('<pad>') ? '<pad>' : '<unk>';
+  return new Map([
+    ['tokenizer.json', `${JSON.stringify(tokenizerJson(pieces, merges, specials), null, 2)}\n`],
+    ['tokenizer_config.json', `${JSON.stringify(configJson(specials, padding), null, 2)}\n`],
+  ]);
+}
+
+function tokenizerJson(pieces: readonly string[], merges: readonly [string, string][], specials: readonly Special[]) {
   const bos = { SpecialToken: { id: '<s>', type_id: 0 } };
-  const tokenizer = {
+  return {
     version: '1.0',
     truncation: null,
     padding: null,
-    added_tokens: specials.map(({ id, content }) => ({ id, content, ...token })),
+    added_tokens: specials.map(({ id, content }) => ({ id, content, ...special })),
     normalizer: null,
     pre_tokenizer: { type: 'Metaspace', replacement: METASPACE, prepend_scheme: 'always', split: false },
     post_processor: {
@@ -142,22 +156,21 @@ function writeFiles(
       merges,
     },
   };
-  const config = {
+}
+
+function configJson(specials: readonly Special[], padding: string) {
+  return {
     add_bos_token: true,
     add_eos_token: false,
-    added_tokens_decoder: Object.fromEntries(specials.map(({ id, content }) => [id, { content, ...token }])),
+    added_tokens_decoder: Object.fromEntries(specials.map(({ id, content }) => [id, { content, ...special }])),
     bos_token: '<s>',
     clean_up_tokenization_spaces: false,
     eos_token: '</s>',
     // Older loaders take this as "a ▁ in front of every stretch of text", which is what prepend_scheme says above.
     legacy: true,
-    pad_token: added.includes('<pad>') ? '<pad>' : '<unk>',
+    pad_token: padding,
     padding_side: 'right',
     tokenizer_class: 'LlamaTokenizer',
     unk_token: '<unk>',
   };
-  return new Map([
-    ['tokenizer.json', `${JSON.stringify(tokenizer, null, 2)}\n`],
-    ['tokenizer_config.json', `${JSON.stringify(config, null, 2)}\n`],
-  ]);
 }

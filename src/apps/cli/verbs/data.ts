@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import type { Plan } from '../../../recipe/index.ts';
 import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
-import { exitCodes, Stopped } from '../session.ts';
+import { exitCodes, type Session, Stopped } from '../session.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, templateOption, wholeIn } from '../verb.ts';
@@ -27,6 +27,13 @@ export const dataVerb: Verb = (session) => {
   const data = new Command('data')
     .description('look at training data, count it, or make some')
     .addHelpText('after', examples('data inspect llava', 'data make-world --out tabletop'));
+  inspectVerb(data, session);
+  reportVerb(data, session);
+  makeWorldVerb(data, session);
+  return data;
+};
+
+function inspectVerb(data: Command, session: Session): void {
   data
     .command('inspect')
     .description('show rows as training sees them: tokens, picture spans and what is supervised')
@@ -58,6 +65,9 @@ export const dataVerb: Verb = (session) => {
         [...shown.map((row) => row.text), ...refusals].join('\n\n'),
       );
     });
+}
+
+function reportVerb(data: Command, session: Session): void {
   data
     .command('report')
     .description('count the rows that training would keep, and those it would refuse, by reason')
@@ -72,6 +82,9 @@ export const dataVerb: Verb = (session) => {
       // Training would refuse such a stage.
       if (counts.some(({ kept }) => kept === 0)) throw new Stopped(exitCodes.fault);
     });
+}
+
+function makeWorldVerb(data: Command, session: Session): void {
   data
     .command('make-world')
     .description('write tabletop pictures and their annotation files')
@@ -94,8 +107,7 @@ export const dataVerb: Verb = (session) => {
         ),
       );
     });
-  return data;
-};
+}
 
 /** A plan whose rows are written in another template. */
 function inTemplate(plan: Plan, template: string): Plan {
