@@ -20,7 +20,12 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
       kept: report.kept,
       refused: Object.fromEntries(report.reasons.map(({ code, count }) => [code, count])),
       examples: report.reasons.flatMap(({ examples }) =>
-        examples.map(({ path, message, got }) => `${path}: ${message}${got === undefined ? '' : ` (${got})`}`),
+        examples.map(({ path, message, got, remedy }) =>
+          [
+            `${path}: ${message}${got === undefined ? '' : ` (${got})`}`,
+            ...(remedy === undefined ? [] : [remedy]),
+          ].join('; '),
+        ),
       ),
     });
   }

@@ -176,7 +176,7 @@ export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
   });
 }
 
-/** A row of a stage as a sample of its objective. The words alone are read where neither prompt nor model has images. */
+/** A row of a stage as a sample of its objective. */
 export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplate, parts: Parts): Outcome<SampleRows> {
   const processor = stageReader(parts, stage.pictures);
   const { model } = parts.loaded;
@@ -188,16 +188,10 @@ export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplat
     addEnd: stage.addEnd,
     maxLength: Math.min(stage.train.maxLength, maxPositions(model)),
   };
-  const words = stage.template === 'text' && !processor.plan;
-  const outcome = encodeRow(words ? withoutPictures(row) : row, settings);
+  const outcome = encodeRow(row, settings);
   if ('refused' in outcome) return outcome;
   const fault = stageObjective(stage).fault?.([outcome.kept]);
   return fault ? { refused: fault } : { kept: [outcome.kept] };
-}
-
-function withoutPictures(row: Row): Row {
-  const turns = row.turns.map((turn) => ({ ...turn, parts: turn.parts.filter((part) => part.type === 'text') }));
-  return { ...row, media: [], turns };
 }
 
 /** Every text of every stage's rows, for training a tokenizer. */
