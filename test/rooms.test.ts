@@ -91,6 +91,8 @@ describe('the rooms of docs/architecture.md', () => {
   });
 });
 
+/** Where the program starts: the command, and in browsers the bundle with the files that take others' places there. */
+const entries = ['src/apps/cli/main.ts', 'src/apps/web/main.ts', ...sources.filter((file) => /\.web\.ts$/.test(file))];
 /** A graph's nodes and operators are one subject: a node has its operator, which makes nodes. */
 const circle = 'src/graph/op.ts -> src/graph/node.ts';
 /** Functions that are longer than the limit; a name goes once its function is split, and none comes. */
@@ -116,6 +118,13 @@ describe('files', () => {
   it('do not import each other in a circle, not even for their types', () => {
     expect(circlesOf(internal.filter((edge) => show(edge) !== circle))).toEqual([]);
     expect(circlesOf(internal)).toHaveLength(1);
+  });
+
+  it('are read by the program, not by tests alone', () => {
+    const read = new Set(entries);
+    // A set goes on to what is added while it is walked through.
+    for (const file of read) for (const { from, to } of internal) if (from === file) read.add(to);
+    expect(sources.filter((file) => !read.has(file) && !file.endsWith('.d.ts'))).toEqual([]);
   });
 
   it('have 300 lines at most', () => {
