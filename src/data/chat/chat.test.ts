@@ -11,6 +11,7 @@ import {
   builtinTemplateNames,
   chatTokens,
   createTemplate,
+  findTemplate,
   loadTemplate,
   promptWords,
   renderChat,
@@ -257,7 +258,7 @@ describe('templates of others', () => {
   });
 });
 
-describe('loadTemplate', () => {
+describe('findTemplate and loadTemplate', () => {
   const folderWith = async (files: Record<string, string>) => {
     const folder = await mkdtemp(join(tmpdir(), 'tessera-template-'));
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
@@ -278,6 +279,22 @@ describe('loadTemplate', () => {
     const { 'chat_template.jinja': _, ...two } = all;
     expect((await loadTemplate(await folderWith(two))).source).toBe('two');
     expect((await loadTemplate(await folderWith({ ...two, 'processor_config.json': '{}' }))).source).toBe('three');
+  });
+
+  test('a template is named as a built-in one, a file or a folder', async () => {
+    const folder = await folderWith({
+      'a.jinja': 'one',
+      'b.json': config('two'),
+      'none.json': '{}',
+      'tokenizer_config.json': config('three'),
+    });
+    expect(findTemplate('llava-v1').name).toBe('llava-v1');
+    expect(findTemplate(join(folder, 'a.jinja')).source).toBe('one');
+    expect(findTemplate(join(folder, 'b.json')).source).toBe('two');
+    expect(findTemplate(folder).source).toBe('three');
+    const code = (name: string) => expect.objectContaining({ code: `chat/template-${name}` });
+    expect(() => findTemplate(join(folder, 'none.json'))).toThrow(code('file'));
+    expect(() => findTemplate(join(folder, 'gone.jinja'))).toThrow(code('name'));
   });
 
   test('a template called like a built-in is none', () => {

@@ -16,6 +16,7 @@ export interface Endings {
   readonly following: readonly string[];
 }
 
+const system: Turn = { role: 'system', parts: [{ type: 'text', text: 'system' }] };
 const question: Turn = { role: 'user', parts: [{ type: 'text', text: 'question' }] };
 const answer: Turn = { role: 'assistant', parts: [{ type: 'text', text: 'answer' }] };
 
@@ -35,14 +36,16 @@ export function answerEndings(template: ChatTemplate, tokens: ChatTokens): Endin
   return endings;
 }
 
-function readEndings(template: ChatTemplate, tokens: ChatTokens): Endings {
-  const last = attempt(() => tailOf(renderChat(template, [question, answer], tokens)));
-  const inside = template.discards.includes('user')
-    ? last
-    : attempt(() => tailOf(renderChat(template, [question, answer, question], tokens)));
+/** @param before turns that come first; a template may ask for a system message */
+function readEndings(template: ChatTemplate, tokens: ChatTokens, before: readonly Turn[] = []): Endings {
+  const tail = (...turns: Turn[]) =>
+    attempt(() => tailOf(renderChat(template, [...before, ...turns], tokens), before.length + 1));
+  const last = tail(question, answer);
+  const inside = template.discards.includes('user') ? last : tail(question, answer, question);
   const tails = [last, inside].filter((tail) => Array.isArray(tail));
+  if (tails.length === 0 && before.length === 0) return readEndings(template, tokens, [system]);
   if (tails.length === 0) throw last;
-  const opening = attempt(() => headOf(renderChat(template, [question], tokens)));
+  const opening = attempt(() => headOf(renderChat(template, [...before, question], tokens), before.length));
   const inner = Array.isArray(inside) ? beforeOpening(inside, typeof opening === 'string' ? opening : '') : [];
   const after = tails.flatMap(firstSpecial);
   const ends = after.filter((token) => token === tokens.eos);
@@ -62,21 +65,19 @@ function readEndings(template: ChatTemplate, tokens: ChatTokens): Endings {
 }
 
 /** What a template prints between an answer and the next message. */
-function tailOf(segments: readonly Segment[]): Segment[] {
-  const after = segments.slice(segments.findIndex((segment) => segment.turn === 1) + 1);
+function tailOf(segments: readonly Segment[], answered: number): Segment[] {
+  const after = segments.slice(segments.findIndex(({ turn }) => turn === answered) + 1);
   return after.slice(
     0,
     firstIndex(after, ({ turn }) => turn !== undefined),
   );
 }
 
-function headOf(segments: readonly Segment[]): string {
-  return renderedText(
-    segments.slice(
-      0,
-      segments.findIndex(({ turn }) => turn !== undefined),
-    ),
-  );
+/** What a template prints before the words of a turn and after those before it. */
+function headOf(segments: readonly Segment[], asked: number): string {
+  const at = segments.findIndex(({ turn }) => turn === asked);
+  const from = segments.slice(0, at).findLastIndex(({ turn }) => turn !== undefined) + 1;
+  return renderedText(segments.slice(from, at));
 }
 
 /** The tail without what opens a user's turn: the longest end that it shares with the opening of a conversation. */

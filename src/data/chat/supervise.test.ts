@@ -86,6 +86,13 @@ describe('what ends an answer', () => {
       ['<s>'],
     ],
     ['the stock template of LLaVA-1.5', family('llava-1.5-hf'), []],
+    [
+      'a template that wants a system message',
+      template(
+        "{% if messages[0].role != 'system' %}{{ raise_exception('no system') }}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}</s>{% endfor %}",
+      ),
+      ['</s>'],
+    ],
   ])('%s', (_, chat, stops) => {
     expect(stopStrings(chat, tokens)).toEqual(stops);
   });
