@@ -4,7 +4,7 @@
     check_folder.py FOLDER EXPECTED --processor [--tolerance 0.02]
 
 Weights: EXPECTED is a .safetensors or .json file with `input_ids` [B, T] and `logits`, and if needed `attention_mask`,
-`pixel_values` and `rows`. Logits are [B, T, V], or [K, V] for the K flat rows that `rows` names (without `rows`: the
+`decoder_input_ids`, `pixel_values` and `rows`. Logits are [B, T, V], or [K, V] for the K flat rows that `rows` names (without `rows`: the
 unmasked ones). Keys missing from the folder or unknown to transformers are a failure. PEFT folders take their base from
 --base, else from adapter_config.json, read relative to the folder.
 
@@ -59,7 +59,7 @@ def load_model(folder, base):
 
 def check_weights(folder, expected, base):
     model, faults = load_model(folder, base)
-    inputs = {key: expected[key] for key in ("input_ids", "attention_mask", "pixel_values") if key in expected}
+    inputs = {key: expected[key] for key in ("input_ids", "attention_mask", "decoder_input_ids", "pixel_values") if key in expected}
     with torch.no_grad():
         logits = model(**inputs).logits
     if expected["logits"].dim() == 2:
