@@ -21,8 +21,8 @@ export interface GenerationProgramOptions {
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix>;
 }
 
-/** The most bytes of weights that are laid out anew: it takes their memory again, and several times that for a moment. */
-const mostFixed = 2 ** 30;
+/** The most bytes of weights that are laid out anew: it takes their memory again, and twice that for a moment. */
+const mostFixed = 2 ** 28;
 
 type Kind = 'decode' | 'score';
 

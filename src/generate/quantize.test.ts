@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
 import { decoderCases, pictureCases, referenceCase } from '../../test/support/model-cases.ts';
+import type { Tensor } from '../base/index.ts';
 import { generate } from './decode.ts';
 import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 import type { Prompt } from './prompt.ts';
@@ -27,6 +28,10 @@ describe('fixed weights', () => {
     };
     expect(await fed({ ...reference, fixed: true })).toBe(0);
     expect(await fed(reference)).toBe(reference.store.tensors.size);
+    // A large model's would take their memory several times over. What nobody writes to takes none here.
+    const large: Tensor<'float32'> = { dtype: 'float32', shape: [2 ** 26], data: new Float32Array(2 ** 26) };
+    const store = { ...reference.store, tensors: new Map([...reference.store.tensors, ['ballast', large]]) };
+    expect(await fed({ ...reference, store, fixed: true })).toBe(reference.store.tensors.size);
   });
 });
 
