@@ -18,7 +18,7 @@ for name in ("gelu", "gelu_fast", "gelu_new", "gelu_pytorch_tanh", "linear", "qu
 case("layerNorm.no-bias", "layerNorm", lambda x, weight: F.layer_norm(x, (6,), weight, None, 1e-5), {"eps": 1e-5}, x=randn(2, 3, 6), weight=randn(6))
 case("layerNorm.plain", "layerNorm", lambda x: F.layer_norm(x, (6,), None, None, 1e-5), {"eps": 1e-5}, x=randn(2, 3, 6))
 case("rmsNormFromOne", "rmsNormFromOne", lambda x, weight: F.rms_norm(x, (6,), 1 + weight, 1e-6), {"eps": 1e-6}, x=randn(2, 3, 6), weight=randn(6))
-for name, groups, shape in (("pictures", 3, (2, 6, 3, 2)), ("one-group", 1, (2, 4, 5)), ("a-group-a-channel", 4, (2, 4, 2, 3)), ("rows", 2, (3, 6))):
+for name, groups, shape in (("images", 3, (2, 6, 3, 2)), ("one-group", 1, (2, 4, 5)), ("a-group-a-channel", 4, (2, 4, 2, 3)), ("rows", 2, (3, 6))):
     case(f"groupNorm.{name}", "groupNorm", lambda x, weight, bias, g=groups: F.group_norm(x, g, weight, bias, 1e-5),
          {"eps": 1e-5, "groups": groups}, x=randn(*shape), weight=randn(shape[1]), bias=randn(shape[1]))
 
