@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { type Random, TesseraError } from '../../src/base/index.ts';
 import {
+  checkImage,
   clipCrop,
   clipPad,
   decodeImage,
@@ -16,8 +17,8 @@ import { spoilBytes } from './bytes.ts';
 import { spoilJson } from './models.ts';
 import { type Target, textBytes } from './target.ts';
 
-const pictures = readdirSync(fixture('image/files')).map(
-  (name) => new Uint8Array(readFileSync(fixture(`image/files/${name}`))),
+const pictures = ['image/files', 'image/formats'].flatMap((folder) =>
+  readdirSync(fixture(folder)).map((name) => new Uint8Array(readFileSync(fixture(`${folder}/${name}`)))),
 );
 const isPng = (bytes: Uint8Array) => bytes[0] === 0x89 && bytes[1] === 0x50;
 
@@ -39,7 +40,11 @@ const image: Target = {
   onDisk: false,
   make: (random) => new Map([['picture', makePicture(random)]]),
   async read(files) {
-    const picture = await decodeImage(files.get('picture') as Uint8Array);
+    const bytes = files.get('picture') as Uint8Array;
+    const picture = await decodeImage(bytes);
+    // What can be read is not refused beforehand.
+    const uri = `data:;base64,${Buffer.from(bytes).toString('base64')}`;
+    if ((await checkImage(uri).catch(() => false)) === false) return false;
     for (const processor of [clipCrop(32), clipPad(32)]) {
       if (processImage(picture, processor).shape.join() !== '3,32,32') return false;
     }

@@ -19,6 +19,33 @@ describe('decodeImage agrees with PIL', () => {
   }
 });
 
+describe('decodeImage agrees with PIL on BMP and TIFF', () => {
+  it.each(readCases('formats').map((one) => [one.facts.file as string, one] as const))('%s', async (file, one) => {
+    const image = await decodeImage(fixtureFile(`../formats/${file}`));
+    expect([image.height, image.width, 3]).toEqual(one.shape);
+    expect(Buffer.compare(image.data, one.bytes)).toBe(0);
+  });
+
+  it('refuses what Pillow would read otherwise, and what is cut short', async () => {
+    const deep = await sharp({ create: { width: 5, height: 5, channels: 3, background: 'red' } })
+      .toColourspace('rgb16')
+      .tiff({ compression: 'none' })
+      .toBuffer();
+    expect(await rejectionOf(decodeImage(deep))).toMatchObject({
+      code: 'image/format',
+      got: 'a TIFF with samples of 16 bits',
+    });
+    for (const file of ['rgb.bmp', 'palette.bmp', 'rgb.tif']) {
+      const bytes = readFileSync(fixtureFile(`../formats/${file}`));
+      for (const length of [20, 60, bytes.length >> 1]) {
+        expect((await rejectionOf(decodeImage(bytes.subarray(0, length)))).code, `${file} ${length}`).toBe(
+          'image/corrupt',
+        );
+      }
+    }
+  });
+});
+
 describe('decodeImage reads every kind of source', () => {
   const url = fixtureFile('rgb.png');
   const bytes = readFileSync(url);
@@ -65,17 +92,17 @@ describe('decodeImage refuses', () => {
     expect((await rejectionOf(decodeImage(svg))).toJSON()).toMatchInlineSnapshot(`
       {
         "code": "image/format",
-        "expected": "JPEG, PNG, WebP or GIF",
+        "expected": "JPEG, PNG, WebP, GIF, BMP or TIFF",
         "got": "an SVG drawing",
         "message": "this is no picture in a format that is read",
         "path": "(62 bytes in memory)",
         "remedy": "draw it as PNG",
       }
     `);
-    const tiff = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
-      .tiff()
+    const avif = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
+      .avif()
       .toBuffer();
-    expect((await rejectionOf(decodeImage(tiff))).code).toBe('image/format');
+    expect(await rejectionOf(decodeImage(avif))).toMatchObject({ code: 'image/format', got: 'an AVIF picture' });
   });
 
   it('an animation, unless the first frame is asked for', async () => {

@@ -1,10 +1,12 @@
 import type { Metadata, Sharp } from 'sharp';
 import { TesseraError } from '../../base/index.ts';
+import { bmpHeader, bmpPixels } from './bmp.ts';
 import { DEFAULT_MAX_PIXELS, fits, MAX_SIDE } from './limits.ts';
-import type { RgbImage } from './rgb.ts';
+import type { RgbImage, Size } from './rgb.ts';
 import { rgbImage } from './rgb.ts';
 import type { ImageSource } from './source.ts';
 import { sourceBytes, sourceName } from './source.ts';
+import { tiffUnread } from './tiff.ts';
 
 export interface DecodeOptions {
   /** Largest picture accepted, in pixels. */
@@ -18,7 +20,7 @@ export interface DecodeOptions {
   readonly firstFrame?: boolean;
 }
 
-type Format = 'jpeg' | 'png' | 'webp' | 'gif';
+type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'bmp' | 'tiff';
 
 /** Tells the format from the first bytes, so that no other decoder of the library ever sees the data. */
 function sniff(bytes: Uint8Array): Format | undefined {
@@ -27,11 +29,13 @@ function sniff(bytes: Uint8Array): Format | undefined {
   if (head.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
   if (head.startsWith('RIFF') && head.slice(8, 12) === 'WEBP') return 'webp';
   if (head.startsWith('GIF87a') || head.startsWith('GIF89a')) return 'gif';
+  if (head.startsWith('BM')) return 'bmp';
+  if (head.startsWith('II*\0') || head.startsWith('MM\0*')) return 'tiff';
   return undefined;
 }
 
 /**
- * Decodes a JPEG, PNG, WebP or GIF to 8-bit RGB, upright by its EXIF orientation. Colour profiles are ignored, 16-bit
+ * Decodes a JPEG, PNG, WebP, GIF, BMP or TIFF to 8-bit RGB, upright by its EXIF orientation. Colour profiles are ignored, 16-bit
  * samples keep their high byte, grey is repeated over the channels and CMYK is converted as PIL does it.
  *
  * @throws TesseraError `image/missing`, `image/unreadable`, `image/remote`, `image/data-uri`, `image/empty`,
@@ -42,6 +46,9 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
   const bytes = await sourceBytes(source);
   const path = sourceName(source);
   const format = checkFormat(bytes, path);
+  if (format === 'bmp') return decodeBmp(bytes, path, options);
+  const unread = format === 'tiff' && tiffUnread(bytes);
+  if (unread) throw unreadKind(path, `a TIFF with ${unread}`);
   // Its load takes as long as that of a small model; who shows no picture does without.
   const { default: sharp } = await import('sharp');
   const decoder = sharp(bytes, {
@@ -63,6 +70,28 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
   }
 }
 
+function decodeBmp(bytes: Uint8Array, path: string, options: DecodeOptions): RgbImage {
+  try {
+    const header = bmpHeader(bytes);
+    checkHeader(header, path, options);
+    return bmpPixels(bytes, header);
+  } catch (cause) {
+    if (cause instanceof TesseraError) throw cause;
+    throw corrupt(path, 'bmp', cause);
+  }
+}
+
+function unreadKind(path: string, got: string): TesseraError {
+  return new TesseraError({
+    code: 'image/format',
+    message: 'this kind of picture is not read',
+    path,
+    expected: 'samples of 8 bits, transparency beside the colours',
+    got,
+    remedy: 'convert the picture to PNG or JPEG',
+  });
+}
+
 function checkFormat(bytes: Uint8Array, path: string): Format {
   const format = sniff(bytes);
   if (format) return format;
@@ -73,7 +102,7 @@ function checkFormat(bytes: Uint8Array, path: string): Format {
     code: 'image/format',
     message: 'this is no picture in a format that is read',
     path,
-    expected: 'JPEG, PNG, WebP or GIF',
+    expected: 'JPEG, PNG, WebP, GIF, BMP or TIFF',
     ...insteadOf(bytes),
   });
 }
@@ -94,7 +123,7 @@ const impostors = [
   { begins: /^[\s\S]{4}ftyp(?:heic|heix|mif1)/, got: 'a HEIC picture', remedy: 'convert the picture to PNG or JPEG' },
 ];
 
-function checkHeader(header: Metadata, path: string, options: DecodeOptions): void {
+function checkHeader(header: Size & Pick<Metadata, 'pages'>, path: string, options: DecodeOptions): void {
   const { width, height } = header;
   const limit = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   if (!fits(width, height, limit)) {
