@@ -1,4 +1,5 @@
 import { raise } from '../base/index.ts';
+import { taskNames } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { checkRecipe } from './checks.ts';
 import type { Where } from './faults.ts';
@@ -62,7 +63,7 @@ export interface Plan {
   readonly model: ModelRecipe;
   readonly stages: readonly StagePlan[];
   readonly output: { readonly folder: string; readonly dtype: 'float32' | 'float16' | 'bfloat16' };
-  readonly eval: { readonly tasks: readonly ('pope' | 'chair' | 'vqa')[]; readonly limit?: number };
+  readonly eval: { readonly tasks: readonly string[]; readonly limit?: number };
   /** The same as a recipe, to be kept with the run. */
   readonly resolved: Recipe;
 }
@@ -125,7 +126,7 @@ function resolve(recipe: Recipe, name: string): Recipe {
     };
   });
   const output = { folder: recipe.output?.folder ?? `runs/${name}`, dtype: recipe.output?.dtype ?? 'float32' } as const;
-  const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? ['pope', 'chair', 'vqa'] } };
+  const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? taskNames() } };
   // Read once more for the order of the schema's keys, so that one plan has one text.
   return recipeSchema.parse({ ...rest, stages, output, ...evaluation }) as Recipe;
 }

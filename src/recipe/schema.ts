@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type FormatOptionName, formatNames, formatOptions } from '../data/index.ts';
+import { taskNames } from '../eval/index.ts';
 import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { splits, topics, trainingTasks } from '../world/index.ts';
@@ -171,7 +172,7 @@ export const recipeSchema = section({
   ),
   eval: optional(
     section({
-      tasks: optional(wordsOf(['pope', 'chair', 'vqa']), 'evaluations after the last stage'),
+      tasks: optional(wordsOf(taskNames()), 'evaluations after the last stage'),
       limit: optional(count, 'pictures of each task; all when absent'),
     }),
     'evaluation after training',

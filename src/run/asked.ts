@@ -30,7 +30,7 @@ export function settleAsked(folder: string, options: EvalOptions): Asked {
   const tasks = options.tasks ?? plan?.eval.tasks ?? [];
   const asked = {
     ...options,
-    tasks: tasks.length > 0 ? [...new Set(tasks)] : Object.keys(taskNames),
+    tasks: tasks.length > 0 ? [...new Set(tasks)] : taskNames(),
     ...(limit !== undefined && { limit }),
   };
   if (asked.blind && limit !== undefined) requirePictures(limit);

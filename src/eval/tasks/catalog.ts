@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Fault } from '../../base/index.ts';
+import type { Fault, Named } from '../../base/index.ts';
 import { nearest, raise } from '../../base/index.ts';
 import { popeSplits } from '../../world/index.ts';
 import { chairTask } from './chair.ts';
@@ -9,7 +9,8 @@ import { popeTask } from './pope.ts';
 import type { Task } from './task.ts';
 import { vqaTask } from './vqa.ts';
 
-interface Entry {
+/** One evaluation task of the table. */
+export interface Entry {
   readonly describe: string;
   /** Files of an evaluation folder that the task reads. */
   readonly needs: readonly string[];
@@ -22,7 +23,8 @@ export interface TaskOptions {
   readonly vqa?: { readonly suffix?: string; readonly maxTokens?: number };
 }
 
-const catalog: Readonly<Record<string, Entry>> = {
+/** The evaluation tasks, by their names. */
+export const tasks: Named<Entry> = {
   pope: {
     describe: 'is there a ... in the image? (object hallucination, three splits)',
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
@@ -46,14 +48,14 @@ const catalog: Readonly<Record<string, Entry>> = {
   },
 };
 
-/** The tasks `openTasks` knows, with a line on each. */
-export const taskNames: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(catalog).map(([name, { describe }]) => [name, describe]),
-);
+/** The names of the tasks that `openTasks` knows. */
+export function taskNames(): string[] {
+  return Object.keys(tasks);
+}
 
 /** @throws TesseraError `eval/unknown-task` for names that no task has, all of them at once */
 export function checkTasks(names: readonly string[]): void {
-  raise(names.filter((name) => !Object.hasOwn(catalog, name)).map(unknownTask));
+  raise(names.filter((name) => !Object.hasOwn(tasks, name)).map(unknownTask));
 }
 
 /**
@@ -64,17 +66,17 @@ export function checkTasks(names: readonly string[]): void {
  */
 export function openTasks(folder: string, names: readonly string[], options: TaskOptions = {}): readonly Task[] {
   const at = (name: string) => join(folder, name);
-  const known = names.filter((name) => Object.hasOwn(catalog, name));
-  const needed = new Set(known.flatMap((name) => (catalog[name] as Entry).needs));
+  const known = names.filter((name) => Object.hasOwn(tasks, name));
+  const needed = new Set(known.flatMap((name) => (tasks[name] as Entry).needs));
   raise([
     ...names.filter((name) => !known.includes(name)).map(unknownTask),
     ...[...needed].filter((file) => !existsSync(at(file))).map((file) => missingFile(at(file))),
   ]);
-  return known.map((name) => (catalog[name] as Entry).open(at, options));
+  return known.map((name) => (tasks[name] as Entry).open(at, options));
 }
 
 function unknownTask(name: string): Fault {
-  const names = Object.keys(catalog);
+  const names = taskNames();
   const near = nearest(name, names);
   return {
     code: 'eval/unknown-task',

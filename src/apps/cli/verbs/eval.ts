@@ -23,7 +23,7 @@ export const evalVerb: Verb = (session) =>
     .addOption(
       new Option(
         '--tasks <list>',
-        "which of pope, chair and vqa, as a,b,c; when absent as the run's recipe says, or all",
+        "some evaluations as a,b,c, of those that an unknown name lists; when absent as the run's recipe says, or all",
       ).argParser(commaList),
     )
     .option('--limit <n>', "pictures of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
