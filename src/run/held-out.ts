@@ -86,12 +86,15 @@ async function meanLoss(program: LossProgram, source: BatchSource, { units }: Ob
   return others.length > 0 ? sum : sum / terms;
 }
 
-async function heldOutExamples({ stage, parts }: StageUnderWay, hooks: Hooks): Promise<readonly SampleRows[]> {
+async function heldOutExamples(
+  { stage, parts, objective }: StageUnderWay,
+  hooks: Hooks,
+): Promise<readonly SampleRows[]> {
   const template = stageTemplate(stage, parts);
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
     if (data.source !== 'tabletop') continue;
-    const { rows } = await sourceRows({ ...data, split: 'val', scenes: SCENES }, new DataReport(), hooks);
+    const { rows } = await sourceRows({ ...data, split: 'val', scenes: SCENES }, objective, new DataReport(), hooks);
     for (const row of rows) {
       const outcome = encodeStageRow(row, stage, template, parts);
       if ('kept' in outcome) samples.push(outcome.kept);

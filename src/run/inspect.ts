@@ -4,7 +4,7 @@ import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { SampleRows } from '../train/index.ts';
 import { endFault } from './ending.ts';
 import { buildParts } from './parts.ts';
-import { encodeStageRow, readStage, sourceRows, stageTemplate, stageTexts } from './rows.ts';
+import { encodeStageRow, readStage, sourceRows, stageObjective, stageTemplate, stageTexts } from './rows.ts';
 import type { DataCounts, Hooks } from './types.ts';
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */
@@ -61,7 +61,7 @@ export async function inspectRows(
   const shown: { text: string; data: unknown }[] = [];
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
-    const { rows, file, format } = await sourceRows(data, report, hooks);
+    const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
     for (const row of rows) {
       if (shown.length === options.rows) break;
       const outcome = encodeStageRow(row, stage, template, parts);

@@ -43,7 +43,7 @@ it('stops between the files that follow the pictures', async () => {
 it('writes about scenes of as many objects as a recipe says', async () => {
   const hooks = { signal: new AbortController().signal, log: silentLog, progress: () => {} };
   const data = { source: 'tabletop', task: 'corpus', scenes: 40 } as const;
-  const { file } = await sourceRows({ ...data, objects: [2, 3] }, new DataReport(), hooks);
+  const { file } = await sourceRows({ ...data, objects: [2, 3] }, { views: ['row'] }, new DataReport(), hooks);
   const lines = readFileSync(join(dirname(file), 'scenes.jsonl'), 'utf8')
     .trim()
     .split('\n');

@@ -4,14 +4,16 @@ import {
   builtinTemplateNames,
   type ChatTemplate,
   DataReport,
+  type Example,
   encodeRow,
   findTemplate,
   formatOptions,
   type Outcome,
   type ReadOptions,
   type Row,
-  readRows,
-  readUsableRows,
+  readSamples,
+  readUsableSamples,
+  type Sample,
 } from '../data/index.ts';
 import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
@@ -28,21 +30,27 @@ type Files = Extract<DataRecipe, { source: 'files' }>;
 
 /** Rows with the file they stand in and its format. */
 interface SourceRows {
-  readonly rows: readonly Row[];
+  readonly rows: readonly Sample[];
   readonly file: string;
   readonly format: string;
 }
 
 /** The rows of one data source, those that cannot be used counted in the report. */
-export async function sourceRows(data: DataRecipe, report: DataReport, hooks: Hooks): Promise<SourceRows> {
+export async function sourceRows(
+  data: DataRecipe,
+  { views }: Pick<Objective, 'views'>,
+  report: DataReport,
+  hooks: Hooks,
+): Promise<SourceRows> {
   const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks);
+  const settings = { ...options, views };
   // The images of a world are its own.
   const read =
     data.source === 'files'
-      ? await readUsableRows(file, options, (done, refused) => readingRow(file, done, refused, hooks))
-      : readRows(file, options);
+      ? await readUsableSamples(file, settings, (done, refused) => readingRow(file, done, refused, hooks))
+      : readSamples(file, settings);
   report.merge(read.report);
-  return { rows: read.rows, file, format: read.format };
+  return { rows: read.samples, file, format: read.format };
 }
 
 /** Tells how far the reading of a file is, now and then, and lets others have their turn. */
@@ -138,7 +146,7 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
   const template = stageTemplate(stage, parts);
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
-    const { rows, file, format } = await sourceRows(data, report, hooks);
+    const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
     for (const [i, row] of rows.entries()) {
       const outcome = encodeStageRow(row, stage, template, parts);
       if ('kept' in outcome) samples.push(outcome.kept);
@@ -176,8 +184,13 @@ export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
   });
 }
 
-/** A row of a stage as a sample of its objective. */
-export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplate, parts: Parts): Outcome<SampleRows> {
+/** A sample of a stage as its objective reads it. */
+export function encodeStageRow(
+  sample: Sample,
+  stage: StagePlan,
+  template: ChatTemplate,
+  parts: Parts,
+): Outcome<SampleRows> {
   const processor = stageReader(parts, stage.pictures);
   const { model } = parts.loaded;
   const settings = {
@@ -188,20 +201,27 @@ export function encodeStageRow(row: Row, stage: StagePlan, template: ChatTemplat
     addEnd: stage.addEnd,
     maxLength: Math.min(stage.train.maxLength, maxPositions(model)),
   };
-  const outcome = encodeRow(row, settings);
-  if ('refused' in outcome) return outcome;
-  const fault = stageObjective(stage).fault?.([outcome.kept]);
-  return fault ? { refused: fault } : { kept: [outcome.kept] };
+  const objective = stageObjective(stage);
+  const rows: Example[] = [];
+  for (const view of objective.views) {
+    const outcome = encodeRow(sample.views[view] as Row, settings);
+    if ('refused' in outcome) return outcome;
+    rows.push(outcome.kept);
+  }
+  const fault = objective.fault?.(rows);
+  return fault ? { refused: fault } : { kept: rows };
 }
 
 /** Every text of every stage's rows, for training a tokenizer. */
 export async function stageTexts(stages: readonly StagePlan[], hooks: Hooks): Promise<string[]> {
   const report = new DataReport();
   const texts: string[] = [];
-  for (const data of stages.flatMap((stage) => stage.data)) {
-    const { rows } = await sourceRows(data, report, hooks);
-    for (const row of rows)
-      for (const turn of row.turns) for (const part of turn.parts) if (part.type === 'text') texts.push(part.text);
+  for (const stage of stages) {
+    for (const data of stage.data) {
+      const { rows } = await sourceRows(data, stageObjective(stage), report, hooks);
+      for (const row of rows.flatMap(({ views }) => Object.values(views)))
+        for (const turn of row.turns) for (const part of turn.parts) if (part.type === 'text') texts.push(part.text);
+    }
   }
   return texts;
 }

@@ -1,7 +1,7 @@
 export type { ReadOptions } from './read.ts';
-export { readRows } from './read.ts';
+export { readRows, readSamples } from './read.ts';
 export type { FormatName, FormatOptionName } from './table.ts';
 export { formatNames, formatOptions } from './table.ts';
-export { readUsableRows } from './usable.ts';
+export { readUsableSamples } from './usable.ts';
 export type { VqaFiles, VqaQuestion } from './vqa.ts';
 export { vqaQuestions } from './vqa.ts';

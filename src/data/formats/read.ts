@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly images?: string | undefined;
   /** What the format has to be told. */
   readonly settings?: Readonly<Partial<Record<FormatOptionName, string>>> | undefined;
+  /** What an objective reads together; one row when absent. */
+  readonly views?: readonly string[] | undefined;
   /** Good rows to take from the beginning; all when absent. */
   readonly count?: number | undefined;
 }
@@ -58,23 +60,29 @@ export function formatOf(path: string, { format }: ReadOptions): FormatName {
 
 /** The rows of a file for an objective that reads one at a time; rows that belong together are refused. */
 export function* streamRows(path: string, options: ReadOptions = {}): Generator<Outcome<Row>> {
-  for (const outcome of streamSamples(path, options)) yield 'refused' in outcome ? outcome : oneRow(outcome.kept);
+  for (const outcome of streamFitting(path, options)) {
+    yield 'refused' in outcome ? outcome : { kept: outcome.kept.views.row as Row };
+  }
 }
 
-function oneRow({ views }: Sample): Outcome<Row> {
-  if (views.row) return { kept: views.row };
-  const names = Object.keys(views);
-  const remedy = views.chosen
+/** A sample as an objective reads it, or why it does not: it reads these views and no others. */
+function withViews(sample: Sample, wanted: readonly string[]): Outcome<Sample> {
+  const names = Object.keys(sample.views);
+  if (names.length === wanted.length && wanted.every((name) => names.includes(name))) return { kept: sample };
+  const one = wanted.length === 1;
+  const remedy = one
     ? 'keep the chosen answer alone, as messages, to learn it without the other'
-    : 'give rows one by one';
+    : `give every row ${wanted.join(' and ')}`;
   return {
     refused: {
       code: 'row/views',
-      message: `the objective reads one answer, and the row has ${names.join(' and ')}`,
-      path: Object.values(views)[0]?.where ?? '',
-      expected: 'one conversation',
+      message: one
+        ? `the objective reads one answer, and the row has ${names.join(' and ')}`
+        : `the objective reads ${wanted.join(' and ')}, and the row has ${names.join(' and ')}`,
+      path: Object.values(sample.views)[0]?.where ?? '',
+      expected: one ? 'one conversation' : wanted.join(', '),
       got: names.join(', '),
-      remedy,
+      ...(!one || sample.views.chosen ? { remedy } : { remedy: 'give rows one by one' }),
     },
   };
 }
@@ -92,23 +100,42 @@ function requireFolder(path: string): void {
 }
 
 /**
- * Reads all training rows of a file, with a report of those refused.
+ * Reads all training samples of a file, with a report of those refused.
  * @throws as `streamSamples`
+ * @example const { samples, report } = readSamples('pairs.json', { views: ['chosen', 'rejected'] });
+ */
+export function readSamples(
+  path: string,
+  options: ReadOptions = {},
+): { samples: Sample[]; format: FormatName; report: DataReport } {
+  const format = formatOf(path, options);
+  const report = new DataReport();
+  const outcomes = streamFitting(path, { ...options, format });
+  const samples = report.collect(path, format, options.count === undefined ? outcomes : upTo(options.count, outcomes));
+  return { samples, format, report };
+}
+
+/** As `streamSamples`, those refused that have other views than are read. */
+export function* streamFitting(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
+  for (const outcome of streamSamples(path, options)) {
+    yield 'refused' in outcome ? outcome : withViews(outcome.kept, options.views ?? ['row']);
+  }
+}
+
+/**
+ * As `readSamples`, for rows that are read one at a time.
  * @example const { rows, report } = readRows('train.json', { images: 'pictures' });
  */
 export function readRows(
   path: string,
   options: ReadOptions = {},
 ): { rows: Row[]; format: FormatName; report: DataReport } {
-  const format = formatOf(path, options);
-  const report = new DataReport();
-  const outcomes = streamRows(path, { ...options, format });
-  const rows = report.collect(path, format, options.count === undefined ? outcomes : upTo(options.count, outcomes));
-  return { rows, format, report };
+  const { samples, ...read } = readSamples(path, options);
+  return { ...read, rows: samples.map(({ views }) => views.row as Row) };
 }
 
 /** The stream as far as the last of so many good rows; what comes after is neither kept nor refused. */
-function* upTo(count: number, outcomes: Iterable<Outcome<Row>>): Generator<Outcome<Row>> {
+function* upTo<T>(count: number, outcomes: Iterable<Outcome<T>>): Generator<Outcome<T>> {
   let kept = 0;
   for (const outcome of outcomes) {
     yield outcome;

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
-import { readUsableRows } from './usable.ts';
+import { readUsableSamples } from './usable.ts';
 
 const folder = scratchFolder();
 const fixture = (name: string) => readFileSync(new URL(`../../../test/fixtures/image/files/${name}`, import.meta.url));
@@ -22,9 +22,13 @@ it('refuses and counts rows whose pictures cannot be read, each named with its r
     ['rgb.png', 'cut.jpg', 'rgb.png', 'moving.gif', 'cut.jpg', 'none.png'].map(talk),
   );
   const seen: number[][] = [];
-  const { rows, format, report } = await readUsableRows(path, { images }, (...numbers) => void seen.push(numbers));
+  const { samples, format, report } = await readUsableSamples(
+    path,
+    { images },
+    (...numbers) => void seen.push(numbers),
+  );
   expect(format).toBe('llava');
-  expect(rows.map(({ where }) => where)).toEqual(['rows.json row 1', 'rows.json row 3']);
+  expect(samples.map(({ views }) => views.row?.where)).toEqual(['rows.json row 1', 'rows.json row 3']);
   expect(report.reasons.map(({ code, count, examples }) => [code, count, examples[0]?.path])).toEqual([
     ['image/corrupt', 2, `rows.json row 2: ${images}/cut.jpg`],
     ['image/animated', 1, `rows.json row 4: ${images}/moving.gif`],
@@ -35,7 +39,7 @@ it('refuses and counts rows whose pictures cannot be read, each named with its r
 
 it('takes as many good rows as are asked for, and no more', async () => {
   const path = folder.write('rows.json', ['cut.jpg', 'rgb.png', 'moving.gif', 'rgb.png', 'cut.jpg'].map(talk));
-  const { rows, report } = await readUsableRows(path, { images, count: 2 });
-  expect(rows.map(({ where }) => where)).toEqual(['rows.json row 2', 'rows.json row 4']);
+  const { samples, report } = await readUsableSamples(path, { images, count: 2 });
+  expect(samples.map(({ views }) => views.row?.where)).toEqual(['rows.json row 2', 'rows.json row 4']);
   expect([report.kept, report.rejected]).toEqual([2, 2]);
 });
