@@ -3,6 +3,8 @@ import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readFileSync, r
 // What reading asks of the machine; `disk.web.ts` stands in its place where there is no disk.
 
 export { basename, dirname, join, resolve } from 'node:path';
+/** The path that a `file:` URL names. */
+export { fileURLToPath as pathOfUrl } from 'node:url';
 
 export interface Entry {
   readonly kind: 'file' | 'folder' | 'device';

@@ -24,6 +24,8 @@ export const lookUp: typeof disk.lookUp = (path): Entry | undefined => {
 
 export const pathExists: typeof disk.pathExists = (path) => lookUp(path) !== undefined;
 
+export const pathOfUrl: typeof disk.pathOfUrl = (url) => decodeURIComponent(new URL(url).pathname);
+
 export const namesIn: typeof disk.namesIn = (folder) => {
   const prefix = `${resolve(folder)}/`;
   const below = [...files.keys()].filter((path) => path.startsWith(prefix));

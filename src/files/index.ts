@@ -6,6 +6,7 @@ export {
   namesIn,
   type OpenFile,
   pathExists,
+  pathOfUrl,
   resolve,
   withFile,
 } from './disk.ts';

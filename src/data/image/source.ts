@@ -1,6 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
-import { lookUp, readBytes } from '../../files/index.ts';
+import { lookUp, pathOfUrl, readBytes } from '../../files/index.ts';
 
 /** Where a picture comes from: a path, a `file:` URL, a `data:` URI, or its encoded bytes. */
 export type ImageSource = string | URL | Uint8Array;
@@ -39,7 +38,7 @@ export function sourceBytesNow(source: ImageSource): Uint8Array {
 
 function filePath(url: string): string {
   try {
-    return fileURLToPath(url);
+    return pathOfUrl(url);
   } catch (cause) {
     throw new TesseraError(
       { code: 'image/unreadable', message: 'the file: URL names no local file', path: url },

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { raise } from '../../base/index.ts';
+import { join } from '../../files/index.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { writeCheckpoint } from './checkpoint-write.ts';
 import type { SaveDType } from './convert.ts';
