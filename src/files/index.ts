@@ -26,5 +26,5 @@ export { type WriteFolderOptions, writeFolder } from './folder.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { describeJson, isJsonObject, parseJson } from './json.ts';
 export { formatJson } from './json-write.ts';
-export { checkManifest, Manifest } from './manifest.ts';
+export { checkManifest, hasManifest, Manifest, sealFolder } from './manifest.ts';
 export { readBytes, readText, refusePointer } from './read.ts';

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { asTesseraError, type Fault } from '../base/index.ts';
@@ -69,6 +69,24 @@ export function checkManifest(folder: string): Fault | undefined {
     if (!lost.includes((error as NodeJS.ErrnoException).code ?? '')) throw fault;
     return { code: 'file/damaged', message: fault.message, path };
   }
+}
+
+/**
+ * Writes `manifest.json` about the files that a folder holds, as they are there now.
+ * @param except names of files that people may change as they like
+ */
+export function sealFolder(folder: string, except: readonly string[] = []): void {
+  const names = readdirSync(folder).filter((name) => name !== manifestName && !except.includes(name));
+  const files = names.sort().map((name) => {
+    const path = join(folder, name);
+    return [name, { bytes: statSync(path).size, sha256: sha256Of(path) }];
+  });
+  writeTextAtomically(join(folder, manifestName), `${JSON.stringify({ files: Object.fromEntries(files) }, null, 2)}\n`);
+}
+
+/** Whether a folder has a manifest to be held against. */
+export function hasManifest(folder: string): boolean {
+  return existsSync(join(folder, manifestName));
 }
 
 function sha256Of(path: string): string {

@@ -1,6 +1,6 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeFolder } from '../files/index.ts';
+import { sealFolder, writeFolder } from '../files/index.ts';
 import { copySideFiles, type ModelPlace, modelPlace, openModel, saveModel } from '../models/index.ts';
 import { writeAdapterExport } from './export-adapter.ts';
 import { writeOnnx } from './export-onnx.ts';
@@ -18,6 +18,7 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
     if (options.to === 'onnx') writeOnnx(partial, place, options.dtype);
     else if (adapter !== undefined && !options.merge) writeAdapterExport(partial, { ...place, adapter }, options);
     else writeHuggingFace(partial, place, options);
+    sealFolder(partial, ['README.md']);
   };
   writeFolder(options.out, fill, { sources: [folder, place.folder, ...(adapter === undefined ? [] : [adapter])] });
   return readdirSync(options.out).map((name) => join(options.out, name));

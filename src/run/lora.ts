@@ -1,5 +1,5 @@
 import { TesseraError } from '../base/index.ts';
-import { writeFolder } from '../files/index.ts';
+import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   attachAdapter,
   isInBlocks,
@@ -104,5 +104,9 @@ export function writeAdapterFolder(
   baseName: string,
 ): void {
   const tensors = new Map([...store.tensors].filter(([path]) => isLoraPart(path) || whole(path)));
-  writeFolder(folder, (partial) => saveAdapter(partial, base, { lora, tensors, baseName }), { overwrite: true });
+  const fill = (partial: string) => {
+    saveAdapter(partial, base, { lora, tensors, baseName });
+    sealFolder(partial);
+  };
+  writeFolder(folder, fill, { overwrite: true });
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ChatTemplate, type ImageProcessor, writeImageProcessor } from '../data/index.ts';
-import { writeFolder } from '../files/index.ts';
+import { sealFolder, writeFolder } from '../files/index.ts';
 import { type JsonObject, type SaveDType, saveModel, writeJsonObject } from '../models/index.ts';
 import type { Parts } from './parts.ts';
 
@@ -30,6 +30,7 @@ export function writeModelFolder(folder: string, parts: Parts, options: ModelFol
       if (options.processor) writePreprocessing(partial, parts, options.processor);
       if (options.template) writeFileSync(join(partial, 'chat_template.jinja'), options.template.source);
       if (options.card !== undefined) writeFileSync(join(partial, 'README.md'), options.card);
+      sealFolder(partial, ['README.md']);
     },
     { overwrite: options.overwrite ?? false, sources: options.sources ?? [] },
   );

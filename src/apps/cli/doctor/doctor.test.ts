@@ -1,6 +1,12 @@
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { fixture } from '../../../../test/support/fixtures.ts';
+import { scratchFolder } from '../../../../test/support/scratch-folder.ts';
+import { sealFolder } from '../../../files/index.ts';
 import { providers } from '../../../runtime/index.ts';
 import { machineChecks } from './machine.ts';
+import { modelChecks } from './model.ts';
 import { packageChecks } from './packages.ts';
 import { providerChecks, type Trial } from './providers.ts';
 
@@ -65,5 +71,38 @@ describe('the doctor', () => {
     process.env.TESSERA_ENGINE = 'cuda';
     expect(checksOf(works, works, works).states).toBe('good good good good broken');
     delete process.env.TESSERA_ENGINE;
+  });
+});
+
+describe('the doctor of a model', () => {
+  const scratch = scratchFolder();
+
+  function sealed(): string {
+    const folder = scratch.fresh();
+    cpSync(fixture('decoder/gqa'), folder, { recursive: true });
+    sealFolder(folder, ['README.md']);
+    return folder;
+  }
+
+  it('finds it whole, whatever became of its card', () => {
+    const folder = sealed();
+    writeFileSync(join(folder, 'README.md'), 'mine');
+    expect(modelChecks(folder).map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'weights good',
+      'checksums good',
+    ]);
+  });
+
+  it('names a file that is not what was written', () => {
+    const folder = sealed();
+    const path = join(folder, 'model.safetensors');
+    const bytes = readFileSync(path);
+    bytes[bytes.length - 1] = (bytes.at(-1) as number) ^ 1;
+    writeFileSync(path, bytes);
+    expect(modelChecks(folder)[1]).toMatchObject({ state: 'broken', found: expect.stringContaining(path) });
+  });
+
+  it('misses the checksums of a folder that another tool wrote', () => {
+    expect(modelChecks(fixture('decoder/gqa'))[1]).toMatchObject({ state: 'lacking' });
   });
 });

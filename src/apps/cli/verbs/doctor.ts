@@ -10,9 +10,10 @@ const signs: Readonly<Record<Check['state'], string>> = { good: '✓', lacking: 
 export const doctorVerb: Verb = (session) =>
   new Command('doctor')
     .description('tell what is installed, what works, and how to mend what does not')
+    .argument('[model]', 'a model whose files are checked in the place of the machine')
     .addOption(new Option('--provider <name>', 'try one provider alone'))
-    .addHelpText('after', examples('doctor', 'doctor --json', 'doctor --provider webgpu'))
-    .action(async ({ provider }: { provider?: string }) => {
+    .addHelpText('after', examples('doctor', 'doctor --json', 'doctor --provider webgpu', 'doctor runs/llava'))
+    .action(async (model: string | undefined, { provider }: { provider?: string }) => {
       if (provider !== undefined) {
         const { version, threads } = await tryOne(provider);
         return session.result(
@@ -20,8 +21,9 @@ export const doctorVerb: Verb = (session) =>
           () => `${provider} works: ONNX Runtime ${version}, ${threads} threads`,
         );
       }
-      const checks = await allChecks();
-      session.result(checks, () => checksText(checks));
+      const checks = model === undefined ? await allChecks() : (await import('../doctor/model.ts')).modelChecks(model);
+      const verdicts = model === undefined ? machineVerdicts : modelVerdicts;
+      session.result(checks, () => checksText(checks, verdicts));
       if (checks.some(({ state }) => state === 'broken')) throw new Stopped(exitCodes.fault);
     });
 
@@ -59,12 +61,14 @@ async function allChecks(): Promise<Check[]> {
   return [good('tessera', version()), ...machineChecks(), ...(await packageChecks()), ...providerChecks(trials)];
 }
 
-function checksText(checks: readonly Check[]): string {
+type Verdicts = readonly [good: string, broken: string];
+const machineVerdicts: Verdicts = ['tessera can run here', 'tessera cannot run yet; mend what has a ✗'];
+const modelVerdicts: Verdicts = ['the model is whole', 'the model is damaged'];
+
+function checksText(checks: readonly Check[], [whole, damaged]: Verdicts): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.map(({ name, found, state }) => `${signs[state]} ${name.padEnd(width)}  ${found}`).join('\n');
   const remedies = checks.flatMap(({ name, state, remedy }) => (remedy ? [`${signs[state]} ${name}: ${remedy}`] : []));
-  const verdict = checks.some(({ state }) => state === 'broken')
-    ? 'tessera cannot run yet; mend what has a ✗'
-    : 'tessera can run here';
+  const verdict = checks.some(({ state }) => state === 'broken') ? damaged : whole;
   return [lines, ...(remedies.length > 0 ? [remedies.join('\n')] : []), verdict].join('\n\n');
 }
