@@ -19,8 +19,9 @@ export interface AdapterParts {
  * @throws TesseraError as `writeAdapter`.
  */
 export function saveAdapter(folder: string, base: LoadedModel, parts: AdapterParts): void {
-  const { model, layout: own } = base;
-  const layout = model.layouts.find(({ name }) => name === `${model.architecture}-runtime`) ?? own;
+  const { model } = base;
+  const usual = model.layouts[0] as Layout;
+  const layout = model.layouts.find(({ name }) => name === `${model.architecture}-runtime`) ?? usual;
   const adapter = describe(parts, base, layout);
   const tensors = withIdentity(adapter.tensors, adapter.config.modulesToSave, base);
   writeAdapter(folder, { ...adapter, tensors }, withSecondLayer(base).store.specs, layout);
@@ -35,7 +36,7 @@ function describe({ lora, tensors, baseName }: AdapterParts, base: LoadedModel, 
       dropout: lora.dropout?.rate ?? 0,
       targets: [],
       modulesToSave: wholeModules(tensors, base, layout),
-      taskType: 'CAUSAL_LM',
+      taskType: base.model.writer?.source ? 'SEQ_2_SEQ_LM' : 'CAUSAL_LM',
       base: baseName,
       rslora: lora.stabilised,
       dora: lora.directional,

@@ -3,7 +3,7 @@ import type { ImageProcessor, Processor, Size } from '../data/index.ts';
 import type { Value } from '../graph/index.ts';
 import type { Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
-import type { DecoderState, LinearPlaces } from './decoders/index.ts';
+import type { DecoderState, LinearPlaces, SourceReader } from './decoders/index.ts';
 import type { Layout } from './weights/index.ts';
 
 /** A model: what it takes, where its parts are, and what it can do. */
@@ -51,6 +51,8 @@ export interface Writer {
   head(p: Scope, hidden: Value): Value;
   /** Where the linear layers of its language part are. */
   readonly linears: LinearPlaces;
+  /** Set where it answers a source: what is asked is no part of `ids`. */
+  readonly source?: SourceReader | undefined;
 }
 
 /** Puts images and texts into one space. */

@@ -1,6 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { loadModel, openCheckpoint, saveModel } from '../../src/models/index.ts';
+import { zeros } from '../../src/base/index.ts';
+import {
+  type Layout,
+  loadModel,
+  openCheckpoint,
+  openSafetensors,
+  saveAdapter,
+  saveModel,
+} from '../../src/models/index.ts';
 import { referenceBatch, runCausal } from '../support/causal.ts';
 import { fixture, fixtureTensors } from '../support/fixtures.ts';
 import { expectGradients, expectLogits, expectLoss } from '../support/parity.ts';
@@ -26,6 +34,24 @@ describe('decoders of other families against transformers', () => {
       () => learned(name),
     );
     expect(new Set(got.parameters)).toEqual(new Set(loaded.store.tensors.keys()));
+  });
+
+  it('opt: is read under the names of the published files, and its adapters are named as in memory', () => {
+    const loaded = loadModel(fixture('decoders/opt'));
+    const folder = fresh();
+    const layout = loaded.model.layouts[1] as Layout;
+    saveModel(folder, { ...loaded, layout });
+    expect(openCheckpoint(folder).tensors.has('decoder.layers.0.fc1.weight')).toBe(true);
+    const again = loadModel(folder);
+    expect(again.layout.name).toBe('opt-base');
+    expect([...again.store.tensors]).toEqual([...loaded.store.tensors]);
+    const module = 'model.decoder.layers.0.fc1';
+    const factor = (name: string, shape: number[]) => [`${module}.${name}.weight`, zeros('float32', shape)] as const;
+    const tensors = new Map([factor('lora_A', [2, 24]), factor('lora_B', [36, 2])]);
+    const lora = { r: 2, alpha: 4, targets: (path: string) => path === module };
+    saveAdapter(folder, again, { lora, tensors, baseName: '.' });
+    const stored = [...openSafetensors(`${folder}/adapter_model.safetensors`).tensors.keys()];
+    expect(stored).toContain(`base_model.model.${module}.lora_A.weight`);
   });
 
   it.each(cases)('%s: a save has the names and shapes of the file that transformers wrote', (name) => {

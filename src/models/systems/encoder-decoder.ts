@@ -21,6 +21,7 @@ export function encoderDecoder(json: ConfigJson, where?: string): Model {
     maxPositions: decoder.maxPositions,
     state: { ...decoder.state, ...source.state } satisfies Named<Shape>,
     linears: decoder.linears,
+    source,
     hidden(p, x, ask) {
       const fresh = x.sourceIds && readSource(p, decoder, x);
       const embeds = decoder.embed(p, neededInput(x, 'ids'));
