@@ -170,7 +170,16 @@ describe('what training would not see', () => {
   it('is not metadata, what is empty, or the shown image once more', () => {
     const { rows } = readRows(
       file(
-        { ...said, source: 'web', width: 640, tools: '', images: [], objects: { bbox: [] }, rejected_response: null },
+        {
+          ...said,
+          source: 'web',
+          width: 640,
+          points: 5,
+          tools: '',
+          images: [],
+          objects: { bbox: [] },
+          rejected_response: null,
+        },
         { ...said, images: ['a.jpg'], file_name: 'a.jpg', id: 'x.jpg' },
       ),
       { images },

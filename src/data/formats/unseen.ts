@@ -5,6 +5,8 @@ import { TesseraError } from '../../base/index.ts';
 interface Unseen {
   readonly what: string;
   readonly key: RegExp;
+  /** Numbers and texts under such a key are something else. */
+  readonly lists?: true;
   readonly remedy: string;
 }
 
@@ -20,6 +22,7 @@ const unseen: readonly Unseen[] = [
   {
     what: 'boxes or regions',
     key: /^(?:objects|bbox(?:es)?|box(?:es)?|regions?|points?|polygons?|segmentations?|masks?|grounding)$/i,
+    lists: true,
     remedy: 'write the places into the text, or take the row out',
   },
   {
@@ -68,7 +71,9 @@ export function refuseUnseen(
   for (const [key, held] of Object.entries(value)) {
     if (read.includes(key) || isEmpty(held) || repeats(held, known)) continue;
     if (/^(?:videos?|audios?|frames)$/i.test(key)) throw otherMedia(key, held, where);
-    const found = unseen.find((one) => one.key.test(key)) ?? (namesImage(key, held, shown) ? image : undefined);
+    const found =
+      unseen.find((one) => one.key.test(key) && (!one.lists || typeof held === 'object')) ??
+      (namesImage(key, held, shown) ? image : undefined);
     if (found) throw unread(found, key, held, where);
   }
 }

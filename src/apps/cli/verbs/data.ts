@@ -128,5 +128,5 @@ function countsText(counts: readonly DataCounts[]): string {
 }
 
 function isDataFile(name: string): boolean {
-  return /\.(json|jsonl|ndjson|txt)$/i.test(name);
+  return /\.(json|jsonl|ndjson|txt|csv|tsv|parquet|arrow|tar|zip)$/i.test(name);
 }
