@@ -95,6 +95,8 @@ describe('where results go', () => {
     [{ limit: 50 }, '/evals/pope-vqa-limit-50'],
     [{ tasks: ['vqa'] }, '/evals/vqa-limit-100'],
     [{ quantize: 'int4' as const }, '/evals/pope-vqa-limit-100-int4'],
+    [{ template: 'my/chat.jinja' }, '/evals/pope-vqa-limit-100-my-chat.jinja'],
+    [{ system: 'Be brief.' }, '/evals/pope-vqa-limit-100-system-213c22ed'],
     [{ data: '../my data/val' }, '/evals/pope-vqa-my-data-val'],
     [{ blind: false }, '/evals/pope-vqa-limit-100-sighted'],
   ])('is a folder of its own for %j', (options, expected) => {

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { writeLlava } from '../../../test/end-to-end/material.ts';
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -73,6 +74,28 @@ describe('tessera', () => {
       expect(help.out).toContain('--json');
     }
   });
+
+  it('takes a template and a system message wherever a model is asked', async () => {
+    const model = join(folder, 'llava');
+    writeLlava(model);
+    const template = fileURLToPath(new URL('../../../test/fixtures/chat/families/vicuna.jinja', import.meta.url));
+    const said = ['--prompt', 'What?', '--template', template, '--system', 'Be brief.', '--json'];
+    const answer = await tessera('generate', model, ...said, '--max-tokens', '2');
+    expect(JSON.parse(answer.out)).toMatchObject({ tokens: 2 });
+    const own = await tessera('generate', model, '--prompt', 'What?', '--json', '--max-tokens', '2');
+    expect(JSON.parse(own.out).promptTokens).not.toBe(JSON.parse(answer.out).promptTokens);
+    const scored = await tessera('score', model, ...said, '--answer', 'a cube');
+    expect(JSON.parse(scored.out).tokens.at(-1).text).toBe('</s>');
+    for (const verb of [['generate'], ['chat'], ['score', '--answer', 'x'], ['eval', '--limit', '2']]) {
+      const prompt = verb[0] === 'eval' ? [] : ['--prompt', 'What?'];
+      const refused = await tessera(...verb, model, ...prompt, '--template', 'vicunna', '--json');
+      expect(JSON.parse(refused.err.split('\n').find((line) => line.startsWith('{')) as string)).toMatchObject({
+        error: { code: 'chat/template-name', got: 'vicunna' },
+      });
+    }
+    const dropped = await tessera('generate', model, '--prompt', 'What?', '--template', 'plain');
+    expect(dropped).toMatchObject({ code: 1, err: expect.stringContaining('leaves out what the user says') });
+  }, 120_000);
 
   it('tells its version', async () => {
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
