@@ -91,7 +91,9 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
   );
   const isSupervised = supervisedRange(segments);
   const shown = placeholderImages(segments, row);
-  const inputsAt = routes(segments, processor);
+  // In a prompt nothing is supervised: answers given before are part of what is asked.
+  const asked = generationPrompt ? segments.map((segment) => ({ ...segment, supervised: false })) : segments;
+  const inputsAt = routes(asked, processor);
   const out = opened(tokenizer, ids, processor);
   for (const [i, id] of ids.entries()) {
     const [start, end] = spans[i] as readonly [number, number];

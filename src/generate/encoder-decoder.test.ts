@@ -33,6 +33,13 @@ it('an encoder-decoder answers what it is asked, alone and together', async () =
   const { ids, texts } = encode(questionRow('a row', 'What is red?', []));
   expect([...ids]).toEqual([3]);
   expect(texts?.sourceIds?.length).toBeGreaterThan(5);
+  const turns = (['user', 'assistant', 'user'] as const).map((role) => ({
+    role,
+    parts: [{ type: 'text' as const, text: `${role} speaks` }],
+  }));
+  const longer = encode({ id: 'b', where: 'a talk', media: [], turns });
+  expect([...longer.ids]).toEqual([3]);
+  expect(parts.tokenizer.decode([...(longer.texts?.sourceIds ?? [])])).toContain('assistant speaks');
   await program.dispose();
   const questions = ['What is red?', 'Is there a cube on the table?', 'How many balls are there?'].map((prompt) => ({
     prompt,
