@@ -76,6 +76,16 @@ describe('the rooms of docs/architecture.md', () => {
     expect(wrong.map(show)).toEqual([]);
   });
 
+  it('may import nothing that they do not, unless it is all above them', () => {
+    const wide = [...table].flatMap(([room, allowed], above) => {
+      const used = new Set(internal.filter(({ from }) => roomOf(from) === room).map(({ to }) => roomOf(to)));
+      return allowed.length === above
+        ? []
+        : allowed.filter((other) => !used.has(other)).map((to) => `${room} -> ${to}`);
+    });
+    expect(wide).toEqual([]);
+  });
+
   it('are entered through index.ts alone', () => {
     const wrong = internal.filter(({ from, to }) => roomOf(from) !== roomOf(to) && to !== `src/${roomOf(to)}/index.ts`);
     expect(wrong.map(show)).toEqual([]);
