@@ -79,7 +79,7 @@ export async function placeTemplate({ folder, adapter }: ModelPlace): Promise<Ch
 }
 
 /** The first LLaVA release keeps preprocessing with the vision tower, and whether to pad with the model. */
-function processorOf(folder: string, config: JsonObject): ImageProcessor | undefined {
+export function processorOf(folder: string, config: JsonObject): ImageProcessor | undefined {
   const own = folderProcessor(folder);
   if (own || typeof config.mm_vision_tower !== 'string') return own;
   const towers = folderProcessor(originalTower(folder, config));

@@ -5,6 +5,7 @@ export type { ConfigJson } from './config.ts';
 export { isInBlocks } from './decoders/index.ts';
 export { type ModelPlace, modelPlace, sideFolder, trainedModel } from './folder.ts';
 export { originalTower } from './foreign.ts';
+export { isOriginalLlava } from './fusion/llava-original.ts';
 export { declareInputs } from './inputs.ts';
 export { copyPart, createModel, fileForm, loadModel, saveModel } from './load.ts';
 export type { LoadedModel } from './loaded.ts';

@@ -1,6 +1,8 @@
 import { Random, type Tensor } from '../base/index.ts';
+import { isJsonObject } from '../files/index.ts';
 import { storeOf } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
+import type { ConfigJson } from './config.ts';
 import type { LoadedModel } from './loaded.ts';
 
 /** Tables of tokens have a multiple of this many rows, as the conversion of LLaVA to transformers makes them. */
@@ -19,7 +21,7 @@ export function withTokenRow(loaded: LoadedModel, id: number, seed: number): Loa
   if (!writer) return loaded;
   const { vocabSize } = writer;
   const rows = id < vocabSize ? vocabSize : Math.ceil((id + 1) / rowsAtATime) * rowsAtATime;
-  const model = modelFromConfig({ ...json, vocab_size: rows });
+  const model = modelFromConfig(withVocabulary(json, rows));
   const specs = parameterSpecs(model);
   const tensors = new Map<string, Tensor<'float32'>>();
   for (const [path, { shape }] of specs) {
@@ -28,6 +30,13 @@ export function withTokenRow(loaded: LoadedModel, id: number, seed: number): Loa
     tensors.set(path, isTable ? grown(old, shape, id, new Random(seed, 'rows', path)) : old);
   }
   return { ...loaded, model, store: storeOf(specs, tensors) };
+}
+
+/** A configuration with tables of so many rows; those of a system's language part are said in its own. */
+function withVocabulary(json: ConfigJson, rows: number): ConfigJson {
+  const text = json.text_config;
+  if (!isJsonObject(text)) return { ...json, vocab_size: rows };
+  return { ...json, text_config: { ...text, vocab_size: rows } };
 }
 
 const tokenTable = /(^|\.)(embed_tokens|lm_head)\.(weight|bias)$/;

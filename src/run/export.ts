@@ -1,10 +1,20 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { sealFolder, writeFolder } from '../files/index.ts';
-import { copySideFiles, type ModelPlace, modelPlace, openModel, saveModel } from '../models/index.ts';
+import {
+  copySideFiles,
+  isOriginalLlava,
+  type ModelPlace,
+  modelPlace,
+  openModel,
+  readJsonObject,
+  saveModel,
+} from '../models/index.ts';
 import { writeAdapterExport } from './export-adapter.ts';
 import { writeOnnx } from './export-onnx.ts';
 import { runFolder } from './folder.ts';
+import { writeModelFolder } from './model-folder.ts';
+import { partsFromPlace } from './parts.ts';
 import type { ExportOptions } from './types.ts';
 
 /**
@@ -14,6 +24,10 @@ import type { ExportOptions } from './types.ts';
 export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
   const place = modelPlace(folder, options.adapter);
   const adapter = place.adapter ?? ownAdapter(folder);
+  if (options.to === 'hf' && (adapter === undefined || options.merge) && isOriginal(place)) {
+    await writeRelease(place, options);
+    return written(options.out);
+  }
   const fill = (partial: string) => {
     if (options.to === 'onnx') writeOnnx(partial, place, options.dtype);
     else if (adapter !== undefined && !options.merge) writeAdapterExport(partial, { ...place, adapter }, options);
@@ -21,7 +35,21 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
     sealFolder(partial, ['README.md']);
   };
   writeFolder(options.out, fill, { sources: [folder, place.folder, ...(adapter === undefined ? [] : [adapter])] });
-  return readdirSync(options.out).map((name) => join(options.out, name));
+  return written(options.out);
+}
+
+const written = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
+
+/** The first LLaVA release names weights, slots of images and preprocessing in ways that other tools do not read. */
+function isOriginal({ folder }: ModelPlace): boolean {
+  return isOriginalLlava(readJsonObject(join(folder, 'config.json')));
+}
+
+async function writeRelease(place: ModelPlace, { dtype, out }: ExportOptions): Promise<void> {
+  const parts = await partsFromPlace(place, false);
+  const { template, processor } = parts;
+  const sources = [place.folder, ...(place.adapter === undefined ? [] : [place.adapter])];
+  writeModelFolder(out, parts, { dtype, ...(template && { template }), ...(processor && { processor }), sources });
 }
 
 /** The adapter that a run has trained; its model has it merged already. */

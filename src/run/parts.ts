@@ -14,12 +14,13 @@ import {
   trainBpe,
   withSpecialToken,
 } from '../data/index.ts';
-import { folderProcessor, placeTemplate } from '../generate/index.ts';
+import { folderProcessor, placeTemplate, processorOf } from '../generate/index.ts';
 import {
   type ConfigJson,
   clipJson,
   copyPart,
   createModel,
+  isOriginalLlava,
   type LoadedAdapter,
   type LoadedModel,
   llamaJson,
@@ -28,6 +29,7 @@ import {
   loadModel,
   type ModelImage,
   type ModelPlace,
+  modelFromConfig,
   modelPlace,
   openModel,
   partPrefix,
@@ -41,6 +43,9 @@ import {
 import { initializeStore } from '../nn/index.ts';
 import type { ModelRecipe, Plan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
+
+/** The special token that stands for an image, as LLaVA's conversion to transformers calls it. */
+const imageToken = '<image>';
 
 /** A model with all that turns rows into its inputs. */
 export interface Parts {
@@ -57,19 +62,30 @@ export interface Parts {
 }
 
 /** Reads the folders of a model; its adapter stays apart where training is going on from it. */
-async function partsFromPlace(place: ModelPlace, goesOn: boolean): Promise<Parts> {
-  const loaded = goesOn ? loadModel(place.folder) : openModel(place);
+export async function partsFromPlace(place: ModelPlace, goesOn: boolean): Promise<Parts> {
+  const config = readJsonObject(join(place.folder, 'config.json'));
+  const own = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
+  const read = goesOn ? loadModel(place.folder) : openModel(place);
+  const { loaded, tokenizer } = isOriginalLlava(config) ? withSlotToken(read, own) : { loaded: read, tokenizer: own };
   const adapter = goesOn && place.adapter !== undefined ? { adapter: loadAdapter(place.adapter, loaded) } : {};
   const { model } = loaded;
-  const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
   const words = { loaded, tokenizer, ...adapter, ...(await templateOf(place)) };
   if (!model.image || (!model.writer && !model.embedder)) return words;
   const imageToken = model.image.tokenId === undefined ? undefined : tokenizer.tokenOf(model.image.tokenId);
   return {
     ...words,
-    processor: folderProcessor(place.folder) ?? clipCrop(model.image.height),
+    processor: processorOf(place.folder, config) ?? clipCrop(model.image.height),
     ...(imageToken !== undefined && { imageToken }),
   };
+}
+
+/** The first LLaVA release marks images by an id that is no token; as in its conversion to transformers they get one. */
+function withSlotToken(read: LoadedModel, own: Tokenizer): { loaded: LoadedModel; tokenizer: Tokenizer } {
+  const tokenizer = withSpecialToken(own, imageToken);
+  const id = tokenizer.specials.get(imageToken) as number;
+  const grown = withTokenRow(read, id, 0);
+  const model = modelFromConfig({ ...grown.model.json, image_token_index: id });
+  return { loaded: { ...grown, model }, tokenizer };
 }
 
 async function templateOf(place: ModelPlace): Promise<{ template?: ChatTemplate }> {
@@ -141,9 +157,6 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
   const often = promptWords.flatMap((text) => Array<string>(50).fill(text));
   return createTokenizer(trainBpe([...corpus, ...often], { vocabSize, added: [imageToken, '<pad>'] }));
 }
-
-/** The special token that stands for an image, as LLaVA's conversion to transformers calls it. */
-const imageToken = '<image>';
 
 async function llavaParts(model: ModelRecipe, seed: number, log: Log | undefined): Promise<Parts> {
   // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.

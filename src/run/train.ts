@@ -146,6 +146,11 @@ async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
   const state = from && restoreCheckpoint(from, loaded.store);
   const base = stageBase(job.plan, job.index, parts, loaded.store, trainable);
   announce(stage, loaded, trainable, data, settings.steps, hooks);
+  if (parts.adapter && lora && job.index === 0) {
+    hooks.log.info(
+      `  goes on from an adapter of rank ${lora.r}, with ${parts.adapter.adapter.tensors.size} tensors of its own`,
+    );
+  }
   const planned = stageMemory(engine, stage, prepared, state !== undefined);
   announceMemory(planned, hooks);
   const fresh = job.index === 0 ? 0 : undefined;
