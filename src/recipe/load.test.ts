@@ -61,6 +61,24 @@ describe('parsePlan', () => {
     expect(parsePlan(text, 'r.yaml').stages[0]?.train).toMatchObject({ length: { epochs: 2 }, lr: 5e-4 });
   });
 
+  it('refuses options that its kind of rows has no use for', () => {
+    const said = (data: string) => faultsIn(good.replace(/\{ source: tabletop[^}]*\}/, data));
+    expect(said('{ source: tabletop, task: captions, scenes: 2, turns: [1, 2] }')).toContain(
+      'turns means nothing for rows of captions',
+    );
+    expect(said('{ source: tabletop, task: corpus, scenes: 2, suffix: Now. }')).toContain('rows of vqa');
+    expect(said('{ source: files, path: a.json, format: llava, annotations: b.json }')).toContain(
+      'rows of vqa or auto',
+    );
+    for (const fit of [
+      '{ source: tabletop, task: vqa, scenes: 2, suffix: Now. }',
+      '{ source: tabletop, task: corpus, scenes: 2, turns: [1, 2] }',
+      '{ source: files, path: a.json, annotations: b.json, image_name: "{id}.png" }',
+    ]) {
+      expect(said(fit), fit).toBe('no fault');
+    }
+  });
+
   it('tells all faults at once, each with its place and the nearest key', () => {
     const bad = good
       .replace('size: tiny', 'size: tinny')

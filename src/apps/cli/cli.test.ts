@@ -160,6 +160,15 @@ describe('tessera', () => {
     expect(readFileSync(file, 'utf8')).toBe('precious');
   });
 
+  it('ends with an error code when the report of the data shows that no row is left', async () => {
+    const [some, none] = [
+      await tessera('data', 'report', fewScenes(), 'train.steps=1'),
+      await tessera('data', 'report', fewScenes(), 'train.steps=1', 'train.max_length=1'),
+    ];
+    expect([some.code, none.code]).toEqual([0, 1]);
+    expect(none.out).toContain('row/too-long');
+  });
+
   it('writes a world of few scenes, with as many questions as they allow', async () => {
     const { code, out } = await tessera('data', 'make-world', '--count', '2', '--out', join(folder, 'few'), '--json');
     expect(code).toBe(0);
