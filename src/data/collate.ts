@@ -8,7 +8,7 @@ export type ReadMedia = readonly Named<Tensor>[];
 /**
  * Sequences as the feeds of a model, all but what is read from media. Inputs that no sequence brings anything to are left
  * out.
- * @param padId what padded inputs are filled up with
+ * @param padId what texts are filled up with
  */
 export function collate(sequences: readonly Sequence[], processor: Processor, padId: number): Map<string, Tensor> {
   const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
@@ -19,7 +19,9 @@ export function collate(sequences: readonly Sequence[], processor: Processor, pa
     if (input.join === 'pad') {
       const width = rows.reduce((longest, row) => Math.max(longest, row?.length ?? 0), 0);
       widths.set(name, width);
-      if (width > 0) feeds.set(name, padded(input, rows, width, padId));
+      // What a row tells besides its texts is padded with zeros.
+      const isText = sequences.some((sequence) => textOf(sequence, name) !== undefined);
+      if (width > 0) feeds.set(name, padded(input, rows, width, isText ? padId : 0));
     } else if (input.join === 'row' && rows.some((row) => row !== undefined)) {
       feeds.set(name, stacked(input, rows));
     } else if (input.join === 'slots') {

@@ -135,14 +135,15 @@ function routes(segments: readonly Segment[], processor: Processor | undefined):
 }
 
 function opened(tokenizer: Tokenizer, ids: readonly number[], processor: Processor | undefined): Growing {
-  const padded = Object.entries(processor?.inputs ?? {}).filter(([, input]) => input.join === 'pad');
+  const texts = processor?.texts;
+  const routed = texts ? [true, false].flatMap((supervised) => texts({ supervised })) : [];
+  const others = [...new Set(routed)].filter((name) => name !== 'ids');
   const first = [...(processor?.opens?.ids ?? openingIds(tokenizer, ids))];
-  const others = processor?.texts ? padded.filter(([name]) => name !== 'ids') : [];
-  const texts = new Map([
+  const lists = new Map([
     ['ids', first],
-    ...others.map(([name]): [string, number[]] => [name, [...(processor?.opens?.[name] ?? [])]]),
+    ...others.map((name): [string, number[]] => [name, [...(processor?.opens?.[name] ?? [])]]),
   ]);
-  return { texts, supervised: first.map(() => 0), media: [] };
+  return { texts: lists, supervised: first.map(() => 0), media: [] };
 }
 
 function push({ texts, supervised }: Growing, inputs: readonly string[], id: number, mark: number): void {

@@ -158,10 +158,20 @@ async function prefill(
       ...feeds,
     ]);
     const targets = new Map<string, Tensor>([['logits', logits], ...into]);
-    await session.run(program.feeds(session, values), { into: targets, fetch: [], ...(signal && { signal }) });
+    await session.run(program.feeds(session, countedBy(values, session)), {
+      into: targets,
+      fetch: [],
+      ...(signal && { signal }),
+    });
     takeLogits(rows.slice(from, from + count), logits.data);
     from += count;
   }
+}
+
+/** Without the positions of a state that a model keeps and does not count. */
+function countedBy(values: ReadonlyMap<string, Tensor>, { inputs }: Session): Map<string, Tensor> {
+  const read = new Set(inputs.map(({ name }) => name));
+  return new Map([...values].filter(([name]) => read.has(name) || (name !== 'lastPosition' && name !== 'total')));
 }
 
 function takeLogits(rows: readonly Row[], logits: Float32Array): void {
@@ -228,7 +238,7 @@ function bindStep(program: GenerationProgram, session: Session, state: StateMemo
     ...feeds,
   ]);
   const bound: BoundRun = session.bind(
-    program.feeds(session, values),
+    program.feeds(session, countedBy(values, session)),
     new Map<string, Tensor>([['logits', logits], ...into]),
   );
   return {

@@ -1,5 +1,6 @@
 import { type Fault, type Named, type Tensor, zeros } from '../base/index.ts';
 import {
+  batchSizes,
   collate,
   type Example,
   joinMedia,
@@ -73,30 +74,32 @@ export function stackPrompts(
   const read = prompts.map(({ media = [] }) => media.map(({ values }) => values));
   const feeds = new Map([...collate(prompts, processor, 0), ...joinMedia(read, processor)]);
   for (const [name, dim] of otherTexts(processor)) {
-    const feed = feeds.get(name) as Tensor<'int32'> | undefined;
+    const feed = feeds.get(name);
     const size = sizes.get(dim);
     if (feed && size !== undefined) feeds.set(name, widened(feed, size));
   }
   return feeds;
 }
 
-/** Padded inputs besides `ids`, with the name of their length. */
+/** Padded inputs of another length than `ids`, with the name of that length. */
 function otherTexts({ inputs }: Processor): [string, string][] {
   return Object.entries(inputs).flatMap(([name, { join, shape }]) =>
-    join === 'pad' && name !== 'ids' ? [[name, String(shape[1])] as [string, string]] : [],
+    join === 'pad' && shape[1] !== inputs.ids?.shape[1] ? [[name, String(shape[1])] as [string, string]] : [],
   );
 }
 
-function widened({ shape: [rows = 0, width = 0], data }: Tensor<'int32'>, size: number): Tensor<'int32'> {
-  const wide = zeros('int32', [rows, size]);
-  for (let b = 0; b < rows; b++) wide.data.set(data.subarray(b * width, (b + 1) * width), b * size);
+function widened({ dtype, shape: [rows = 0, width = 0], data }: Tensor, size: number): Tensor {
+  const wide = zeros(dtype, [rows, size]);
+  const numbers = wide.data as Float32Array;
+  for (let b = 0; b < rows; b++) numbers.set((data as Float32Array).subarray(b * width, (b + 1) * width), b * size);
   return wide;
 }
 
 /** The longest of each text besides `ids`, by the name of its length. */
 export function textSizes(prompts: readonly Prompt[], processor: Processor): Map<string, number> {
-  const longest = (name: string) => Math.max(1, ...prompts.map(({ texts }) => texts?.[name]?.length ?? 0));
-  return new Map(otherTexts(processor).map(([name, dim]) => [dim, longest(name)]));
+  const sizes = prompts.map((prompt) => batchSizes([prompt], processor).sizes);
+  const longest = (dim: string) => Math.max(1, ...sizes.map((of) => of.get(dim) ?? 0));
+  return new Map(otherTexts(processor).map(([, dim]) => [dim, longest(dim)]));
 }
 
 /** Consecutive items whose padded grids hold at most `tokens` tokens; one alone may hold more. */

@@ -24,7 +24,7 @@ export interface TaskOptions {
 }
 
 /** The evaluation tasks, by their names. */
-const tasks: Named<Entry> = {
+export const tasks: Named<Entry> = {
   pope: {
     describe: 'is there a ... in the image? (object hallucination, three splits)',
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
