@@ -28,7 +28,8 @@ export function saveAdapter(folder: string, base: LoadedModel, parts: AdapterPar
 }
 
 function describe({ lora, tensors, baseName }: AdapterParts, base: LoadedModel, layout: Layout): Adapter {
-  const biases = [...tensors.keys()].some((path) => isLoneBias(path, tensors));
+  const biases = [...tensors.keys()].filter((path) => isLoneBias(path, tensors));
+  const adapted = biases.every((path) => tensors.has(path.replace(/bias$/, 'lora_A.weight')));
   return {
     config: {
       r: lora.r,
@@ -40,7 +41,7 @@ function describe({ lora, tensors, baseName }: AdapterParts, base: LoadedModel, 
       base: baseName,
       rslora: lora.stabilised,
       dora: lora.directional,
-      bias: biases ? 'all' : undefined,
+      ...(biases.length > 0 && { bias: adapted ? 'lora_only' : 'all' }),
     },
     tensors,
     ranks: ranksOf(lora, tensors),
@@ -65,8 +66,10 @@ function isLoneBias(path: string, tensors: WeightMap): boolean {
 
 /** A part of the model that is saved with all it holds by its name, and anything else by the names of its modules. */
 function wholeModules(tensors: WeightMap, { store }: LoadedModel, layout: Layout): string[] {
+  const within = (part: string) => (path: string) => path.startsWith(`${part}.`);
   const complete = (part: string) =>
-    [...store.specs.keys()].every((path) => !path.startsWith(`${part}.`) || tensors.has(path));
+    [...store.specs.keys()].filter(within(part)).every((path) => tensors.has(path)) &&
+    ![...tensors.keys()].filter(within(part)).some(isLoraPart);
   const modules = [...tensors.keys()]
     .filter((path) => !isLoraPart(path) && !isLoneBias(path, tensors))
     .map((path) => {

@@ -85,6 +85,8 @@ describe('PEFT adapters', () => {
     );
     saveAdapter(folder, base, { lora: loaded.lora, tensors, baseName: null });
     const again = loadAdapter(folder, base);
+    expect(again.adapter.config.modulesToSave.length > 0).toBe(loaded.adapter.config.modulesToSave.length > 0);
+    expect(again.adapter.config.bias).toBe(loaded.adapter.config.bias);
     const got = await runCausal(attachAdapter(base, again), batch, { lora: again.lora });
     expectClose(got.logits, expected.get('logits'));
   });
