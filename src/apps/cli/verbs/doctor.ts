@@ -63,7 +63,7 @@ async function allChecks(): Promise<Check[]> {
 
 type Verdicts = readonly [good: string, broken: string];
 const machineVerdicts: Verdicts = ['tessera can run here', 'tessera cannot run yet; mend what has a ✗'];
-const modelVerdicts: Verdicts = ['the model is whole', 'the model is damaged'];
+const modelVerdicts: Verdicts = ['no fault was found', 'the model is damaged'];
 
 function checksText(checks: readonly Check[], [whole, damaged]: Verdicts): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
