@@ -20,6 +20,8 @@ export interface Model {
   readonly image?: ModelImage;
   /** How rows become its inputs. @param images how images are prepared, at the configuration's own size when absent */
   processor(images?: ImageProcessor): Processor;
+  /** `processor_config.json` as other tools read it, where they want one. */
+  processorConfig?(imageToken: string): ConfigJson;
   /** Everything that it computes, by name: logits, embeddings or states. All its parameters are asked for here. */
   forward(p: Scope, x: Named<Value>): Named<Value>;
   readonly writer?: Writer;

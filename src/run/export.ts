@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeAdapterExport, writeModelFolder, writeOnnx } from '../export/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   copySideFiles,
@@ -10,10 +11,7 @@ import {
   readJsonObject,
   saveModel,
 } from '../models/index.ts';
-import { writeAdapterExport } from './export-adapter.ts';
-import { writeOnnx } from './export-onnx.ts';
 import { runFolder } from './folder.ts';
-import { writeModelFolder } from './model-folder.ts';
 import { partsFromPlace } from './parts.ts';
 import type { ExportOptions } from './types.ts';
 

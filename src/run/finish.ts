@@ -1,13 +1,12 @@
 import { relative } from 'node:path';
 import type { ChatTemplate, DataReport } from '../data/index.ts';
+import { hubName, type ModelFolderOptions, modelCard, writeModelFolder } from '../export/index.ts';
 import { type LoadedModel, modelPlace } from '../models/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import type { RunFolder } from './folder.ts';
 import { merge, withoutAdapters, writeAdapterFolder } from './lora.ts';
-import { hubName, modelCard } from './model-card.ts';
-import { type ModelFolderOptions, writeModelFolder } from './model-folder.ts';
 import { type Parts, stageProcessor } from './parts.ts';
 import type { StageData } from './rows.ts';
 import type { StageSummary } from './types.ts';

@@ -51,6 +51,13 @@ export function llava(json: ConfigJson, where?: string): Model {
     parts: { language: 'language_model', vision: 'vision_tower', projector: 'multi_modal_projector' },
     image: { tokenId: c.imageTokenId, height: imageSize, width: imageSize },
     processor: (images) => processor(c, images),
+    processorConfig: (imageToken) => ({
+      processor_class: 'LlavaProcessor',
+      patch_size: c.vision.patchSize,
+      vision_feature_select_strategy: c.keepClass ? 'full' : 'default',
+      num_additional_image_tokens: 1,
+      image_token: imageToken,
+    }),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
     writer,
   };

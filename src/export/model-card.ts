@@ -2,13 +2,22 @@ import { existsSync } from 'node:fs';
 import { basename, isAbsolute } from 'node:path';
 import { stringify } from 'yaml';
 import type { DataReport } from '../data/index.ts';
-import type { Model } from '../models/index.ts';
+import { architectures, type Model } from '../models/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { catalog, formatRecipe } from '../recipe/index.ts';
-import type { StageSummary } from './types.ts';
+
+/** What a card says of a stage. */
+export interface TrainedStage {
+  readonly name: string;
+  readonly steps: number;
+  readonly loss: number;
+  /** Numbers of parameters trained, and in all. */
+  readonly trained: number;
+  readonly parameters: number;
+}
 
 /** The README.md of a trained model: what it is, how it was trained, on what, and how to use it. */
-export function modelCard(plan: Plan, model: Model, stages: readonly StageSummary[], report: DataReport): string {
+export function modelCard(plan: Plan, model: Model, stages: readonly TrainedStage[], report: DataReport): string {
   const system = catalog.find(({ name }) => name === plan.system);
   const base = plan.model.from === undefined ? undefined : hubName(model);
   const front = {
@@ -34,9 +43,12 @@ export function modelCard(plan: Plan, model: Model, stages: readonly StageSummar
   ].join('\n\n');
 }
 
+/** An architecture that is built round a vision tower. */
+const takesVision = Object.keys(architectures).find((name) => Object.hasOwn(architectures[name]?.keys ?? {}, 'vision'));
+
 /** A model that writes text is talked to; one that only sees lends its eyes. */
 function usage(model: Model): string {
-  if (!model.writer) return 'tessera train llava model.vision=<this folder>';
+  if (!model.writer) return `tessera train ${takesVision} model.vision=<this folder>`;
   return `tessera chat <this folder>${model.image ? ' --image picture.png' : ''}`;
 }
 

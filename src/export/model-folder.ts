@@ -1,9 +1,16 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ChatTemplate, type ImageProcessor, writeImageProcessor } from '../data/index.ts';
+import { type ChatTemplate, type ImageProcessor, type Tokenizer, writeImageProcessor } from '../data/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
-import { type JsonObject, type SaveDType, saveModel, writeJsonObject } from '../models/index.ts';
-import type { Parts } from './parts.ts';
+import { type JsonObject, type LoadedModel, type SaveDType, saveModel, writeJsonObject } from '../models/index.ts';
+
+/** A model with what turns text into its tokens. */
+export interface SpeakingModel {
+  readonly loaded: LoadedModel;
+  readonly tokenizer: Tokenizer;
+  /** The token that marks an image in a prompt. */
+  readonly imageToken?: string | undefined;
+}
 
 export interface ModelFolderOptions {
   readonly dtype: SaveDType;
@@ -18,7 +25,7 @@ export interface ModelFolderOptions {
 }
 
 /** Writes a Hugging Face folder: weights, configuration, tokenizer, preprocessing and prompt. */
-export function writeModelFolder(folder: string, parts: Parts, options: ModelFolderOptions): void {
+export function writeModelFolder(folder: string, parts: SpeakingModel, options: ModelFolderOptions): void {
   writeFolder(
     folder,
     (partial) => {
@@ -36,15 +43,12 @@ export function writeModelFolder(folder: string, parts: Parts, options: ModelFol
   );
 }
 
-function writePreprocessing(folder: string, { loaded: { model }, imageToken }: Parts, processor: ImageProcessor): void {
+function writePreprocessing(
+  folder: string,
+  { loaded: { model }, imageToken }: SpeakingModel,
+  processor: ImageProcessor,
+): void {
   writeJsonObject(join(folder, 'preprocessor_config.json'), writeImageProcessor(processor) as JsonObject);
-  if (model.architecture !== 'llava' || imageToken === undefined) return;
-  const vision = model.json.vision_config as { patch_size: number };
-  writeJsonObject(join(folder, 'processor_config.json'), {
-    processor_class: 'LlavaProcessor',
-    patch_size: vision.patch_size,
-    vision_feature_select_strategy: String(model.json.vision_feature_select_strategy ?? 'default'),
-    num_additional_image_tokens: 1,
-    image_token: imageToken,
-  });
+  const config = imageToken === undefined ? undefined : model.processorConfig?.(imageToken);
+  if (config) writeJsonObject(join(folder, 'processor_config.json'), config as JsonObject);
 }

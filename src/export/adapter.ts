@@ -8,11 +8,11 @@ import {
   modelPlace,
   openCheckpoint,
   readJsonObject,
+  type SaveDType,
   writeCheckpoint,
   writeJsonObject,
 } from '../models/index.ts';
 import { hubName } from './model-card.ts';
-import type { ExportOptions } from './types.ts';
 
 const stem = 'adapter_model';
 const config = 'adapter_config.json';
@@ -21,7 +21,11 @@ const config = 'adapter_config.json';
  * Writes an adapter in PEFT layout with all that speaking with it takes beside: tokenizer, template, preprocessing, card.
  * @param place the model whose files those are, and the adapter
  */
-export function writeAdapterExport(partial: string, place: Required<ModelPlace>, options: ExportOptions): void {
+export function writeAdapterExport(
+  partial: string,
+  place: Required<ModelPlace>,
+  options: { readonly dtype: SaveDType; readonly out: string },
+): void {
   const adapter = place.adapter as string;
   const stored = openCheckpoint(adapter, stem);
   const tensors = new Map(

@@ -1,0 +1,4 @@
+export { writeAdapterExport } from './adapter.ts';
+export { hubName, modelCard, type TrainedStage } from './model-card.ts';
+export { type ModelFolderOptions, type SpeakingModel, writeModelFolder } from './model-folder.ts';
+export { writeOnnx } from './onnx.ts';
