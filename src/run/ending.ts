@@ -2,6 +2,7 @@ import { type Fault, TesseraError } from '../base/index.ts';
 import { answerEndings, type ChatTemplate, chatTokens, type Example, unpromptedText } from '../data/index.ts';
 import type { StagePlan } from '../recipe/index.ts';
 import type { SampleRows } from '../train/index.ts';
+import { objectiveNamed } from '../train/index.ts';
 import type { Parts } from './parts.ts';
 import type { Hooks } from './types.ts';
 
@@ -19,7 +20,7 @@ interface Taught {
 export function checkEnds(stage: StagePlan, data: Taught, parts: Parts, hooks: Hooks): void {
   const fault = endFault(stage, data, parts);
   if (fault) throw new TesseraError(fault);
-  const unprompted = stage.objective === 'contrastive' ? '' : unpromptedText(data.template, tokensOf(parts));
+  const unprompted = !writes(stage) ? '' : unpromptedText(data.template, tokensOf(parts));
   if (unprompted.trim() === '') return;
   const text = JSON.stringify(unprompted);
   hooks.log.warn(
@@ -42,8 +43,13 @@ export function templateFault(stage: StagePlan, template: ChatTemplate, parts: P
   return [...taught, ...closing, ...texts].length > 0 ? undefined : noEnd(stage, template);
 }
 
+/** Whether a stage trains what a model writes. */
+function writes({ objective }: Pick<StagePlan, 'objective'>): boolean {
+  return objectiveNamed(objective).needs === 'writer';
+}
+
 function isHeld({ addEnd, objective }: StagePlan): boolean {
-  return addEnd === undefined && objective !== 'contrastive';
+  return addEnd === undefined && writes({ objective });
 }
 
 function noEnd(stage: StagePlan, template: ChatTemplate): Fault {

@@ -16,15 +16,13 @@ import {
 } from '../data/index.ts';
 import { folderProcessor, placeTemplate, processorOf } from '../generate/index.ts';
 import {
+  architectures,
   type ConfigJson,
-  clipJson,
   copyPart,
   createModel,
   isOriginalLlava,
   type LoadedAdapter,
   type LoadedModel,
-  llamaJson,
-  llavaJson,
   loadAdapter,
   loadModel,
   type ModelImage,
@@ -34,7 +32,7 @@ import {
   openModel,
   partPrefix,
   readJsonObject,
-  type SizeName,
+  type SystemRecipe,
   sideFolder,
   trainedModel,
   visionPart,
@@ -111,13 +109,13 @@ export async function buildParts(
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  if (model.architecture === 'llava') return llavaParts(model, seed, log);
+  const { fresh, joined } = architectures[model.architecture] as SystemRecipe;
+  if (joined) return joinedParts(model, joined, seed, log);
+  if (!fresh) throw onlyFrom(model);
   const tokenizer = model.tokenizer
     ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
     : trainTokenizer(await corpus(), model.vocab_size as number | undefined);
-  const json =
-    model.architecture === 'llama' ? llamaJson(sizeOf(model), tokenizer) : clipJson(sizeOf(model), tokenizer);
-  const loaded = createModel(json);
+  const loaded = createModel(fresh(model.size ?? 'tiny', tokenizer));
   initializeStore(loaded.store, seed);
   const { image } = loaded.model;
   return { loaded, tokenizer, ...(image && { processor: clipCrop(image.height) }) };
@@ -125,7 +123,7 @@ export async function buildParts(
 
 /** The folders that a model starts from, and whether their adapter is one to go on from. */
 function startOf(model: ModelRecipe): [ModelPlace, boolean] {
-  const adapter = model.architecture === 'clip' || model.adapter === undefined ? undefined : locate(model.adapter);
+  const adapter = model.adapter === undefined ? undefined : locate(model.adapter);
   return [modelPlace(locate(model.from as string), adapter), adapter !== undefined];
 }
 
@@ -148,8 +146,13 @@ function tokenizerFolder(folder: string): string {
   return existsSync(join(folder, trainedModel)) ? modelPlace(folder).folder : folder;
 }
 
-function sizeOf(model: ModelRecipe): SizeName {
-  return model.size ?? 'tiny';
+function onlyFrom({ architecture }: ModelRecipe): TesseraError {
+  return new TesseraError({
+    code: 'recipe/missing',
+    message: `a new ${architecture} model cannot be made`,
+    path: 'model.from',
+    remedy: 'give model.from, the folder of one',
+  });
 }
 
 /** The vocabulary also learns the words of the prompts, so that a prompt costs few tokens. */
@@ -158,20 +161,22 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
   return createTokenizer(trainBpe([...corpus, ...often], { vocabSize, added: [imageToken, '<pad>'] }));
 }
 
-async function llavaParts(model: ModelRecipe, seed: number, log: Log | undefined): Promise<Parts> {
-  // Checked with the recipe: a LLaVA that starts from no folder as a whole names both.
+/** A vision tower and a language model, each from its folder, as one model. */
+async function joinedParts(
+  model: ModelRecipe,
+  joined: NonNullable<SystemRecipe['joined']>,
+  seed: number,
+  log: Log | undefined,
+): Promise<Parts> {
+  // Checked with the recipe: a model that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
   const { tokenizer, decoder } = await withImageToken(place, seed, log);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
-  const json = llavaJson({
-    vision: tower,
-    language: languageJson(decoder),
-    projector: (model.projector ?? 'mlp') as 'linear' | 'mlp',
-    imageTokenId: tokenizer.specials.get(imageToken) as number,
-  });
-  const loaded = createModel(json);
+  const imageTokenId = tokenizer.specials.get(imageToken) as number;
+  const parts = { vision: tower, language: languageJson(decoder), imageTokenId };
+  const loaded = createModel(joined({ ...parts, values: model }));
   initializeStore(loaded.store, seed);
   copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));
   copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));

@@ -1,26 +1,19 @@
 import { existsSync } from 'node:fs';
-import { elementCount, TesseraError } from '../base/index.ts';
+import { TesseraError } from '../base/index.ts';
 import { DataReport } from '../data/index.ts';
-import { sweepTemporaries, writeTextAtomically } from '../files/index.ts';
-import type { LoadedModel } from '../models/index.ts';
-import { isLoraPart } from '../nn/index.ts';
-import type { Plan, StagePlan } from '../recipe/index.ts';
+import { sweepTemporaries } from '../files/index.ts';
+import type { Plan } from '../recipe/index.ts';
 import { formatRecipe } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
-import { type Batch, runStage, type StepRecord } from '../train/index.ts';
-import { stageBase } from './checkpoint-base.ts';
-import { newestCheckpoint, restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
+import { newestCheckpoint, type SavedState } from './checkpoints.ts';
 import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
-import { finishStage } from './finish.ts';
-import { openLines, openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
-import { watchStage } from './held-out.ts';
-import { announceMemory, stageMemory } from './memory.ts';
-import { buildParts, type Parts } from './parts.ts';
-import { prepareStage } from './prepare.ts';
+import { openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
+import { buildParts } from './parts.ts';
 import { checkPrompts } from './prompts.ts';
-import { type StageData, stageData, stageTexts } from './rows.ts';
-import { openTracker, type Tracker } from './tracking/tracker.ts';
+import { stageTexts } from './rows.ts';
+import { trainStage } from './stage.ts';
+import { openTracker } from './tracking/tracker.ts';
 import type { Hooks, StageSummary, TrainResult } from './types.ts';
 
 /**
@@ -117,175 +110,3 @@ function threadsOf(plan: Plan): { threads?: number } {
 }
 
 const since = (began: number) => (performance.now() - began) / 1000;
-
-interface StageJob {
-  readonly run: RunFolder;
-  readonly plan: Plan;
-  readonly engine: Engine;
-  readonly stage: StagePlan;
-  readonly index: number;
-  readonly parts: Parts;
-  readonly from: SavedState | undefined;
-  readonly finished: readonly StageSummary[];
-  readonly report: DataReport;
-  readonly tracker: Tracker;
-}
-
-type StageResult =
-  | { readonly status: 'interrupted' }
-  | { readonly status: 'done'; readonly summary: StageSummary; readonly parts: Parts };
-
-async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
-  const { stage, parts, engine, from, run } = job;
-  const data = await stageData(stage, parts, hooks);
-  const earlier = structuredClone(job.report.toJSON());
-  job.report.merge(data.report);
-  writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
-  const prepared = prepareStage(engine, stage, job.index, parts, data);
-  const { loaded, lora, source, settings, trainable } = prepared;
-  const state = from && restoreCheckpoint(from, loaded.store);
-  const base = stageBase(job.plan, job.index, parts, loaded.store, trainable);
-  announce(stage, loaded, trainable, data, settings.steps, hooks);
-  if (parts.adapter && lora && job.index === 0) {
-    hooks.log.info(
-      `  goes on from an adapter of rank ${lora.r}, with ${parts.adapter.adapter.tensors.size} tensors of its own`,
-    );
-  }
-  const planned = stageMemory(engine, stage, prepared, state !== undefined);
-  announceMemory(planned, hooks);
-  const fresh = job.index === 0 ? 0 : undefined;
-  const metrics = openLines(run.metrics, from?.position.metricsBytes ?? fresh, hooks.log);
-  const samples = openLines(run.samples, from?.position.samplesBytes ?? fresh, hooks.log);
-  const before = stepsOf(job.finished);
-  const clock = { before: from?.position.seconds ?? 0, began: performance.now() };
-  const seconds = () => clock.before + since(clock.began);
-  const rate = rates();
-  let loss = from?.position.loss ?? Number.NaN;
-  const watch = watchStage({ ...job, ...prepared, samples: data.samples, ...(lora && { lora }) }, hooks);
-  const outcome = await runStage(
-    {
-      name: stage.name,
-      engine,
-      model: loaded.model,
-      store: loaded.store,
-      objective: prepared.objective,
-      reader: prepared.reader,
-      reference: prepared.reference,
-      trainable,
-      ...(lora && { lora }),
-      recompute: stage.train.recompute,
-      source,
-      settings,
-    },
-    {
-      signal: hooks.signal,
-      onStep(record, used) {
-        loss = record.loss;
-        const due = record.step % settings.logEvery === 0 || record.step === 1 || record.step === settings.steps;
-        const speed = rate(used);
-        if (due) {
-          metrics.add(record);
-          job.tracker.scalars(stage.name, before + record.step, { ...shown(record), ...machine(speed) });
-        }
-        hooks.progress({
-          label: `stage ${stage.name}`,
-          done: record.step,
-          total: settings.steps,
-          numbers: { ...shown(record), ...(speed !== undefined && { 'tokens/s': speed }) },
-        });
-      },
-      async onEvaluate(step) {
-        const found = await watch.loss();
-        if (found !== undefined) {
-          metrics.add({ stage: stage.name, step, held_out_loss: found });
-          job.tracker.scalars(stage.name, before + step, { held_out_loss: found });
-          hooks.log.info(`stage ${stage.name}, step ${step}: held-out loss ${found.toFixed(4)}`);
-        }
-        const answers = await watch.answers();
-        for (const answer of answers) samples.add({ stage: stage.name, step, ...answer });
-        job.tracker.answers(stage.name, before + step, answers);
-      },
-      onSave(current) {
-        const position = {
-          stage: job.index,
-          step: current.step,
-          loss,
-          seconds: seconds(),
-          metricsBytes: metrics.sync(),
-          samplesBytes: samples.sync(),
-          finished: job.finished,
-          report: earlier,
-        };
-        saveCheckpoint(run.checkpoints, loaded.store, current, position, base);
-      },
-    },
-    state,
-  ).finally(() => watch.dispose());
-  if (outcome.status === 'interrupted') return { status: 'interrupted' };
-  const summary = {
-    name: stage.name,
-    steps: settings.steps,
-    seconds: seconds(),
-    loss,
-    trained: outcome.trained,
-    parameters: parameterCount(loaded),
-    memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
-  };
-  return {
-    status: 'done',
-    summary,
-    parts: finishStage({ ...job, ...prepared, data, summaries: [...job.finished, summary] }),
-  };
-}
-
-function parameterCount({ store }: LoadedModel): number {
-  return [...store.specs.values()].reduce((n, spec) => n + elementCount(spec.shape), 0);
-}
-
-function shown(record: StepRecord): Record<string, number> {
-  return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm };
-}
-
-/** What a step took of the machine. It is never the same twice, so it stays out of metrics.jsonl. */
-function machine(speed: number | undefined): Record<string, number> {
-  const resident_gib = process.memoryUsage.rss() / 2 ** 30;
-  return { ...(speed !== undefined && { tokens_per_second: speed }), resident_gib };
-}
-
-/** Tokens a second over the last seconds; undefined at the first step. */
-function rates(): (used: readonly Batch[]) => number | undefined {
-  const recent: { at: number; tokens: number }[] = [];
-  return (used) => {
-    const now = performance.now();
-    recent.push({ at: now, tokens: used.reduce((n, batch) => n + batch.tokens, 0) });
-    while (recent.length > 2 && now - (recent[0]?.at as number) > 5000) recent.shift();
-    const seconds = (now - (recent[0]?.at as number)) / 1000;
-    if (seconds === 0) return undefined;
-    return Math.round(recent.slice(1).reduce((n, step) => n + step.tokens, 0) / seconds);
-  };
-}
-
-/** Says what is about to be trained, with names and counts. */
-function announce(
-  stage: StagePlan,
-  loaded: LoadedModel,
-  trainable: (path: string) => boolean,
-  { samples, report }: StageData,
-  steps: number,
-  hooks: Hooks,
-): void {
-  const groups = new Map<string, number>();
-  let trained = 0;
-  for (const [path, { data }] of loaded.store.tensors) {
-    if (!trainable(path)) continue;
-    trained += data.length;
-    const group = isLoraPart(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
-    groups.set(group, (groups.get(group) ?? 0) + data.length);
-  }
-  const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
-  const rows = `${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
-  hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
-  hooks.log.info(
-    `  trains ${trained.toLocaleString('en')} of ${parameterCount(loaded).toLocaleString('en')} parameters: ${parts}`,
-  );
-}

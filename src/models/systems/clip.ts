@@ -4,6 +4,7 @@ import type { Value } from '../../graph/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { neededInput } from '../inputs.ts';
 import type { Embedder, Model } from '../model.ts';
+import { clipJson } from '../sizes.ts';
 import {
   clipConfig,
   clipImage,
@@ -22,6 +23,7 @@ export const clipRecipe: SystemRecipe = {
   keys: newWords,
   needs: ['size'],
   oneOf: { tokenizer: oneTokenizer },
+  fresh: clipJson,
   does: ['embedder'],
   seesImages: false,
 };

@@ -2,6 +2,7 @@ import type { ConfigJson } from '../config.ts';
 import { decoderFromConfig } from '../decoders/index.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
+import { llamaJson } from '../sizes.ts';
 import { tokenIds } from './inputs.ts';
 import { newWords, oneTokenizer } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
@@ -14,6 +15,7 @@ export const languageRecipe: SystemRecipe = {
   keys: newWords,
   needs: ['size'],
   oneOf: { tokenizer: oneTokenizer },
+  fresh: llamaJson,
   does: ['writer'],
   language: '',
   seesImages: false,

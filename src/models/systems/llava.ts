@@ -5,6 +5,7 @@ import { mountLinears, mountNames } from '../decoders/index.ts';
 import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
+import { llavaJson } from '../sizes.ts';
 import { llavaLayouts } from '../weights/index.ts';
 import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize } from './keys.ts';
@@ -24,6 +25,7 @@ export const llavaRecipe: SystemRecipe = {
       remedy: 'take size out; for another size give other folders to model.vision and model.language',
     },
   },
+  joined: ({ values, ...parts }) => llavaJson({ ...parts, projector: (values.projector ?? 'mlp') as 'linear' | 'mlp' }),
   does: ['writer'],
   language: 'language_model',
   seesImages: true,

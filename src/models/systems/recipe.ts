@@ -1,10 +1,21 @@
 import type { Named } from '../../base/index.ts';
+import type { ConfigJson } from '../config.ts';
 import type { Capability } from '../model.ts';
+import type { SizeName, VocabularyFacts } from '../sizes.ts';
 
 /** One key of a recipe's model section, and what it may be: a folder, a built-in size, one of some words, or a number. */
 export interface RecipeKey {
   readonly says: string;
   readonly value: 'folder' | 'size' | readonly string[] | { readonly from: number; readonly to: number };
+}
+
+/** What a joined model is made of. */
+export interface JoinedParts {
+  readonly vision: ConfigJson;
+  readonly language: ConfigJson;
+  readonly imageTokenId: number;
+  /** The model section of the recipe. */
+  readonly values: Named<unknown>;
 }
 
 /** How recipes speak of an architecture: what its new models are made of, and what they can be trained for. */
@@ -16,6 +27,10 @@ export interface SystemRecipe {
   readonly oneOf?: Named<{ readonly keys: readonly string[]; readonly expected: string }>;
   /** Keys that are known and never taken, with the reason and what to do. */
   readonly refuses?: Named<{ readonly message: string; readonly remedy: string }>;
+  /** `config.json` of a new model of a built-in size, with a vocabulary of its own. */
+  readonly fresh?: (size: SizeName, vocabulary: VocabularyFacts) => ConfigJson;
+  /** `config.json` of a new model that is joined from the folders named by the keys `vision` and `language`. */
+  readonly joined?: (parts: JoinedParts) => ConfigJson;
   /** What its models can do; an objective needs one of it. */
   readonly does: readonly Capability[];
   /** The path of its language model in the parameter tree, `''` for all of it; adapters go there. Absent where it has none. */

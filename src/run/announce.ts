@@ -1,0 +1,61 @@
+import { elementCount } from '../base/index.ts';
+import type { LoadedModel } from '../models/index.ts';
+import { isLoraPart } from '../nn/index.ts';
+import type { StagePlan } from '../recipe/index.ts';
+import type { Batch, StepRecord } from '../train/index.ts';
+import type { StageData } from './rows.ts';
+import type { Hooks } from './types.ts';
+
+/** Numbers in all of a model's parameters. */
+export function parameterCount({ store }: LoadedModel): number {
+  return [...store.specs.values()].reduce((n, spec) => n + elementCount(spec.shape), 0);
+}
+
+/** Numbers of a step that are worth seeing. */
+export function shown(record: StepRecord): Record<string, number> {
+  return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm };
+}
+
+/** What a step took of the machine. It is never the same twice, so it stays out of metrics.jsonl. */
+export function machine(speed: number | undefined): Record<string, number> {
+  const resident_gib = process.memoryUsage.rss() / 2 ** 30;
+  return { ...(speed !== undefined && { tokens_per_second: speed }), resident_gib };
+}
+
+/** Tokens a second over the last seconds; undefined at the first step. */
+export function rates(): (used: readonly Batch[]) => number | undefined {
+  const recent: { at: number; tokens: number }[] = [];
+  return (used) => {
+    const now = performance.now();
+    recent.push({ at: now, tokens: used.reduce((n, batch) => n + batch.tokens, 0) });
+    while (recent.length > 2 && now - (recent[0]?.at as number) > 5000) recent.shift();
+    const seconds = (now - (recent[0]?.at as number)) / 1000;
+    if (seconds === 0) return undefined;
+    return Math.round(recent.slice(1).reduce((n, step) => n + step.tokens, 0) / seconds);
+  };
+}
+
+/** Says what is about to be trained, with names and counts. */
+export function announce(
+  stage: StagePlan,
+  loaded: LoadedModel,
+  trainable: (path: string) => boolean,
+  { samples, report }: StageData,
+  steps: number,
+  hooks: Hooks,
+): void {
+  const groups = new Map<string, number>();
+  let trained = 0;
+  for (const [path, { data }] of loaded.store.tensors) {
+    if (!trainable(path)) continue;
+    trained += data.length;
+    const group = isLoraPart(path) ? 'adapters' : path.split('.').slice(0, 2).join('.');
+    groups.set(group, (groups.get(group) ?? 0) + data.length);
+  }
+  const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
+  const rows = `${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
+  hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
+  hooks.log.info(
+    `  trains ${trained.toLocaleString('en')} of ${parameterCount(loaded).toLocaleString('en')} parameters: ${parts}`,
+  );
+}

@@ -1,0 +1,167 @@
+import type { DataReport } from '../data/index.ts';
+import { writeTextAtomically } from '../files/index.ts';
+import type { Plan, StagePlan } from '../recipe/index.ts';
+import type { Engine } from '../runtime/index.ts';
+import { type LoopHooks, runStage } from '../train/index.ts';
+import { announce, machine, parameterCount, rates, shown } from './announce.ts';
+import { stageBase } from './checkpoint-base.ts';
+import { restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
+import { finishStage } from './finish.ts';
+import { type LineLog, openLines, type RunFolder, stepsOf } from './folder.ts';
+import { type Watch, watchStage } from './held-out.ts';
+import { announceMemory, stageMemory } from './memory.ts';
+import type { Parts } from './parts.ts';
+import { type PreparedStage, prepareStage } from './prepare.ts';
+import { stageData } from './rows.ts';
+import type { Tracker } from './tracking/tracker.ts';
+import type { Hooks, StageSummary } from './types.ts';
+
+/** One stage of a run, as it begins or goes on. */
+export interface StageJob {
+  readonly run: RunFolder;
+  readonly plan: Plan;
+  readonly engine: Engine;
+  readonly stage: StagePlan;
+  readonly index: number;
+  readonly parts: Parts;
+  readonly from: SavedState | undefined;
+  readonly finished: readonly StageSummary[];
+  readonly report: DataReport;
+  readonly tracker: Tracker;
+}
+
+export type StageResult =
+  | { readonly status: 'interrupted' }
+  | { readonly status: 'done'; readonly summary: StageSummary; readonly parts: Parts };
+
+/** A job with all that its steps write to and are read by. */
+interface Desk extends StageJob {
+  readonly prepared: PreparedStage;
+  readonly base: ReturnType<typeof stageBase>;
+  readonly metrics: LineLog;
+  readonly samples: LineLog;
+  readonly watch: Watch;
+  /** The data report before this stage. */
+  readonly earlier: ReturnType<DataReport['toJSON']>;
+  /** Steps of the stages before. */
+  readonly before: number;
+  /** Seconds that the stage has taken. */
+  seconds(): number;
+  /** The loss of the last step. */
+  loss: number;
+}
+
+/** Trains one stage into the run folder, or goes on with it. */
+export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResult> {
+  const { stage, parts, engine, from, run, index } = job;
+  const data = await stageData(stage, parts, hooks);
+  const earlier = structuredClone(job.report.toJSON());
+  job.report.merge(data.report);
+  writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
+  const prepared = prepareStage(engine, stage, index, parts, data);
+  const state = from && restoreCheckpoint(from, prepared.loaded.store);
+  const base = stageBase(job.plan, index, parts, prepared.loaded.store, prepared.trainable);
+  announce(stage, prepared.loaded, prepared.trainable, data, prepared.settings.steps, hooks);
+  announceAdapter(job, prepared, hooks);
+  const planned = stageMemory(engine, stage, prepared, state !== undefined);
+  announceMemory(planned, hooks);
+  const watch = watchStage({ ...job, ...prepared, samples: data.samples }, hooks);
+  const desk: Desk = { ...job, ...openDesk(job, hooks), prepared, base, earlier, watch };
+  const { recompute } = stage.train;
+  const { loaded, ...rest } = prepared;
+  const outcome = await runStage(
+    { ...rest, name: stage.name, engine, model: loaded.model, store: loaded.store, recompute },
+    stageHooks(desk, hooks),
+    state,
+  ).finally(() => watch.dispose());
+  if (outcome.status === 'interrupted') return { status: 'interrupted' };
+  const summary = {
+    name: stage.name,
+    steps: prepared.settings.steps,
+    seconds: desk.seconds(),
+    loss: desk.loss,
+    trained: outcome.trained,
+    parameters: parameterCount(loaded),
+    memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
+  };
+  const summaries = [...job.finished, summary];
+  return { status: 'done', summary, parts: finishStage({ ...job, ...prepared, data, summaries }) };
+}
+
+function announceAdapter({ parts, index }: StageJob, { lora }: PreparedStage, hooks: Hooks): void {
+  if (!parts.adapter || !lora || index !== 0) return;
+  const { size } = parts.adapter.adapter.tensors;
+  hooks.log.info(`  goes on from an adapter of rank ${lora.r}, with ${size} tensors of its own`);
+}
+
+/** The logs of a stage, cut back to where it goes on, and its clock. */
+function openDesk(
+  { run, from, index, finished }: StageJob,
+  { log }: Hooks,
+): Pick<Desk, 'metrics' | 'samples' | 'before' | 'seconds' | 'loss'> {
+  const fresh = index === 0 ? 0 : undefined;
+  const began = performance.now();
+  const past = from?.position.seconds ?? 0;
+  return {
+    metrics: openLines(run.metrics, from?.position.metricsBytes ?? fresh, log),
+    samples: openLines(run.samples, from?.position.samplesBytes ?? fresh, log),
+    before: stepsOf(finished),
+    seconds: () => past + (performance.now() - began) / 1000,
+    loss: from?.position.loss ?? Number.NaN,
+  };
+}
+
+function stageHooks(desk: Desk, hooks: Hooks): LoopHooks {
+  return {
+    signal: hooks.signal,
+    onStep: stepLogger(desk, hooks),
+    onEvaluate: (step) => evaluateStep(desk, step, hooks),
+    onSave: (current) => {
+      const { run, index, loss, metrics, samples, finished, earlier, prepared, base } = desk;
+      const position = {
+        stage: index,
+        step: current.step,
+        loss,
+        seconds: desk.seconds(),
+        metricsBytes: metrics.sync(),
+        samplesBytes: samples.sync(),
+        finished,
+        report: earlier,
+      };
+      saveCheckpoint(run.checkpoints, prepared.loaded.store, current, position, base);
+    },
+  };
+}
+
+function stepLogger(desk: Desk, hooks: Hooks): LoopHooks['onStep'] {
+  const { stage, metrics, tracker, before } = desk;
+  const { steps, logEvery } = desk.prepared.settings;
+  const rate = rates();
+  return (record, used) => {
+    desk.loss = record.loss;
+    const speed = rate(used);
+    if (record.step % logEvery === 0 || record.step === 1 || record.step === steps) {
+      metrics.add(record);
+      tracker.scalars(stage.name, before + record.step, { ...shown(record), ...machine(speed) });
+    }
+    hooks.progress({
+      label: `stage ${stage.name}`,
+      done: record.step,
+      total: steps,
+      numbers: { ...shown(record), ...(speed !== undefined && { 'tokens/s': speed }) },
+    });
+  };
+}
+
+async function evaluateStep(desk: Desk, step: number, hooks: Hooks): Promise<void> {
+  const { stage, metrics, samples, tracker, before, watch } = desk;
+  const found = await watch.loss();
+  if (found !== undefined) {
+    metrics.add({ stage: stage.name, step, held_out_loss: found });
+    tracker.scalars(stage.name, before + step, { held_out_loss: found });
+    hooks.log.info(`stage ${stage.name}, step ${step}: held-out loss ${found.toFixed(4)}`);
+  }
+  const answers = await watch.answers();
+  for (const answer of answers) samples.add({ stage: stage.name, step, ...answer });
+  tracker.answers(stage.name, before + step, answers);
+}
