@@ -21,7 +21,7 @@ export interface Said extends Answer {
   readonly finish: Finish;
 }
 
-/** A conversation that remembers its turns and pictures. */
+/** A conversation that remembers its turns and images. */
 export interface Conversation {
   /** Adds a user turn and the answer to it. A turn that fails is forgotten again; an answer cut short is kept. */
   say(turn: { readonly text: string; readonly images: readonly string[] }, options: SayOptions): Promise<Said>;

@@ -3,7 +3,7 @@ import { sharedEngine } from '../../test/support/evaluate.ts';
 import {
   decoderCases,
   guestCases,
-  pictureCases,
+  imageCases,
   type ReferenceCase,
   referenceCase,
   sourceCases,
@@ -44,7 +44,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...guestCases, ...sourceCases, ...pictureCases])(
+  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -247,7 +247,7 @@ describe('faults', () => {
     expect((await generate(program, [{ ids: [1, 2, 3], maxTokens: 61 }]))[0]?.ids).toHaveLength(61);
   });
 
-  it('refuses pictures that a text model cannot see', async () => {
+  it('refuses images that a text model cannot see', async () => {
     const { program } = await open('decoder/mha');
     const { greedy } = await open('llava/v1.5');
     await expect(

@@ -86,7 +86,7 @@ export function processorOf(folder: string, config: JsonObject): ImageProcessor 
   return towers && { ...towers, padToSquare: config.image_aspect_ratio === 'pad' };
 }
 
-/** How the pictures of a Hugging Face folder are prepared, from either of the files that say so; undefined when none does. */
+/** How the images of a Hugging Face folder are prepared, from either of the files that say so; undefined when none does. */
 export function folderProcessor(folder: string): ImageProcessor | undefined {
   for (const name of ['preprocessor_config.json', 'processor_config.json']) {
     const path = join(folder, name);

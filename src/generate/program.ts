@@ -120,7 +120,7 @@ function build(
 
 /**
  * The weights that a step of decoding takes as constants: products of few rows are then up to twice as fast. Prompts with
- * pictures and scoring have many rows and gain little.
+ * images and scoring have many rows and gain little.
  */
 function fixedWeights({ store, fixed, quantized }: GenerationProgramOptions): ParameterStore['tensors'] | undefined {
   const bytes = [...store.tensors.values()].reduce((n, { data }) => n + data.byteLength, 0);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
-import { decoderCases, pictureCases, referenceCase } from '../../test/support/model-cases.ts';
+import { decoderCases, imageCases, referenceCase } from '../../test/support/model-cases.ts';
 import type { Tensor } from '../base/index.ts';
 import { generate } from './decode.ts';
 import { GenerationProgram, type GenerationProgramOptions } from './program.ts';
@@ -49,7 +49,7 @@ async function scores(name: string, how?: Quantization): Promise<number[]> {
 }
 
 describe('weights in few bits', () => {
-  it.each([...decoderCases, ...pictureCases.slice(0, 2)])('%s: move log-probabilities little', async (name) => {
+  it.each([...decoderCases, ...imageCases.slice(0, 2)])('%s: move log-probabilities little', async (name) => {
     const [exact, int8, int4] = [await scores(name), await scores(name, 'int8'), await scores(name, 'int4')];
     const error = (others: readonly number[]) =>
       Math.sqrt(others.reduce((sum, x, i) => sum + (x - (exact[i] as number)) ** 2, 0) / exact.length);
@@ -60,7 +60,7 @@ describe('weights in few bits', () => {
     expect(error(int4)).toBeGreaterThan(error(int8));
   });
 
-  it('decode, with pictures and without, as they score', async () => {
+  it('decode, with images and without, as they score', async () => {
     const { greedy, ...reference } = referenceCase('llava/v1.5');
     const program = new GenerationProgram(quantizeWeights({ ...reference, engine: await sharedEngine() }, 'int8'));
     for (const { prompt, tokens } of greedy) {

@@ -3,9 +3,9 @@ import { answerOf } from './answer.ts';
 import { type GenerateOptions, generate } from './decode.ts';
 import { openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
 
-/** One question about at most one picture. */
+/** One question about at most one image. */
 export interface Question {
-  /** Path of a picture file. */
+  /** Path of an image file. */
   readonly image?: string;
   readonly prompt: string;
   readonly maxTokens: number;

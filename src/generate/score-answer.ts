@@ -13,7 +13,7 @@ export interface TokenScore {
 /**
  * Scores an answer token by token, with what the template has the model produce after it, as in training. Where the
  * template rewrites answers, so that none can be trained in it, the answer as it is follows its prompt.
- * @param question.images paths of the pictures that the prompt is about
+ * @param question.images paths of the images that the prompt is about
  */
 export async function scoreAnswer(
   parts: SpeakerParts,

@@ -14,11 +14,11 @@ import { scoreAnswer } from './score-answer.ts';
 import type { SpeakerParts } from './speaker.ts';
 
 const widths = { hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 2 };
-const pictures = ['rgb.png', 'noise.jpg', 'turned.jpg'].map((name) => fixture(`image/files/${name}`));
+const images = ['rgb.png', 'noise.jpg', 'turned.jpg'].map((name) => fixture(`image/files/${name}`));
 const folder = mkdtempSync(join(tmpdir(), 'tessera-speaker-'));
 let parts: SpeakerParts;
 
-/** A LLaVA folder with random weights, loud enough that pictures and words change what it says. */
+/** A LLaVA folder with random weights, loud enough that images and words change what it says. */
 beforeAll(async () => {
   const tokenizer = await loadTokenizer(fixture('tokenize/tiny'));
   const loaded = createModel({
@@ -46,11 +46,11 @@ const question = (text: string, image?: string) => ({ prompt: text, maxTokens: 1
 
 describe('a responder', () => {
   const questions = [
-    question('Is there a red cube on the table? Answer yes or no.', pictures[0]),
-    question('What?', pictures[1]),
+    question('Is there a red cube on the table? Answer yes or no.', images[0]),
+    question('What?', images[1]),
     question('What?'),
-    question('What colour is the ball?', pictures[2]),
-    question('What?', pictures[0]),
+    question('What colour is the ball?', images[2]),
+    question('What?', images[0]),
   ];
 
   it('gives the same answers in the order of the questions, whatever the batches', async () => {
@@ -59,7 +59,7 @@ describe('a responder', () => {
     const answers = await alone.answer(questions);
     expect(await together.answer(questions)).toEqual(answers);
     expect(await together.answer(questions.toReversed())).toEqual(answers.toReversed());
-    // The picture counts.
+    // The image counts.
     expect(new Set([answers[1], answers[2], answers[4]]).size).toBe(3);
     await Promise.all([alone.close(), together.close()]);
   });
@@ -70,7 +70,7 @@ describe('a responder', () => {
     await responder.close();
   });
 
-  it('names the picture that cannot be read', async () => {
+  it('names the image that cannot be read', async () => {
     const responder = createResponder(parts);
     await expect(responder.answer([question('What?', '/none/there.png')])).rejects.toMatchObject({
       code: 'image/missing',
@@ -90,18 +90,18 @@ describe('a conversation', () => {
     const onText = (text: string) => {
       streamed += text;
     };
-    const said = await chat.say({ text: 'What is there?', images: pictures.slice(0, 1) }, { ...options, onText });
-    const [answer] = await responder.answer([{ ...question('What is there?', pictures[0]), maxTokens: 8 }]);
+    const said = await chat.say({ text: 'What is there?', images: images.slice(0, 1) }, { ...options, onText });
+    const [answer] = await responder.answer([{ ...question('What is there?', images[0]), maxTokens: 8 }]);
     expect(said.text).toBe(answer?.text);
     expect(streamed.trimEnd()).toBe(said.text);
     expect(said).toMatchObject({ finish: 'length', tokens: 8 });
     await Promise.all([chat.close(), responder.close()]);
   });
 
-  it('remembers turns and pictures until it forgets them', async () => {
+  it('remembers turns and images until it forgets them', async () => {
     const chat = openConversation(parts);
     const first = await chat.say({ text: 'What?', images: [] }, options);
-    const second = await chat.say({ text: 'What?', images: pictures.slice(0, 2) }, options);
+    const second = await chat.say({ text: 'What?', images: images.slice(0, 2) }, options);
     const third = await chat.say({ text: 'What?', images: [] }, options);
     expect(second.promptTokens).toBeGreaterThan(first.promptTokens + 32);
     expect(third.promptTokens).toBeGreaterThan(second.promptTokens);
@@ -124,7 +124,7 @@ describe('a conversation', () => {
 
   it('ends an answer where the positions end, and then says that it is full', async () => {
     const chat = openConversation(parts);
-    const said = await chat.say({ text: 'What?', images: pictures }, { maxTokens: 500 });
+    const said = await chat.say({ text: 'What?', images: images }, { maxTokens: 500 });
     expect(said.promptTokens + said.tokens).toBe(256);
     expect(said.finish).toBe('length');
     await expect(chat.say({ text: 'What?', images: [] }, options)).rejects.toMatchObject({ code: 'generate/too-long' });
@@ -162,9 +162,9 @@ describe('a conversation', () => {
 describe('the score of an answer', () => {
   it('is higher for what the model says than for anything else', async () => {
     const chat = openConversation(parts);
-    const { text } = await chat.say({ text: 'What?', images: pictures.slice(0, 1) }, { maxTokens: 5 });
+    const { text } = await chat.say({ text: 'What?', images: images.slice(0, 1) }, { maxTokens: 5 });
     await chat.close();
-    const ask = { prompt: 'What?', images: pictures.slice(0, 1) };
+    const ask = { prompt: 'What?', images: images.slice(0, 1) };
     const said = await scoreAnswer(parts, { ...ask, answer: text });
     expect(said.map((token) => token.text).join('')).toBe(`${text}</s>`);
     const total = (scores: typeof said) => scores.reduce((sum, { logProb }) => sum + logProb, 0) / scores.length;
@@ -174,7 +174,7 @@ describe('the score of an answer', () => {
 
 describe('another template and a system message', () => {
   const family = (name: string) => fixture(`chat/families/${name}.jinja`);
-  const ask = { prompt: 'What?', images: pictures.slice(0, 1) };
+  const ask = { prompt: 'What?', images: images.slice(0, 1) };
   const reload = async (options: { template?: string; system?: string }) =>
     loadForGeneration(folder, parts.engine, options);
   const tokensOf = async (options: { template?: string; system?: string }, images: readonly string[] = []) => {
@@ -194,7 +194,7 @@ describe('another template and a system message', () => {
 
   it('show images in a template for texts', async () => {
     const template = family('vicuna');
-    expect(await tokensOf({ template }, pictures.slice(0, 1))).toBeGreaterThan((await tokensOf({ template })) + 15);
+    expect(await tokensOf({ template }, images.slice(0, 1))).toBeGreaterThan((await tokensOf({ template })) + 15);
   });
 
   it('score in a template without tags, and in one that rewrites answers', async () => {
@@ -220,7 +220,7 @@ describe('another template and a system message', () => {
       await chat.close();
     }
     const chat = openConversation(await reload({ template: 'plain' }));
-    expect(await chat.say({ text: '', images: pictures.slice(0, 1) }, { maxTokens: 2 })).toMatchObject({ tokens: 2 });
+    expect(await chat.say({ text: '', images: images.slice(0, 1) }, { maxTokens: 2 })).toMatchObject({ tokens: 2 });
     await chat.close();
   });
 });

@@ -23,9 +23,9 @@ export interface SpeakerParts extends GenerationProgramOptions {
   readonly template: ChatTemplate;
   /** The system message that opens every conversation. */
   readonly system?: string | undefined;
-  /** How pictures are prepared; needed as soon as one is shown. */
+  /** How images are prepared; needed as soon as one is shown. */
   readonly processor?: ImageProcessor;
-  /** The special token that stands for a picture; `<image>`, or else the token of the model's own configuration. */
+  /** The special token that stands for an image; `<image>`, or else the token of the model's own configuration. */
   readonly imageToken?: string;
   /** Tokens that end an answer besides the tokenizer's end of sequence and what the template says. */
   readonly stopIds?: readonly number[];
@@ -33,7 +33,7 @@ export interface SpeakerParts extends GenerationProgramOptions {
   readonly stop?: readonly string[];
 }
 
-/** A model with its words and pictures: conversations become prompts, and answers know where to end. */
+/** A model with its words and images: conversations become prompts, and answers know where to end. */
 export interface Speaker {
   readonly program: GenerationProgram;
   readonly tokens: ChatTokens;
@@ -47,7 +47,7 @@ export interface Speaker {
   opened(row: Row): Row;
   /** A conversation as tokens that end where the answer begins. */
   encode(row: Row): Example;
-  /** An example with its pictures prepared. */
+  /** An example with its images prepared. */
   prompt(example: Example): Promise<Prompt>;
 }
 
@@ -119,13 +119,13 @@ export function kept(outcome: Outcome<Example>): Example {
 function noProcessor(): never {
   throw new TesseraError({
     code: 'generate/no-processor',
-    message: 'how pictures are prepared for the model is not known',
+    message: 'how images are prepared for the model is not known',
     expected: 'an image processor',
     remedy: 'a model folder says it in preprocessor_config.json or processor_config.json',
   });
 }
 
-/** A row with one user turn: the pictures, then the words. */
+/** A row with one user turn: the images, then the words. */
 export function questionRow(where: string, text: string, images: readonly string[]): Row {
   return { id: where, where, media: images.map(imageMedia), turns: [userTurn(text, images.length, 0)] };
 }
@@ -134,8 +134,8 @@ export function imageMedia(path: string): ImageMedia {
   return { kind: 'image', path };
 }
 
-/** A user turn that shows `count` pictures, numbered from `first` on. */
+/** A user turn that shows `count` images, numbered from `first` on. */
 export function userTurn(text: string, count: number, first: number): Row['turns'][number] {
-  const pictures = Array.from({ length: count }, (_, i) => ({ type: 'media' as const, media: first + i }));
-  return { role: 'user', parts: text === '' ? pictures : [...pictures, { type: 'text', text }] };
+  const images = Array.from({ length: count }, (_, i) => ({ type: 'media' as const, media: first + i }));
+  return { role: 'user', parts: text === '' ? images : [...images, { type: 'text', text }] };
 }

@@ -143,7 +143,7 @@ describe('shape faults name the operator, its inputs and the module', () => {
     `);
   });
 
-  it('pictures', () => {
+  it('images', () => {
     expect(faultOf((g) => conv2d(x(g, 'N', 3, 8, 8), x(g, 4, 2, 3, 3)))).toMatchInlineSnapshot(`
       "Conv: channels differ [graph/shape]
         path:     layers.0.mlp/Conv
@@ -151,14 +151,14 @@ describe('shape faults name the operator, its inputs and the module', () => {
         got:      3 | #0 float32[N, 3, 8, 8] from embed/Input; #1 float32[4, 2, 3, 3] from embed/Input"
     `);
     expect(faultOf((g) => conv2d(x(g, 'N', 3, 2, 8), x(g, 4, 3, 3, 3)))).toMatchInlineSnapshot(`
-      "Conv: the kernel is larger than the picture [graph/shape]
+      "Conv: the kernel is larger than the image [graph/shape]
         path:     layers.0.mlp/Conv
         expected: at most 2,8
         got:      3,3 | #0 float32[N, 3, 2, 8] from embed/Input; #1 float32[4, 3, 3, 3] from embed/Input"
     `);
     expect(faultOf((g) => conv2d(x(g, 'N', 3, 'H', 8), x(g, 4, 3, 3, 3)))).toContain('known H and W');
     expect(faultOf((g) => maxPool2d(x(g, 1, 1, 2, 2), 3))).toMatchInlineSnapshot(`
-      "MaxPool2d: the window is larger than the picture [graph/shape]
+      "MaxPool2d: the window is larger than the image [graph/shape]
         path:     layers.0.mlp/MaxPool2d
         expected: at most 2,2
         got:      3 | #0 float32[1, 1, 2, 2] from embed/Input"

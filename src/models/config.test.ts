@@ -98,7 +98,7 @@ describe('modelFromConfig', () => {
     );
   });
 
-  it('refuses a first release that marks its pictures otherwise', () => {
+  it('refuses a first release that marks its images otherwise', () => {
     const original = fixtureJson('llava/v1/config.json') as ConfigJson;
     const tower = fixtureJson('llava/v1-clip/config.json') as ConfigJson;
     expect(modelFromConfig(fromOriginalLlava(original, tower)).architecture).toBe('llava');
@@ -120,7 +120,7 @@ describe('modelFromConfig', () => {
     expect(modelFromConfig({ ...llama, rope_scaling: null, sliding_window: null }).writer).toBeDefined();
   });
 
-  it('says what a picture takes', () => {
+  it('says what an image takes', () => {
     const model = modelFromConfig(llava);
     expect(model.image).toEqual({ tokenId: 70, height: 28, width: 28 });
     expect(model.processor().inputs.imageRows?.shape).toEqual(['16*N']);
@@ -143,13 +143,13 @@ describe('sizes that nobody has', () => {
     ['a rotary base of zero', { ...llama, rope_theta: 0 }],
     ['a fraction', { ...llama, vocab_size: 300.5 }],
     ['no number', { ...llama, intermediate_size: Number.NaN }],
-    ['a picture token outside of the vocabulary', { ...llava, image_token_index: 300 }],
-    ['no picture token', { ...llava, image_token_index: undefined }],
+    ['an image token outside of the vocabulary', { ...llava, image_token_index: 300 }],
+    ['no image token', { ...llava, image_token_index: undefined }],
     ['a layer that the tower lacks', { ...llava, vision_feature_layer: 7 }],
     ['a layer before the first', { ...llava, vision_feature_layer: -7 }],
-    ['a huge picture', vision({ image_size: 1e6 })],
+    ['a huge image', vision({ image_size: 1e6 })],
     ['patches beyond counting', vision({ image_size: 8192, patch_size: 1 })],
-    ['patches larger than the picture', vision({ patch_size: 65 })],
+    ['patches larger than the image', vision({ patch_size: 65 })],
   ])('refuses %s before anything is laid out', (_, json) => {
     expect(() => modelFromConfig(json)).toThrow(expect.objectContaining({ code: 'config/value' }));
   });

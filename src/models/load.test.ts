@@ -96,7 +96,7 @@ describe('a model folder', () => {
     expect(loadModel(other).store.tensors.get('multi_modal_projector.linear_2.bias')?.data[0]).toBe(0.5);
   });
 
-  it('of the first release keeps its projector, picture place and tower', () => {
+  it('of the first release keeps its projector, image place and tower', () => {
     const { model, store } = loadModel(fixture('llava/v1'));
     expect(model.processor().inputs.imageRows?.shape).toEqual(['16*N']);
     expect([...store.specs.keys()].filter((path) => path.startsWith('multi_modal_projector'))).toEqual([

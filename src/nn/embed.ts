@@ -8,7 +8,7 @@ export function embedding(p: Scope, ids: Value, rows: number, width: number, ini
   return p.build(() => gather(p.param('weight', [rows, width], init), ids));
 }
 
-/** `x [B, T, D]` with the flat rows `index [M]` replaced by `rows [M, D]`: the splice of pictures into text. */
+/** `x [B, T, D]` with the flat rows `index [M]` replaced by `rows [M, D]`: the splice of images into text. */
 export function splice(x: Value, index: Value, rows: Value): Value {
   const [b, t, d] = x.shape as [Dim, Dim, Dim];
   return reshape(scatterRows(reshape(x, [-1, d]), index, rows), [b, t, d]);

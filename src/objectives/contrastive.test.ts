@@ -36,8 +36,8 @@ describe('the contrastive loss', () => {
     expect(await lossOf([1, 0, 0, 1], [0, 1, 1, 0], 4)).toBeCloseTo(Math.exp(4), 3);
   });
 
-  it('looks both ways: from pictures to texts and back', async () => {
-    // Both pictures have the logits (1, 0); the texts have (1, 1) and (0, 0).
+  it('looks both ways: from images to texts and back', async () => {
+    // Both images have the logits (1, 0); the texts have (1, 1) and (0, 0).
     const expected = (Math.log(Math.E + 1) - 0.5 + Math.LN2) / 2;
     expect(await lossOf([1, 0, 1, 0], [1, 0, 0, 1], 0)).toBeCloseTo(expected, 6);
   });
@@ -46,7 +46,7 @@ describe('the contrastive loss', () => {
     expect(await lossOf([1, 0], [0, 1], 2)).toBeCloseTo(0, 9);
   });
 
-  it('has its derivative for pictures, texts and temperature', () =>
+  it('has its derivative for images, texts and temperature', () =>
     checkOp('contrastive', {
       inputs: {
         image: float32([3, 2], unit([0.1, 1.3, 2.9])),

@@ -14,7 +14,7 @@ export const decoderCases = ['mha', 'gqa', 'mqa-head-dim', 'tied', 'rope-theta',
 export const guestCases = readdirSync(fixture('decoders')).map((name) => `decoders/${name}`);
 /** Decoders that answer a source. */
 export const sourceCases = readdirSync(fixture('encoder-decoder')).map((name) => `encoder-decoder/${name}`);
-export const pictureCases = [
+export const imageCases = [
   'v1.5',
   'v1.5-gqa',
   'v1.5-multi',
@@ -52,7 +52,7 @@ export function referenceCase(name: string): ReferenceCase {
   const imageToken = facts.imageToken ?? model.image?.tokenId ?? -1;
   const pixels = expected.get('pixel_values') as Tensor<'float32'> | undefined;
   const rowsOfPicture = pixels && slotsPerPicture(expected, imageToken, pixels.shape[0] as number);
-  const deal = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
+  const deal = imageDealer(pixels, imageToken, rowsOfPicture ?? 0);
   const greedy = facts.greedy.map(({ prompt, images = 0, tokens }) => ({
     prompt: deal(
       prompt.flatMap((id) => (id === imageToken ? Array(rowsOfPicture).fill(id) : [id])),
@@ -60,7 +60,7 @@ export function referenceCase(name: string): ReferenceCase {
     ),
     tokens,
   }));
-  const again = pictureDealer(pixels, imageToken, rowsOfPicture ?? 0);
+  const again = imageDealer(pixels, imageToken, rowsOfPicture ?? 0);
   const rows = unpadded(expected).map((ids, i) => again(ids, facts.imagesPerRow?.[i] ?? 0));
   const [height, width] = (pixels?.shape.slice(2) ?? []) as [number?, number?];
   const reader = model.processor(height && width ? cropTo(height, width) : undefined);
@@ -78,7 +78,7 @@ function slotsPerPicture(expected: ReadonlyMap<string, Tensor>, imageToken: numb
 }
 
 /** Gives each sequence the next pictures of the file. */
-function pictureDealer(pixels: Tensor<'float32'> | undefined, imageToken: number, tokens: number) {
+function imageDealer(pixels: Tensor<'float32'> | undefined, imageToken: number, tokens: number) {
   let used = 0;
   return (sequence: readonly number[], count: number): Prompt => {
     const slots = [...sequence.keys()].filter((t) => sequence[t] === imageToken);

@@ -43,7 +43,7 @@ const onnxAttributes = ({ stride, padding, dilation, groups }: ConvAttrs) => ({
   group: groups,
 });
 
-/** Height and width of pictures `[N, C, H, W]`. */
+/** Height and width of images `[N, C, H, W]`. */
 export function spatial(x: Spec): Pair {
   const [h, w] = x.shape.slice(2);
   if (x.shape.length !== 4 || typeof h !== 'number' || typeof w !== 'number') {
@@ -65,7 +65,7 @@ const convOp: Op<ConvAttrs, [Value, Value]> = {
     }
     const out = both((i) => Math.floor((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1);
     if (out.some((n) => n < 1)) {
-      throw shapeFault('the kernel is larger than the picture', { expected: `at most ${size}`, got: `${kernel}` });
+      throw shapeFault('the kernel is larger than the image', { expected: `at most ${size}`, got: `${kernel}` });
     }
     return { shape: [x.shape[0], w.shape[0], ...out] as Shape, dtype: sameDtype([x, w]) };
   },
@@ -82,7 +82,7 @@ const convOp: Op<ConvAttrs, [Value, Value]> = {
 };
 
 /**
- * `dW[o, c, k] = sum over n, p of x[n, c, p*stride + k*dilation] dy[n, o, p]`: a convolution in which pictures and
+ * `dW[o, c, k] = sum over n, p of x[n, c, p*stride + k*dilation] dy[n, o, p]`: a convolution in which images and
  * channels change places and stride and dilation too, once a group.
  */
 function kernelGradient(x: Value, dy: Value, shape: Shape, { stride, padding, dilation, groups }: ConvAttrs): Value {
@@ -92,9 +92,9 @@ function kernelGradient(x: Value, dy: Value, shape: Shape, { stride, padding, di
     return slice(v, 1, group * width, (group + 1) * width);
   };
   const kernels = Array.from({ length: groups }, (_, group) => {
-    const pictures = transpose(part(x, group), [1, 0, 2, 3]);
+    const images = transpose(part(x, group), [1, 0, 2, 3]);
     const filters = transpose(part(dy, group), [1, 0, 2, 3]);
-    const full = conv2d(pictures, filters, { stride: dilation, dilation: stride, padding });
+    const full = conv2d(images, filters, { stride: dilation, dilation: stride, padding });
     return transpose(slice(slice(full, 2, 0, kh), 3, 0, kw), [1, 0, 2, 3]);
   });
   return concat(kernels, 0);

@@ -90,16 +90,16 @@ describe('rows by index', () => {
     }));
 });
 
-describe('a batch without pictures', () => {
+describe('a batch without images', () => {
   const none = (...shape: number[]): Tensor => float32([0, ...shape], []);
   const graph = new Graph();
-  const pictures = graph.input('pictures', 'float32', ['N', 3, 4]);
+  const images = graph.input('images', 'float32', ['N', 3, 4]);
   const weight = graph.input('weight', 'float32', [2, 4]);
   const ones = graph.input('ones', 'float32', [4]);
   const text = graph.input('text', 'float32', ['R', 2]);
   const index = graph.input('index', 'int32', ['3*N']);
   const feeds = {
-    pictures: none(3, 4),
+    images: none(3, 4),
     weight: float32([2, 4], new Float32Array(8)),
     ones: float32([4], [1, 1, 1, 1]),
     text: table,
@@ -107,7 +107,7 @@ describe('a batch without pictures', () => {
   };
 
   it('goes through norms, products, softmax, reshapes and gathers as empty', async () => {
-    const normed = layerNorm(pictures, ones, ones, 1e-5);
+    const normed = layerNorm(images, ones, ones, 1e-5);
     const wide = matmul(normed, weight, { transB: true });
     const flat = reshape(wide, [-1, 2]);
     const got = await evaluate(
@@ -120,7 +120,7 @@ describe('a batch without pictures', () => {
   });
 
   it('is spliced into the text as nothing', async () => {
-    const flat = reshape(matmul(pictures, weight, { transB: true }), [-1, 2]);
+    const flat = reshape(matmul(images, weight, { transB: true }), [-1, 2]);
     const got = await evaluate(graph, { joined: scatterRows(text, index, flat) }, feeds);
     expect(numbers(got.get('joined'))).toEqual(numbers(table));
   });

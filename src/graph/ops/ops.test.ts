@@ -157,7 +157,7 @@ describe('kinks and ties', () => {
     }));
 });
 
-describe('windows of pictures', () => {
+describe('windows of images', () => {
   it('that overlap repeat what they share', () =>
     checkOp('maxPool2d', {
       inputs: { x: float32([1, 1, 3, 4], [1, 2, 3, 4, 5, 12, 7, 8, 9, 10, 11, 6]) },

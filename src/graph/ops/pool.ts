@@ -16,7 +16,7 @@ export function maxPool2d(x: Value, size: number, stride = size): Value {
   return reduceMax(windows('MaxPool2d', x, size, stride), [3, 5]);
 }
 
-/** `[N, C, rows, size, columns, size]`: every window of every picture. */
+/** `[N, C, rows, size, columns, size]`: every window of every image. */
 function windows(name: string, x: Value, size: number, stride: number): Value {
   const [rows, columns] = x.node.graph.explain(name, [x], () => counts(spatial(x), size, stride));
   const cut = cutAxis(cutAxis(x, 2, rows, size, stride), 3, columns, size, stride);
@@ -26,7 +26,7 @@ function windows(name: string, x: Value, size: number, stride: number): Value {
 function counts(sides: readonly number[], size: number, stride: number): readonly [number, number] {
   const [rows, columns] = sides.map((side) => Math.floor((side - size) / stride) + 1) as [number, number];
   if (rows < 1 || columns < 1) {
-    throw shapeFault('the window is larger than the picture', { expected: `at most ${sides}`, got: `${size}` });
+    throw shapeFault('the window is larger than the image', { expected: `at most ${sides}`, got: `${size}` });
   }
   return [rows, columns];
 }

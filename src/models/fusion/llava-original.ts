@@ -6,7 +6,7 @@ export function isOriginalLlava(json: ConfigJson): boolean {
 }
 
 /**
- * The same model as a `llava` configuration. The release marks pictures by id -200, outside its vocabulary; a slot's id
+ * The same model as a `llava` configuration. The release marks images by id -200, outside its vocabulary; a slot's id
  * is never looked at, so the unknown token fills it.
  */
 export function fromOriginalLlava(json: ConfigJson, tower: ConfigJson): ConfigJson {

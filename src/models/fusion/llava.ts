@@ -45,13 +45,13 @@ export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
   };
 }
 
-/** Rows that a picture of `height` by `width` pixels takes in the sequence. */
+/** Rows that an image of `height` by `width` pixels takes in the sequence. */
 export function llavaImageRows(c: LlavaConfig, height: number, width: number): number {
   const patches = Math.floor(height / c.vision.patchSize) * Math.floor(width / c.vision.patchSize);
   return patches + (c.keepClass ? 1 : 0);
 }
 
-/** Picture rows `[N*P, D]` for the decoder, from pixels `[N, 3, H, W]`. */
+/** Image rows `[N*P, D]` for the decoder, from pixels `[N, 3, H, W]`. */
 function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
   const { hiddenStates } = clipVision(p.at('vision_tower'), c.vision, pixels);
   const state = hiddenStates.at(c.featureLayer) as Value;
@@ -71,7 +71,7 @@ function mlp(p: Scope, c: LlavaConfig, rows: Value): Value {
 }
 
 export interface LlavaInputs {
-  /** int32 `[B, T]`; picture slots hold the image token. */
+  /** int32 `[B, T]`; image slots hold the image token. */
   readonly ids: Value;
   /** `[N, 3, H, W]`. */
   readonly pixels?: Value | undefined;

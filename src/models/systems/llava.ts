@@ -14,8 +14,8 @@ import type { SystemRecipe } from './recipe.ts';
 export const llavaRecipe: SystemRecipe = {
   keys: {
     size: builtinSize,
-    projector: { value: ['linear', 'mlp'], says: 'what joins pictures to words' },
-    vision: { value: 'folder', says: 'folder of the picture encoder' },
+    projector: { value: ['linear', 'mlp'], says: 'what joins images to words' },
+    vision: { value: 'folder', says: 'folder of the image encoder' },
     language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
   },
   needs: ['projector', 'vision', 'language'],

@@ -67,7 +67,7 @@ function stackConfig(c: ConfigReader, inner: number, heads: number): ClipStackCo
   };
 }
 
-/** Longest side of a tower's pictures, in pixels and in patches. */
+/** Longest side of a tower's images, in pixels and in patches. */
 const largestImage = 2 ** 13;
 const longestSide = 2 ** 8;
 
