@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import { loadForGeneration, openConversation } from '../generate/index.ts';
@@ -7,7 +7,7 @@ import { loadPlan } from '../recipe/index.ts';
 import { openEngine } from '../runtime/index.ts';
 import { imageName, readScenes, shapesOf } from '../world/index.ts';
 import { evaluationScenes } from './evaluate.ts';
-import { isRunOf, resultOf, runFolder } from './folder.ts';
+import { isRunOf, runFolder } from './folder.ts';
 import { trainPlan } from './train.ts';
 import type { DemoResult, Hooks } from './types.ts';
 
@@ -18,14 +18,14 @@ const QUESTIONS = ['What is in the image?', 'Is there a star in the image?', 'Ho
 
 /**
  * Trains the tiny LLaVA of the recipe `llava` on the tabletop world, evaluates it and asks it about a picture. An
- * unfinished demo goes on where it stopped; a finished one is replaced. Who stops it at the questions gets the answers
+ * unfinished demo goes on where it stopped; of a finished one the questions are asked anew. Nothing is removed. Who stops it at the questions gets the answers
  * given so far.
  * @throws TesseraError `demo/folder` for a folder that holds anything but a demo, and leaves it as it is
  */
 export async function runDemo(hooks: Hooks): Promise<DemoResult> {
   const began = performance.now();
   const plan = loadPlan('llava', [`output.folder=${FOLDER}`]);
-  const resume = unfinished(plan);
+  const resume = begun(plan);
   const training = await trainPlan(plan, { resume }, hooks);
   if (training.status === 'interrupted') return { training, answers: [], seconds: since(began) };
   const picture = await pictureToAsk(plan, hooks);
@@ -49,8 +49,8 @@ export async function runDemo(hooks: Hooks): Promise<DemoResult> {
 
 const since = (began: number) => (performance.now() - began) / 1000;
 
-/** Whether there is a demo to go on with; a finished one is removed. */
-function unfinished(plan: Plan): boolean {
+/** Whether there is a demo already, finished or not. */
+function begun(plan: Plan): boolean {
   const run = runFolder(FOLDER);
   if (!existsSync(FOLDER) || readdirSync(FOLDER).length === 0) return false;
   if (!isRunOf(run, plan)) {
@@ -62,9 +62,7 @@ function unfinished(plan: Plan): boolean {
       remedy: 'move it away, or run the demo in another folder',
     });
   }
-  if (!(resultOf(run) && existsSync(run.evaluation))) return true;
-  rmSync(FOLDER, { recursive: true });
-  return false;
+  return true;
 }
 
 /** The first evaluation scene with three kinds of things or more, and what is really on it. */

@@ -214,6 +214,19 @@ describe('tessera', () => {
     expect(readFileSync(notes, 'utf8')).toBe('precious');
   });
 
+  it('takes a command line of a million characters', async () => {
+    const words = Array.from({ length: 20 }, () => 'a'.repeat(50_000));
+    const { code, err } = await tessera(
+      'generate',
+      'no-model',
+      '--prompt',
+      'x',
+      ...words.flatMap((word) => ['--stop', word]),
+    );
+    expect(code).toBe(1);
+    expect(err).toContain('no-model');
+  });
+
   it('is quiet about a reader that has seen enough', async () => {
     const child = start('recipes', 'options');
     child.stdout.destroy();
@@ -256,6 +269,17 @@ describe('tessera', () => {
     expect(await ended(child)).toMatchObject({ code: 130, out: expect.stringContaining('stopped and saved') });
     expect(readdirSync(join(run, 'checkpoints'))).toHaveLength(1);
     expect(readdirSync(run)).not.toContain('running.json');
+  });
+
+  it.each([
+    ['SIGHUP', 129],
+    ['SIGTERM', 143],
+  ] as const)('saves a training at %s, and says so with its exit code', async (signal, code) => {
+    const run = join(folder, signal);
+    const child = start('train', fewScenes(), 'train.steps=100000', `output.folder=${run}`);
+    child.stderr.on('data', (chunk) => void (`${chunk}`.includes('stage text  1/') && child.kill(signal)));
+    expect(await ended(child)).toMatchObject({ code, out: expect.stringContaining('stopped and saved') });
+    expect(readdirSync(join(run, 'checkpoints'))).toHaveLength(1);
   });
 
   it('refuses a conversation without a terminal', async () => {

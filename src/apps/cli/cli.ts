@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
 import type { Session } from './session.ts';
-import { exitCodes, openSession, Stopped, wasStopped } from './session.ts';
+import { exitCodes, interruptedCode, openSession, Stopped, wasStopped } from './session.ts';
 import { noSuchVerb } from './verb.ts';
 import { chatVerb } from './verbs/chat.ts';
 import { dataVerb } from './verbs/data.ts';
@@ -34,7 +34,8 @@ const verbs = [
 
 /**
  * Runs one command line. Results go to standard output, everything else to standard error.
- * @returns the exit code: 0 done, 1 a fault, 2 a command line that cannot be read, 130 interrupted.
+ * @returns the exit code: 0 done, 1 a fault, 2 a command line that cannot be read, 130 interrupted, or 128 and the
+ * number of another signal that stopped it.
  */
 export async function runCli(args: readonly string[]): Promise<number> {
   const session = openSession(args);
@@ -43,7 +44,8 @@ export async function runCli(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: 'user' });
     return exitCodes.done;
   } catch (error) {
-    return exitCodeOf(error, session);
+    const code = exitCodeOf(error, session);
+    return code === exitCodes.interrupted ? interruptedCode() : code;
   } finally {
     session.close();
   }

@@ -1,3 +1,5 @@
 import { runCli } from './cli.ts';
+import { isLong, ownArguments, withShortLine } from './long-line.ts';
 
-process.exitCode = await runCli(process.argv.slice(2));
+const args = ownArguments();
+process.exitCode = await (isLong(args) ? withShortLine(args) : runCli(args));

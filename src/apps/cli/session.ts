@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Log } from '../../base/index.ts';
 import { formatFault, silentLog, stderrLog, TesseraError } from '../../base/index.ts';
 import type { Bar } from './terminal/progress.ts';
@@ -37,19 +39,47 @@ export interface Session {
   close(): void;
 }
 
+/** The signal that stopped the work, if one did. */
+let stoppedBy: NodeJS.Signals = 'SIGINT';
+
+/** As shells count: 128 and the number of the signal. */
+function stoppedCode(name: NodeJS.Signals): number {
+  return 128 + (constants.signals[name] ?? 2);
+}
+
+/** The exit code of stopped work, by what stopped it. */
+export function interruptedCode(): number {
+  return stoppedCode(stoppedBy);
+}
+
+/** Signals that save and end; a closed terminal does not where the caller, such as `nohup`, has it ignored. */
+function endingSignals(): readonly NodeJS.Signals[] {
+  return ignoresHangUp() ? ['SIGINT', 'SIGTERM'] : ['SIGINT', 'SIGTERM', 'SIGHUP'];
+}
+
+function ignoresHangUp(): boolean {
+  try {
+    const mask = /^SigIgn:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? '0';
+    return (BigInt(`0x${mask}`) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+}
+
 /** Reads the options that all verbs share off the raw arguments, so that even a faulty command line is answered in JSON. */
 export function openSession(args: readonly string[]): Session {
   const own = args.includes('--') ? args.slice(0, args.indexOf('--')) : args;
   const json = own.includes('--json');
   const quiet = own.includes('--quiet');
   const abort = new AbortController();
-  const onInterrupt = () => {
-    if (abort.signal.aborted) process.exit(exitCodes.interrupted);
-    process.stderr.write('\nstopping; press Ctrl-C again to stop at once\n');
+  const onInterrupt = (name: NodeJS.Signals) => {
+    if (abort.signal.aborted) process.exit(stoppedCode(name));
+    stoppedBy = name;
+    process.stderr.write(name === 'SIGINT' ? '\nstopping; press Ctrl-C again to stop at once\n' : '\nstopping\n');
     abort.abort();
   };
-  process.on('SIGINT', onInterrupt);
-  process.on('SIGTERM', onInterrupt);
+  const signals = endingSignals();
+  for (const name of signals) process.on(name, onInterrupt);
   const fault = (error: TesseraError) =>
     void process.stderr.write(`${json ? JSON.stringify({ error }) : faultText(error)}\n`);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -79,8 +109,7 @@ export function openSession(args: readonly string[]): Session {
       }
     },
     close: () => {
-      process.off('SIGINT', onInterrupt);
-      process.off('SIGTERM', onInterrupt);
+      for (const name of signals) process.off(name, onInterrupt);
     },
   };
 }
