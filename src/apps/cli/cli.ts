@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
+import { machineFault } from './machine-fault.ts';
 import type { Session } from './session.ts';
 import { exitCodes, interruptedCode, openSession, Stopped, wasStopped } from './session.ts';
 import { noSuchVerb } from './verb.ts';
@@ -101,7 +102,8 @@ function exitCodeOf(error: unknown, session: Session): number {
     session.log.info('stopped; nothing was replaced, and the same command begins again');
     return exitCodes.interrupted;
   }
-  session.fault(asTesseraError(error, { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' }));
+  const defect = { code: 'cli/defect', remedy: 'this is a defect of tessera; please report it' };
+  session.fault(machineFault(error) ?? asTesseraError(error, defect));
   return exitCodes.fault;
 }
 
