@@ -8,7 +8,7 @@ import {
   totalUnits,
 } from '../train/index.ts';
 import { evaluationOptions } from './prepare.ts';
-import { encodeStageRow, sourceRows, stageTemplate } from './rows.ts';
+import { sourceRows, stageEncoder, stageTemplate } from './rows.ts';
 import { type Answered, openSampler, type Sampler } from './samples.ts';
 import type { Hooks } from './types.ts';
 import type { StageUnderWay } from './under-way.ts';
@@ -90,13 +90,13 @@ async function heldOutExamples(
   { stage, parts, objective }: StageUnderWay,
   hooks: Hooks,
 ): Promise<readonly SampleRows[]> {
-  const template = stageTemplate(stage, parts);
+  const encode = stageEncoder(stage, stageTemplate(stage, parts), parts);
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
     if (data.source !== 'tabletop') continue;
     const { rows } = await sourceRows({ ...data, split: 'val', scenes: SCENES }, objective, new DataReport(), hooks);
     for (const row of rows) {
-      const outcome = encodeStageRow(row, stage, template, parts);
+      const outcome = encode(row);
       if ('kept' in outcome) samples.push(outcome.kept);
     }
   }

@@ -4,7 +4,7 @@ import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { SampleRows } from '../train/index.ts';
 import { endFault } from './ending.ts';
 import { buildParts } from './parts.ts';
-import { encodeStageRow, readStage, sourceRows, stageObjective, stageTemplate, stageTexts } from './rows.ts';
+import { readStage, sourceRows, stageEncoder, stageObjective, stageTemplate, stageTexts } from './rows.ts';
 import type { DataCounts, Hooks } from './types.ts';
 
 /** Counts rows of every stage of a plan as training would keep or refuse them. */
@@ -57,6 +57,7 @@ export async function inspectRows(
   const stage = chosenStage(plan, options.stage);
   const parts = await buildParts(plan, () => stageTexts(plan.stages, hooks));
   const template = stageTemplate(stage, parts);
+  const encode = stageEncoder(stage, template, parts);
   const report = new DataReport();
   const shown: { text: string; data: unknown }[] = [];
   const samples: SampleRows[] = [];
@@ -64,7 +65,7 @@ export async function inspectRows(
     const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
     for (const row of rows) {
       if (shown.length === options.rows) break;
-      const outcome = encodeStageRow(row, stage, template, parts);
+      const outcome = encode(row);
       if ('refused' in outcome) report.withdraw(file, format, outcome.refused);
       else {
         samples.push(outcome.kept);

@@ -144,11 +144,12 @@ export async function stageData(stage: StagePlan, parts: Parts, hooks: Hooks): P
 export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): Promise<StageData> {
   const report = new DataReport();
   const template = stageTemplate(stage, parts);
+  const encode = stageEncoder(stage, template, parts);
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
     const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
     for (const [i, row] of rows.entries()) {
-      const outcome = encodeStageRow(row, stage, template, parts);
+      const outcome = encode(row);
       if ('kept' in outcome) samples.push(outcome.kept);
       else report.withdraw(file, format, outcome.refused);
       if (i % 256 === 0 || i + 1 === rows.length) {
@@ -184,32 +185,31 @@ export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
   });
 }
 
-/** A sample of a stage as its objective reads it. */
-export function encodeStageRow(
-  sample: Sample,
+/** Reads the samples of a stage as its objective does; all of them share one processor, and so its plans of media. */
+export function stageEncoder(
   stage: StagePlan,
   template: ChatTemplate,
   parts: Parts,
-): Outcome<SampleRows> {
-  const processor = stageReader(parts, stage.pictures);
-  const { model } = parts.loaded;
+): (sample: Sample) => Outcome<SampleRows> {
   const settings = {
     tokenizer: parts.tokenizer,
     template,
-    processor,
+    processor: stageReader(parts, stage.pictures),
     imageToken: parts.imageToken,
     addEnd: stage.addEnd,
-    maxLength: Math.min(stage.train.maxLength, maxPositions(model)),
+    maxLength: Math.min(stage.train.maxLength, maxPositions(parts.loaded.model)),
   };
   const objective = stageObjective(stage);
-  const rows: Example[] = [];
-  for (const view of objective.views) {
-    const outcome = encodeRow(sample.views[view] as Row, settings);
-    if ('refused' in outcome) return outcome;
-    rows.push(outcome.kept);
-  }
-  const fault = objective.fault?.(rows);
-  return fault ? { refused: fault } : { kept: rows };
+  return (sample) => {
+    const rows: Example[] = [];
+    for (const view of objective.views) {
+      const outcome = encodeRow(sample.views[view] as Row, settings);
+      if ('refused' in outcome) return outcome;
+      rows.push(outcome.kept);
+    }
+    const fault = objective.fault?.(rows);
+    return fault ? { refused: fault } : { kept: rows };
+  };
 }
 
 /** Every text of every stage's rows, for training a tokenizer. */
