@@ -49,7 +49,7 @@ export function watchStage(job: StageUnderWay, hooks: Hooks): Watch {
         reference: job.reference,
         ...(job.lora && { lora: job.lora }),
       });
-      source ??= exampleSource(evaluationOptions(job.stage, samples, job.parts));
+      source ??= exampleSource(evaluationOptions(job, samples));
       return meanLoss(program, source, job.objective);
     },
     async answers() {

@@ -1,5 +1,5 @@
 import { selector } from '../base/index.ts';
-import { mediaLoader, type Processor, planBatches } from '../data/index.ts';
+import { type MediaLoader, mediaLoader, type Processor, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { copyStore, isLoraPart, type Lora, type ParameterStore } from '../nn/index.ts';
 import type { StagePlan, TrainPlan } from '../recipe/index.ts';
@@ -19,6 +19,15 @@ import { adaptersOf } from './lora.ts';
 import { type Parts, stageReader } from './parts.ts';
 import { type StageData, stageObjective } from './rows.ts';
 
+/** What reads the samples of a stage, those that it trains on and those that are held out. */
+export interface StageReading {
+  readonly stage: StagePlan;
+  readonly parts: Parts;
+  readonly objective: Objective;
+  readonly reader: Processor;
+  readonly media: MediaLoader;
+}
+
 /** A stage with everything decided that its loop needs. */
 export interface PreparedStage {
   /** With fresh adapters where the stage has any. */
@@ -26,6 +35,7 @@ export interface PreparedStage {
   readonly lora?: Lora;
   readonly objective: Objective;
   readonly reader: Processor;
+  readonly media: MediaLoader;
   /** What the objective compares with; absent where switching the adapters off gives it. */
   readonly reference?: ParameterStore;
   readonly trainable: (path: string) => boolean;
@@ -46,20 +56,22 @@ export function prepareStage(
   const { loaded, lora, held } = adaptersOf(stage, index, parts);
   const chosen = selector(stage.trainable);
   const trainable = (path: string) => isLoraPart(path) || held(path) || chosen(path);
-  const options = { ...sourceOptions(stage, data, parts), lanes: lanesOf(engine, stage, loaded, trainable) };
+  const objective = stageObjective(stage);
+  const reading = { stage, parts, objective, reader: stageReader(parts, stage.pictures), media: mediaLoader() };
+  const options = { ...sourceOptions(reading, data), lanes: lanesOf(engine, stage, loaded, trainable) };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
-  const { objective, processor } = options;
   const compares = objective.before?.some(({ weights }) => weights === 'reference') ?? false;
   return {
     loaded,
     ...(lora && { lora }),
     objective,
-    reader: processor,
+    reader: reading.reader,
+    media: reading.media,
     ...(compares && !lora && { reference: copyStore(parts.loaded.store) }),
     trainable,
     source,
-    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(stage, data, parts) }),
+    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(reading, data) }),
     settings,
   };
 }
@@ -82,33 +94,35 @@ function lanesOf(
   return stageObjective({ objective }).adds && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
 }
 
-function sourceOptions(stage: StagePlan, { samples }: StageData, parts: Parts): SourceOptions {
+function sourceOptions(reading: StageReading, { samples }: StageData): SourceOptions {
+  const { batch, seed, accumulate } = reading.stage.train;
   const lengths = samples.map(longest);
   return {
-    ...evaluationOptions(stage, samples, parts),
-    plan: planBatches({ count: samples.length, batch: stage.train.batch, seed: stage.train.seed, lengths }),
-    accumulate: stage.train.accumulate,
+    ...evaluationOptions(reading, samples),
+    plan: planBatches({ count: samples.length, batch, seed, lengths }),
+    accumulate,
   };
 }
 
 /** How rows are read to be looked at once, in batches of the stage's size and of any lengths. */
-export function evaluationOptions(stage: StagePlan, samples: readonly SampleRows[], parts: Parts): SourceOptions {
+export function evaluationOptions(reading: StageReading, samples: readonly SampleRows[]): SourceOptions {
+  const { stage, parts, objective, reader, media } = reading;
   return {
     samples,
     plan: planBatches({ count: samples.length, batch: stage.train.batch, seed: 0 }),
     accumulate: 1,
     lanes: 1,
     padId: parts.tokenizer.pad ?? parts.tokenizer.eos ?? 0,
-    objective: stageObjective(stage),
-    processor: stageReader(parts, stage.pictures),
-    media: mediaLoader(),
+    objective,
+    processor: reader,
+    media,
   };
 }
 
 /** Held-out rows are like those of the stage; only the tabletop world has some. */
-function evaluationSizes(stage: StagePlan, { samples }: StageData, parts: Parts): readonly BatchSize[] {
-  if (!stage.data.some((data) => data.source === 'tabletop')) return [];
-  const options = evaluationOptions(stage, samples, parts);
+function evaluationSizes(reading: StageReading, { samples }: StageData): readonly BatchSize[] {
+  if (!reading.stage.data.some((data) => data.source === 'tabletop')) return [];
+  const options = evaluationOptions(reading, samples);
   return exampleSizes(options, options.plan.stepsPerEpoch).batches;
 }
 

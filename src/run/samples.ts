@@ -1,4 +1,4 @@
-import { chatTokens, type Example, type MediaLoader, mediaLoader, mediaPaths, stopStrings } from '../data/index.ts';
+import { chatTokens, type Example, type MediaLoader, mediaPaths, stopStrings } from '../data/index.ts';
 import { GenerationProgram, generate, promptOf } from '../generate/index.ts';
 import type { WriterModel } from '../models/index.ts';
 import type { SampleRows } from '../train/index.ts';
@@ -34,7 +34,7 @@ export function openSampler(
   job: StageUnderWay,
   { samples, heldOut }: { readonly samples: readonly SampleRows[]; readonly heldOut: boolean },
 ): Sampler {
-  const { engine, loaded, lora, parts, stage, reader } = job;
+  const { engine, loaded, lora, parts, stage, reader, media } = job;
   const { store } = loaded;
   const { writer } = loaded.model;
   if (!writer) return { answers: async () => [], dispose: async () => {} };
@@ -42,7 +42,6 @@ export function openSampler(
   const template = stageTemplate(stage, parts);
   const model: WriterModel = { ...loaded.model, writer };
   const program = new GenerationProgram({ engine, model, store, reader, ...(lora && { lora }) });
-  const media = mediaLoader();
   const first = samples.map(([row]) => row as Example);
   const chosen = spread(first, ANSWERS).map((example) => ({ example, cut: answerStart(example, tokenizer.prefix) }));
   return {
