@@ -18,7 +18,7 @@ import type { Method, Objective, Trace } from '../../src/train/index.ts';
 export const preference: Method = {
   says: 'a chosen answer over a rejected one',
   options: { beta: { says: 'how sharp', value: 0.5 } },
-  objective: ({ beta = 0.5 }): Objective => ({
+  objective: ({ beta }): Objective => ({
     name: 'preference',
     needs: 'writer',
     views: ['chosen', 'rejected'],
@@ -62,7 +62,7 @@ export const preference: Method = {
       const margins = scatterAddRows(t.feed('zeros', 'float32', ['M']), t.feed('pairs', 'int32', ['R']), signed);
       const share = t.share('sample');
       return {
-        loss: mul(reduceSum(softplus(neg(mul(margins, beta)))), share),
+        loss: mul(reduceSum(softplus(neg(mul(margins, beta as number)))), share),
         metrics: { margin: mul(reduceSum(margins), share) },
       };
     },

@@ -7,12 +7,15 @@ import { lm } from './lm.ts';
 export const methods: Named<Method> = { lm, contrastive };
 
 /**
- * The objective of a name.
+ * The objective of a name, its options as the method has them where they are not given.
  * @throws TesseraError `train/objective`
  */
 export function objectiveNamed(name: string, options: Named<number> = {}): Objective {
   const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
-  if (method) return method.objective(options);
+  if (method) {
+    const unlessTold = Object.entries(method.options).map(([option, { value }]) => [option, value]);
+    return method.objective({ ...Object.fromEntries(unlessTold), ...options });
+  }
   throw new TesseraError({
     code: 'train/objective',
     message: 'there is no such objective',
