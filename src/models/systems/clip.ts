@@ -1,5 +1,4 @@
-import type { MediaPlan, Processor } from '../../data/index.ts';
-import { clipCrop, type ImageProcessor, imageOf } from '../../data/index.ts';
+import { clipCrop, type ImageProcessor, type Processor } from '../../data/index.ts';
 import type { Value } from '../../graph/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { neededInput } from '../inputs.ts';
@@ -15,7 +14,7 @@ import {
   clipVisionConfig,
 } from '../vision/clip.ts';
 import { clipLayouts, clipVisionLayouts } from '../weights/index.ts';
-import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
 import { newWords, oneTokenizer } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -94,17 +93,8 @@ export function clipVisionModel(json: ConfigJson, where?: string): Model {
 }
 
 function tower(side: number, images: ImageProcessor = clipCrop(side)): Required<Pick<Processor, 'inputs' | 'plan'>> {
-  const plan: MediaPlan = {
-    ids: [],
-    slots: {},
-    sizes: { pixels: 1 },
-    read: ([image]) => ({ pixels: preparedPixels(image as NonNullable<typeof image>, images) }),
-  };
   return {
     inputs: { pixels: imagePixels(preparedSize(images, { height: side, width: side })) },
-    plan: (media) => {
-      imageOf(media);
-      return plan;
-    },
+    plan: fixedImages(images, { ids: [], slots: {} }),
   };
 }

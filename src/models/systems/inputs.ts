@@ -1,6 +1,15 @@
 import type { Tensor } from '../../base/index.ts';
-import type { Input, RgbImage } from '../../data/index.ts';
-import { type ImageProcessor, planImage, processImage, type Size } from '../../data/index.ts';
+import {
+  type ImageProcessor,
+  type Input,
+  imageOf,
+  type MediaPlan,
+  type Processor,
+  planImage,
+  processImage,
+  type RgbImage,
+  type Size,
+} from '../../data/index.ts';
 
 /** Inputs that many systems have. */
 
@@ -32,7 +41,24 @@ export function preparedSize(images: ImageProcessor | undefined, size: Size): Si
 }
 
 /** One image as `[1, 3, H, W]`. */
-export function preparedPixels(image: RgbImage, images: ImageProcessor): Tensor {
+function preparedPixels(image: RgbImage, images: ImageProcessor): Tensor {
   const pixels = processImage(image, images);
   return { ...pixels, shape: [1, ...pixels.shape] };
+}
+
+/** Plans for images that are all prepared to one size, whatever their own: each has the same tokens at the same slots. */
+export function fixedImages(
+  images: ImageProcessor,
+  { ids, slots }: Pick<MediaPlan, 'ids' | 'slots'>,
+): NonNullable<Processor['plan']> {
+  const plan: MediaPlan = {
+    ids,
+    slots,
+    sizes: { pixels: 1 },
+    read: ([image]) => ({ pixels: preparedPixels(image as RgbImage, images) }),
+  };
+  return (media) => {
+    imageOf(media);
+    return plan;
+  };
 }

@@ -1,5 +1,4 @@
-import type { MediaPlan, Processor } from '../../data/index.ts';
-import { clipCrop, type ImageProcessor, imageOf } from '../../data/index.ts';
+import { clipCrop, type ImageProcessor, type Processor } from '../../data/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { mountLinears, mountNames } from '../decoders/index.ts';
 import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
@@ -7,7 +6,7 @@ import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { llavaJson } from '../sizes.ts';
 import { llavaLayouts } from '../weights/index.ts';
-import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -69,12 +68,6 @@ export function llava(json: ConfigJson, where?: string): Model {
 function processor(c: LlavaConfig, images: ImageProcessor = clipCrop(c.vision.imageSize)): Processor {
   const size = preparedSize(images, { height: c.vision.imageSize, width: c.vision.imageSize });
   const rows = llavaImageRows(c, size.height, size.width);
-  const plan: MediaPlan = {
-    ids: Array<number>(rows).fill(c.imageTokenId),
-    slots: { imageRows: [...Array(rows).keys()] },
-    sizes: { pixels: 1 },
-    read: ([image]) => ({ pixels: preparedPixels(image as NonNullable<typeof image>, images) }),
-  };
   const slots = `where the ${rows} features of each image go, in order: b * T + t for the place t of text b`;
   return {
     inputs: {
@@ -82,9 +75,9 @@ function processor(c: LlavaConfig, images: ImageProcessor = clipCrop(c.vision.im
       pixels: imagePixels(size),
       imageRows: { dtype: 'int32', shape: [`${rows}*N`], join: 'slots', of: 'ids', says: slots },
     },
-    plan: (media) => {
-      imageOf(media);
-      return plan;
-    },
+    plan: fixedImages(images, {
+      ids: Array<number>(rows).fill(c.imageTokenId),
+      slots: { imageRows: [...Array(rows).keys()] },
+    }),
   };
 }
