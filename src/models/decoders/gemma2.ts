@@ -5,7 +5,7 @@ import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 import { llamaLayouts } from '../weights/index.ts';
 import { type Attend, attentionState, keptRows, throughBlocks } from './attention.ts';
 import type { DecodeAsk, Decoder } from './decoder.ts';
-import { tiedLogits } from './head.ts';
+import { tokenLogits } from './head.ts';
 import { readRope } from './rope.ts';
 import { decoderStarts } from './starts.ts';
 import { readWindows } from './window.ts';
@@ -59,9 +59,12 @@ export function gemma2(json: ConfigJson, where?: string): Decoder {
     embed: (p, ids) => mul(embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, start), root),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),
     head(p, hidden) {
-      const logits = c.tied
-        ? tiedLogits(p, hidden, 'model.embed_tokens', c.vocabSize, start)
-        : linear(p.at('lm_head'), hidden, c.vocabSize, { bias: false, init: normal(c.initStd) });
+      const logits = tokenLogits(p, hidden, {
+        ...c,
+        table: 'model.embed_tokens',
+        embedding: start,
+        init: normal(c.initStd),
+      });
       return c.headCap === undefined ? logits : softCap(logits, c.headCap);
     },
     linears: { blocks: ['model.layers'], head: 'lm_head' },

@@ -1,10 +1,24 @@
 import { matmul, type Value } from '../../graph/index.ts';
-import type { Init, Scope } from '../../nn/index.ts';
+import { type Init, linear, type Scope } from '../../nn/index.ts';
 
-/** Logits `[.., V]` by the table of embeddings at `table` below `p`. */
-export function tiedLogits(p: Scope, hidden: Value, table: string, vocabSize: number, init: Init): Value {
+/** The head of a decoder and the table of embeddings that it may share. */
+interface Head {
+  /** Whether the table of embeddings is the head too. */
+  readonly tied: boolean;
+  readonly vocabSize: number;
+  /** Where the table is, below the decoder's own scope. */
+  readonly table: string;
+  /** How the table starts. */
+  readonly embedding: Init;
+  /** How a head of its own starts. */
+  readonly init: Init;
+}
+
+/** Logits `[.., V]` of states `[.., D]`, by the table of embeddings or by `lm_head`. */
+export function tokenLogits(p: Scope, hidden: Value, { tied, vocabSize, table, embedding, init }: Head): Value {
+  if (!tied) return linear(p.at('lm_head'), hidden, vocabSize, { bias: false, init });
   return p.at('lm_head').build(() => {
-    const weight = p.at(table).param('weight', [vocabSize, hidden.shape.at(-1) as number], init);
+    const weight = p.at(table).param('weight', [vocabSize, hidden.shape.at(-1) as number], embedding);
     return matmul(hidden, weight, { transB: true });
   });
 }

@@ -6,7 +6,7 @@ import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 import type { Layout } from '../weights/index.ts';
 import { type Attend, attentionState, keptRows, throughBlocks, tokenPositions } from './attention.ts';
 import type { DecodeAsk, Decoder } from './decoder.ts';
-import { tiedLogits } from './head.ts';
+import { tokenLogits } from './head.ts';
 import { decoderStarts } from './starts.ts';
 
 type OptConfig = ReturnType<typeof optConfig>;
@@ -74,9 +74,7 @@ export function opt(json: ConfigJson, where?: string): Decoder {
     embed: (p, ids) => embedding(p.at('model.decoder.embed_tokens'), ids, c.vocabSize, c.wordWidth, start),
     decode: (p, embeds, ask) => decode(p.at('model.decoder'), c, embeds, ask),
     head: (p, hidden) =>
-      c.tied
-        ? tiedLogits(p, hidden, 'model.decoder.embed_tokens', c.vocabSize, start)
-        : linear(p.at('lm_head'), hidden, c.vocabSize, { bias: false, init: normal(c.initStd) }),
+      tokenLogits(p, hidden, { ...c, table: 'model.decoder.embed_tokens', embedding: start, init: normal(c.initStd) }),
     linears: { blocks: ['model.decoder.layers'], head: 'lm_head' },
     layouts: optLayouts,
     tied: { 'lm_head.weight': 'model.decoder.embed_tokens.weight' },

@@ -5,7 +5,7 @@ import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 import { llamaLayouts } from '../weights/index.ts';
 import { type Attend, attentionState, keptRows, throughBlocks } from './attention.ts';
 import type { DecodeAsk, Decoder } from './decoder.ts';
-import { tiedLogits } from './head.ts';
+import { tokenLogits } from './head.ts';
 import { readRope } from './rope.ts';
 import { decoderStarts } from './starts.ts';
 import { readQwenWindows } from './window.ts';
@@ -49,9 +49,7 @@ export function qwen3(json: ConfigJson, where?: string): Decoder {
     embed: (p, ids) => embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, start),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),
     head: (p, hidden) =>
-      c.tied
-        ? tiedLogits(p, hidden, 'model.embed_tokens', c.vocabSize, start)
-        : linear(p.at('lm_head'), hidden, c.vocabSize, { bias: false, init: normal(c.initStd) }),
+      tokenLogits(p, hidden, { ...c, table: 'model.embed_tokens', embedding: start, init: normal(c.initStd) }),
     linears: { blocks: ['model.layers'], head: 'lm_head' },
     layouts: llamaLayouts,
     tied: { 'lm_head.weight': 'model.embed_tokens.weight' },

@@ -19,7 +19,7 @@ import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 import type { Layout } from '../weights/index.ts';
 import { keptRows, tokenPositions } from './attention.ts';
 import type { DecodeAsk, Decoder, DecoderState } from './decoder.ts';
-import { tiedLogits } from './head.ts';
+import { tokenLogits } from './head.ts';
 import { type RelativeBias, relativeBias } from './relative.ts';
 
 type T5Config = ReturnType<typeof t5Config>;
@@ -81,9 +81,7 @@ export function t5(json: ConfigJson, where?: string): Decoder {
     decode: (p, embeds, ask) => decode(p.at('decoder'), c, embeds, ask),
     head(p, hidden) {
       const states = c.scaled ? mul(hidden, 1 / Math.sqrt(c.width)) : hidden;
-      return c.tied
-        ? tiedLogits(p, states, 'shared', c.vocabSize, start)
-        : linear(p.at('lm_head'), states, c.vocabSize, { bias: false, init: start });
+      return tokenLogits(p, states, { ...c, table: 'shared', embedding: start, init: start });
     },
     linears: { blocks: ['encoder.block', 'decoder.block'], head: 'lm_head' },
     layouts: t5Layouts,
