@@ -44,7 +44,12 @@ function supervisesOthers(template: ChatTemplate, { text }: Segment): never {
  */
 export function supervisedRange(segments: readonly Segment[]): (start: number, end: number) => boolean {
   const text = segments.map((segment) => segment.text).join('');
-  const marks = Uint8Array.from(segments.flatMap((segment) => Array(segment.text.length).fill(+segment.supervised)));
+  const marks = new Uint8Array(text.length);
+  let start = 0;
+  for (const segment of segments) {
+    marks.fill(+segment.supervised, start, start + segment.text.length);
+    start += segment.text.length;
+  }
   return (start, end) => {
     const last = marks.subarray(start, Math.max(end, start + 1)).lastIndexOf(1);
     return last >= 0 && text.slice(start + last + 1, end).trim() === '';
