@@ -49,7 +49,10 @@ describe('evaluate', () => {
     expect(result(evaluation, 'chair', 'with colour', 'i').sighted.value).toBe(0);
     expect(result(evaluation, 'chair', 'with colour', 'recall').sighted.value).toBe(1);
     expect(result(evaluation, 'chair', 'all', 's').blind!.value!).toBeGreaterThan(0.7);
+    expect(result(evaluation, 'chair', 'strict', 'i').sighted.value).toBe(0);
+    expect(result(evaluation, 'chair', 'strict', 'complete').sighted.value).toBe(1);
     expect(result(evaluation, 'vqa', 'all', 'accuracy').sighted.value).toBe(1);
+    expect(result(evaluation, 'vqa', 'places', 'accuracy').sighted.value).toBe(1);
     expect(result(evaluation, 'vqa', 'all', 'accuracy').blind!.value!).toBeLessThan(0.45);
   });
 
@@ -167,7 +170,7 @@ describe('results', () => {
     const evaluation = await evaluate(seeing, tasks(), { version, limit: 20, resamples: 20 });
     expect(summarise(evaluation)).toMatchObject({
       pope: { random: { accuracy: 1, f1: 1, blind: expect.any(Number) }, adversarial: { accuracy: 1 } },
-      chair: { s: 0, i: 0, recall: 1, 'with colour': { s: 0 } },
+      chair: { strict: { i: 0, complete: 1 }, s: 0, i: 0, recall: 1, 'with colour': { s: 0 } },
       vqa: { accuracy: 1, blind: expect.any(Number), number: { accuracy: 1 } },
     });
   });

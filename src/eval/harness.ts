@@ -199,7 +199,7 @@ function toRecord(
   verdict: Verdict,
 ): ItemRecord {
   const { id, picture, prompt, truth } = item;
-  const { correct, read, invented } = verdict;
+  const { correct, covers, read, invented } = verdict;
   return {
     task: task.name,
     run,
@@ -212,6 +212,7 @@ function toRecord(
     read,
     truth,
     correct,
+    ...(covers && { covers }),
     invented,
   };
 }

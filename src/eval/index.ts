@@ -14,7 +14,7 @@ export type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, Predicti
 export { openPredictions } from './results.ts';
 export type { TaskOptions } from './tasks/catalog.ts';
 export { checkTasks, openTasks, taskNames } from './tasks/catalog.ts';
-export type { ChairOptions, ChairSource, TextReader } from './tasks/chair.ts';
+export type { ChairOptions, ChairSource } from './tasks/chair.ts';
 export type { PopeOptions, PopeSource } from './tasks/pope.ts';
 export type { Item, Metric, Span, Task, Verdict } from './tasks/task.ts';
 export type { VqaOptions, VqaSource } from './tasks/vqa.ts';

@@ -40,6 +40,8 @@ export interface ItemRecord {
   readonly read: string;
   readonly truth: string;
   readonly correct: boolean;
+  /** For a description: objects that it names rightly, of those there. */
+  readonly covers?: { readonly named: number; readonly of: number };
   readonly invented: readonly Span[];
 }
 

@@ -1,6 +1,7 @@
 export type { Background, Color, Pattern, ShapeName, Size } from './attributes.ts';
 export type { Claim } from './language/claim.ts';
-export type { ParsedText } from './language/parse-claims.ts';
+export { claimTruth } from './language/claim.ts';
+export type { Mention, ParsedText } from './language/parse-claims.ts';
 export { parseClaims } from './language/parse-claims.ts';
 export { shortAnswerPrompt } from './language/question.ts';
 export { topics } from './language/questions.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChairCounts } from './chair.ts';
-import { chairCounts, chairScores, wordCount } from './chair.ts';
+import { chairCounts, chairScores, strictCounts, wordCount } from './chair.ts';
 import { sumTallies } from './tally.ts';
 
 function score(captions: readonly (readonly [string, string])[]) {
@@ -25,6 +25,18 @@ describe('CHAIR', () => {
   it('gives an empty caption no hallucination and no recall', () => {
     const scores = chairScores(chairCounts([], ['cube'], 0));
     expect(scores).toEqual({ s: 0, i: Number.NaN, iDistinct: Number.NaN, recall: 0, length: 0 });
+  });
+
+  it('counts thing by thing, and captions that name all once and rightly', () => {
+    const counts = [
+      { named: 4, amiss: [0, 0], covered: 2 },
+      { named: 2, amiss: [], covered: 2 },
+      { named: 1, amiss: [], covered: 1 },
+    ].map(({ named, amiss, covered }) =>
+      strictCounts({ named, covered, amiss: amiss.map(() => ({ of: {}, number: 1, definite: false })) }, 2, 10),
+    );
+    const scores = chairScores(sumTallies(counts) as ChairCounts);
+    expect(scores).toEqual({ s: 1 / 3, i: 2 / 7, recall: 5 / 6, complete: 1 / 3, length: 10 });
   });
 
   it('counts words at any white space', () => {

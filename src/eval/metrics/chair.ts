@@ -1,3 +1,4 @@
+import type { Naming, Phrase } from './naming.ts';
 import { share } from './tally.ts';
 
 /** What one caption, or many together, say of what is and is not in the picture. */
@@ -8,9 +9,11 @@ export type ChairCounts = {
   /** Object mentions, repeats counted. */
   readonly mentions: number;
   readonly invented: number;
-  /** Distinct objects mentioned in each caption. */
-  readonly distinct: number;
-  readonly distinctInvented: number;
+  /** Distinct objects mentioned in each caption, where kinds are counted. */
+  readonly distinct?: number;
+  readonly distinctInvented?: number;
+  /** Captions that name every object once and rightly, where objects are counted one by one. */
+  readonly complete?: number;
   /** Distinct objects in each picture, and those of them that its caption mentions. */
   readonly present: number;
   readonly covered: number;
@@ -23,9 +26,11 @@ type ChairScores = {
   /** Share of object mentions that are hallucinated, over the whole corpus, repeats counted. */
   readonly i: number;
   /** The same over distinct objects of each caption. */
-  readonly iDistinct: number;
+  readonly iDistinct?: number;
   /** Share of the objects present that are mentioned. An empty caption hallucinates nothing; this is what it pays. */
   readonly recall: number;
+  /** Share of captions that name every object once and rightly. */
+  readonly complete?: number;
   /** Mean number of words. */
   readonly length: number;
 };
@@ -48,13 +53,35 @@ export function chairCounts(mentioned: readonly string[], present: Iterable<stri
   };
 }
 
+/**
+ * Counts of one caption, thing by thing: what it names more often than it is there counts as not there.
+ * @param present objects in the picture
+ */
+export function strictCounts<P extends Phrase>(
+  { named, amiss, covered }: Naming<P>,
+  present: number,
+  words: number,
+): ChairCounts {
+  return {
+    captions: 1,
+    hallucinating: Number(amiss.length > 0),
+    mentions: named,
+    invented: amiss.length,
+    complete: Number(amiss.length === 0 && covered === present),
+    present,
+    covered,
+    words,
+  };
+}
+
 /** CHAIR (Rohrbach et al. 2018) of summed counts; NaN where undefined, such as CHAIRi without a single mention. */
 export function chairScores(counts: ChairCounts): ChairScores {
   return {
     s: share(counts.hallucinating, counts.captions),
     i: share(counts.invented, counts.mentions),
-    iDistinct: share(counts.distinctInvented, counts.distinct),
+    ...(counts.distinct !== undefined && { iDistinct: share(counts.distinctInvented ?? 0, counts.distinct) }),
     recall: share(counts.covered, counts.present),
+    ...(counts.complete !== undefined && { complete: share(counts.complete, counts.captions) }),
     length: share(counts.words, counts.captions),
   };
 }

@@ -23,7 +23,8 @@ export async function examples(records: readonly ItemRecord[], seed: number): Pr
   const [good, bad] = await Promise.all([cards(drawn, random), cards(wrong, random)]);
   if (drawn.length === 0) return nothing;
   return html`<section><h2>What it saw and said</h2>
-<p class="lead">Pictures and questions drawn at random by the seed. Objects an answer mentions that are not there are <mark>marked</mark>.</p>
+<p class="lead">Pictures and questions drawn at random by the seed. A tick stands where all that
+the answer says is so; what is not so, or is named more often than it is there, is <mark>marked</mark>.</p>
 <div class="cards">${good}</div></section>
 ${wrong.length === 0 ? nothing : html`<section><h2>Where it went wrong</h2><p class="lead">Wrong answers alone, on other pictures.</p><div class="cards">${bad}</div></section>`}`;
 }
@@ -69,11 +70,11 @@ async function card(records: readonly ItemRecord[]): Promise<Html> {
 <dl>${records.map(answerRow)}</dl></article>`;
 }
 
-function answerRow({ prompt, answer, truth, correct, invented }: ItemRecord): Html {
+function answerRow({ prompt, answer, truth, correct, covers, invented }: ItemRecord): Html {
   const [question] = prompt.split('\n');
   const mark = correct
     ? html`<span class="right" title="right">✓</span>`
     : html`<span class="wrong" title="wrong">✗</span>`;
   return html`<div><dt>${question ?? ''}</dt><dd>${mark}<span class="answer">${answer.trim() === '' ? html`<i>(empty)</i>` : highlight(answer, invented)}</span>
-<span class="truth ${truth.length + answer.length < 18 ? 'short' : 'long'}"><b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
+<span class="truth ${truth.length + answer.length < 18 ? 'short' : 'long'}">${covers ? html`names ${covers.named} of ${covers.of} ${covers.of === 1 ? 'object' : 'objects'} · ` : nothing}<b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
 }

@@ -10,7 +10,7 @@ export function highlight(text: string, spans: readonly Span[]): Html {
     const from = Math.max(start, at);
     const to = Math.min(end, text.length);
     if (from >= to) continue;
-    parts.push(text.slice(at, from), html`<mark title="not in the picture">${text.slice(from, to)}</mark>`);
+    parts.push(text.slice(at, from), html`<mark title="not so">${text.slice(from, to)}</mark>`);
     at = to;
   }
   return html`${[...parts, text.slice(at)]}`;

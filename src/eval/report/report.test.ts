@@ -68,10 +68,16 @@ describe('the report', () => {
 
   it('shows scores beside blind ones, pictures with truths, curves, data and the command', async () => {
     const html = await page();
-    for (const part of ['really there', 'blind', 'aria-label="Loss of the stage', '5 rows kept, 2 refused']) {
+    for (const part of [
+      'really there',
+      'blind',
+      ' objects · ',
+      'aria-label="Loss of the stage',
+      '5 rows kept, 2 refused',
+    ]) {
       expect(html).toContain(part);
     }
-    expect(html).toMatch(/<mark title="not in the picture">mushroom<\/mark>/);
+    expect(html).toMatch(/<mark title="not so">A mushroom<\/mark>/);
     const { accuracy } = evaluation.tasks[0]!.groups.random!;
     expect(html).toContain(`<td class="n score">${accuracy!.sighted.value!.toFixed(3)}</td>`);
     expect(html).toContain(`<td class="n blind">${accuracy!.blind!.value!.toFixed(3)}</td>`);
@@ -93,7 +99,7 @@ describe('highlight', () => {
       { start: 8, end: 99 },
     ];
     const { markup } = highlight('ab<d>fghij', spans);
-    expect(markup.replaceAll(' title="not in the picture"', '')).toBe(
+    expect(markup.replaceAll(' title="not so"', '')).toBe(
       '<mark>ab</mark><mark>&lt;d</mark>&gt;f<mark>ghi</mark><mark>j</mark>',
     );
   });

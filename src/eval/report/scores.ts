@@ -5,18 +5,25 @@ import type { Evaluation, MetricResult, TaskResult } from '../results.ts';
 import type { Html } from './html.ts';
 import { html, nothing } from './html.ts';
 
-/** The number of each task in large figures, beside its blind run. */
+/** The number of each task in large figures, beside its blind run, and over the same of all where it is a stricter one. */
 export function keyFigures(evaluation: Evaluation): Html {
-  return html`<div class="figures">${keyScores(evaluation).map(figure)}</div>`;
+  return html`<div class="figures">${keyScores(evaluation).map((score) => figure(score, plainScore(evaluation, score)))}</div>`;
 }
 
-function figure({ task, group, metric, result: { sighted, blind } }: Score): Html {
+/** The score of the group `all`, where another stands for the task. */
+function plainScore({ tasks }: Evaluation, { task, group, metric }: Score): number | null {
+  const groups = tasks.find((result) => result.task === task)?.groups;
+  return group === 'all' ? null : (groups?.all?.[metric.name]?.sighted.value ?? null);
+}
+
+function figure({ task, group, metric, result: { sighted, blind } }: Score, plain: number | null): Html {
   const name = task.toUpperCase();
   const words = [metric.label.startsWith(name) ? '' : name, group === 'all' ? '' : group, metric.label];
   const label = words.filter(Boolean).join(' ');
   return html`<div class="figure ${task}"><div class="label">${label}${arrow(metric)}</div>
 <div class="number">${formatValue(sighted.value, metric)}</div>
-<div class="beside">${formatInterval(sighted, metric)}${blind ? html`<span>blind ${formatValue(blind.value, metric)}</span>` : nothing}</div></div>`;
+<div class="beside">${formatInterval(sighted, metric)}${blind ? html`<span>blind ${formatValue(blind.value, metric)}</span>` : nothing}</div>
+${plain === null ? nothing : html`<div class="beside">plain ${metric.label} ${formatValue(plain, metric)}</div>`}</div>`;
 }
 
 /** Every score with its interval, next to the blind run. */

@@ -1,21 +1,16 @@
 import { z } from 'zod';
 import type { Answer } from '../../data/index.ts';
-import { parseClaims } from '../../world/index.ts';
+import type { Mention, ParsedText, Scene } from '../../world/index.ts';
+import { claimTruth, parseClaims } from '../../world/index.ts';
 import type { ChairCounts } from '../metrics/chair.ts';
-import { chairCounts, chairScores, wordCount } from '../metrics/chair.ts';
+import { chairCounts, chairScores, strictCounts, wordCount } from '../metrics/chair.ts';
+import { type Attributes, nameObjects } from '../metrics/naming.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
 import { openPictures } from './pictures.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Span, Task, Verdict } from './task.ts';
 import { firstPictures } from './task.ts';
-
-/** Reads a text for the objects it says are there, repeats included; what it denies is no mention. */
-export type TextReader = (text: string) => {
-  readonly mentions: readonly { readonly shape?: string; readonly color?: string }[];
-  /** A sentence without claims said nothing that could be read. */
-  readonly sentences: readonly { readonly claims: readonly unknown[] }[];
-};
 
 export interface ChairSource {
   readonly pictures: string;
@@ -25,25 +20,37 @@ export interface ChairSource {
 
 export interface ChairOptions {
   readonly prompt?: string;
-  /** The tabletop world's grammar unless told. */
-  readonly reader?: TextReader;
   /** 128 unless told. Longer captions hallucinate more, so results always state it. */
   readonly maxTokens?: number;
 }
 
+const number = z.number();
 const scene = z.object({
-  image_id: z.union([z.number(), z.string()]),
+  image_id: z.union([number, z.string()]),
   image: z.string().optional(),
-  objects: z.array(z.object({ shape: z.string(), color: z.string(), size: z.string().optional() })),
+  width: number.optional(),
+  height: number.optional(),
+  background: z.string().optional(),
+  objects: z.array(
+    z.object({
+      id: number.optional(),
+      shape: z.string(),
+      color: z.string(),
+      size: z.string().optional(),
+      pattern: z.string().optional(),
+      bbox: z.tuple([number, number, number, number]).optional(),
+    }),
+  ),
 });
 
-type Scene = z.infer<typeof scene>;
+type SceneRecord = z.infer<typeof scene>;
 
 const metrics: readonly Metric[] = [
-  metric('s', 'CHAIRs', 'share of captions that mention an object that is not there', 'low', true),
   metric('i', 'CHAIRi', 'share of object mentions that are of objects not there', 'low', true),
-  metric('iDistinct', 'CHAIRi distinct', 'the same over the distinct objects of each caption', 'low'),
+  metric('s', 'CHAIRs', 'share of captions that mention an object that is not there', 'low', true),
+  metric('iDistinct', 'CHAIRi distinct', 'CHAIRi over the distinct objects of each caption', 'low'),
   metric('recall', 'recall', 'share of the objects there that are mentioned', 'high', true),
+  metric('complete', 'complete', 'share of captions that name every object once and rightly', 'high', true),
   { ...metric('length', 'length', 'mean words of a caption', 'neither', true), unit: 'words' },
   metric(
     'unread',
@@ -58,31 +65,31 @@ function metric(name: string, label: string, describe: string, better: Metric['b
 }
 
 /**
- * CHAIR: what a description mentions that is not in the picture (Rohrbach et al. 2018). The group `all` takes an object
- * to be its shape; `with colour` takes shape and colour, over the mentions that give both.
+ * CHAIR: what a description mentions that is not in the picture (Rohrbach et al. 2018), in three ways. `strict` counts
+ * thing by thing: each that is named needs an object of its own with the size, colour, pattern and shape that are said,
+ * so a thing named more often than it is there counts as not there. `all` takes an object to be its shape, as published;
+ * `with colour` takes shape and colour, over the mentions that give both. In these two a thing may be named any number of
+ * times.
  */
 export function chairTask(
   source: ChairSource,
-  { prompt = 'Describe the image in detail.', maxTokens = 128, reader = parseClaims }: ChairOptions = {},
+  { prompt = 'Describe the image in detail.', maxTokens = 128 }: ChairOptions = {},
 ): Task {
   return {
     name: 'chair',
-    describe: 'Asks for a description and counts the objects in it that are not there',
+    describe:
+      'Asks for a description and counts the objects in it that are not there. Strict: each thing named needs an object ' +
+      'of its own, of that size, colour, pattern and shape; all: of that shape, named any number of times',
     prompt,
     maxTokens,
-    groups: ['all', 'with colour'],
+    groups: ['strict', 'all', 'with colour'],
     metrics,
-    load: (limit) => loadScenes(source, prompt, reader, limit),
+    load: (limit) => loadScenes(source, prompt, limit),
     score: (sum) => ({ ...chairScores(sum as ChairCounts), unread: share(sum.unread ?? 0, sum.sentences ?? 0) }),
   };
 }
 
-async function loadScenes(
-  source: ChairSource,
-  prompt: string,
-  reader: TextReader,
-  limit?: number,
-): Promise<readonly Item[]> {
+async function loadScenes(source: ChairSource, prompt: string, limit?: number): Promise<readonly Item[]> {
   const find = openPictures(source.pictures);
   const rows = collect(
     (await readJsonLines(source.scenes, scene)).map(({ value, where }) => {
@@ -95,51 +102,65 @@ async function loadScenes(
     picture,
     prompt,
     truth: inventory(scene),
-    judge: ({ text }: Answer) => judge(text, scene, reader),
+    judge: ({ text }: Answer) => judge(text, scene),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }
 
-function judge(answer: string, { objects }: Scene, reader: TextReader): Verdict {
-  const { mentions, sentences } = reader(answer);
+function judge(answer: string, scene: SceneRecord): Verdict {
+  const { objects } = scene;
+  const { mentions, sentences } = parseClaims(answer);
   const words = wordCount(answer);
-  const shapes = new Set(objects.map((object) => object.shape));
-  const paired = objects.map(({ color, shape }) => `${color} ${shape}`);
-  const saidShapes = mentions.flatMap(({ shape }) => shape ?? []);
-  const saidPairs = mentions.flatMap(({ color, shape }) => (color && shape ? `${color} ${shape}` : []));
+  const naming = nameObjects(mentions, objects);
   const unread = sentences.filter(({ claims }) => claims.length === 0).length;
   const readability: Tally = { sentences: sentences.length, unread };
+  const shapes = objects.map(({ shape }) => shape);
+  const pairs = objects.map(({ color, shape }) => `${color} ${shape}`);
+  const saidShapes = mentions.flatMap(({ of }) => of.shape ?? []);
+  const saidPairs = mentions.flatMap(({ of }) => (of.color && of.shape ? `${of.color} ${of.shape}` : []));
+  const untrue = untrueParts(sentences, naming.amiss, scene);
   return {
-    // Nothing invented is no merit of a caption that names nothing.
-    correct: saidShapes.every((shape) => shapes.has(shape)) && (saidShapes.length > 0 || shapes.size === 0),
-    read: mentions.map(({ color, shape }) => [color, shape].filter(Boolean).join(' ')).join(', '),
+    // Nothing false is no merit of a caption that names nothing.
+    correct: untrue.length === 0 && (naming.named > 0 || objects.length === 0),
+    covers: { named: naming.covered, of: objects.length },
+    read: mentions.map(({ of, number }) => `${number > 1 ? `${number} × ` : ''}${nameOf(of)}`).join(', '),
     tallies: {
+      strict: { ...strictCounts(naming, objects.length, words), ...readability },
       all: { ...chairCounts(saidShapes, shapes, words), ...readability },
-      'with colour': { ...chairCounts(saidPairs, paired, words), ...readability },
+      'with colour': { ...chairCounts(saidPairs, pairs, words), ...readability },
     },
-    invented: inventedWords(answer, shapes, reader),
+    invented: untrue,
   };
 }
 
-/** The words that name a shape which is not there, in the sentences that affirm it. */
-function inventedWords(answer: string, shapes: ReadonlySet<string>, reader: TextReader): Span[] {
-  return [...answer.matchAll(/[^.!?;\n]+/g)].flatMap((sentence) => {
-    const absent = new Set(reader(sentence[0]).mentions.flatMap(({ shape }) => shape ?? []));
-    for (const shape of shapes) absent.delete(shape);
-    if (absent.size === 0) return [];
-    const words = [...sentence[0].matchAll(/[a-z]+/gi)];
-    return words
-      .filter(([word]) => absent.has(reader(`a ${word}`).mentions[0]?.shape ?? ''))
-      .map((word) => ({ start: sentence.index + word.index, end: sentence.index + word.index + word[0].length }));
+/** What does not hold: phrases that no object is left for, and sentences that are false otherwise. */
+function untrueParts(sentences: ParsedText['sentences'], amiss: readonly Mention[], scene: SceneRecord): Span[] {
+  const whole = wholeScene(scene);
+  return sentences.flatMap(({ start, end, claims }) => {
+    const phrases = amiss.filter((phrase) => phrase.start >= start && phrase.end <= end);
+    if (phrases.length > 0) return phrases.map((phrase) => ({ start: phrase.start, end: phrase.end }));
+    return whole && claims.some((claim) => claimTruth(whole, claim) === false) ? [{ start, end }] : [];
   });
 }
 
-/** "2 red cube, blue ball" */
-function inventory({ objects }: Scene): string {
+/** A record that tells all that claims can be held against: places, relations, numbers and the table. */
+function wholeScene({ width, height, background, objects, ...rest }: SceneRecord): Scene | undefined {
+  const all = [
+    width,
+    height,
+    background,
+    ...objects.flatMap(({ id, size, pattern, bbox }) => [id, size, pattern, bbox]),
+  ];
+  return all.includes(undefined) ? undefined : ({ ...rest, width, height, background, objects } as unknown as Scene);
+}
+
+/** "2 × small red cube, blue striped ball" */
+function inventory({ objects }: SceneRecord): string {
   const counts = new Map<string, number>();
-  for (const { size, color, shape } of objects) {
-    const name = [size, color, shape].filter(Boolean).join(' ');
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-  }
+  for (const object of objects) counts.set(nameOf(object), (counts.get(nameOf(object)) ?? 0) + 1);
   return [...counts].map(([name, n]) => (n > 1 ? `${n} × ${name}` : name)).join(', ');
+}
+
+function nameOf({ size, color, pattern, shape }: Attributes): string {
+  return [size, color, pattern === 'solid' ? undefined : pattern, shape].filter(Boolean).join(' ');
 }

@@ -9,7 +9,10 @@ export interface Span {
 
 /** What an answer came to. */
 export interface Verdict {
+  /** Every claim of the answer holds, as far as the task can tell. */
   readonly correct: boolean;
+  /** For a description: objects that it names rightly, of those there. */
+  readonly covers?: { readonly named: number; readonly of: number };
   /** The answer as the metric read it. */
   readonly read: string;
   /** Counts for each group the item belongs to: a split, an answer type, or `all`. */

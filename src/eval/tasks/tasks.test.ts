@@ -90,6 +90,26 @@ describe('the VQA task', () => {
     expect(item?.judge({ text: 'blue' })).toMatchObject({ correct: false, read: 'blue' });
   });
 
+  it('counts questions about places in a group of their own too', async () => {
+    const asked = [
+      'Is the ball on the left or on the right?',
+      'Is the ball above the cube?',
+      'Is the ball larger than the cube?',
+      'How many balls are there?',
+    ];
+    const items = await open(
+      asked.map((text, i) => ({ ...question, question_id: i, question: text })),
+      asked.map((_, i) => ({ ...annotation, question_id: i, answer_type: i === 0 ? 'other' : 'yes/no' })),
+    );
+    const groups = items.map((item) => Object.keys(item.judge({ text: 'red' }).tallies));
+    expect(groups).toEqual([
+      ['all', 'other', 'places'],
+      ['all', 'yes/no', 'places'],
+      ['all', 'yes/no'],
+      ['all', 'yes/no'],
+    ]);
+  });
+
   it.each([
     ['eval/ambiguous-picture', [{ ...question, image_id: 7 }], [annotation]],
     ['eval/no-picture', [{ ...question, image_id: 8 }], [annotation]],
@@ -110,15 +130,20 @@ describe('the CHAIR task', () => {
     { shape: 'cube', color: 'blue', size: 'large' },
   ];
 
-  async function judge(answer: string) {
-    const scenes = write('scenes.jsonl', lines([{ image_id: 42, objects }]));
+  async function judge(answer: string, scene: object = { objects }) {
+    const scenes = write('scenes.jsonl', lines([{ image_id: 42, ...scene }]));
     const [item] = await chairTask({ pictures: images, scenes }).load();
-    return { truth: item?.truth, ...item!.judge({ text: answer }) };
+    const verdict = item!.judge({ text: answer });
+    return {
+      truth: item?.truth,
+      ...verdict,
+      marked: verdict.invented.map(({ start, end }) => answer.slice(start, end)),
+    };
   }
 
   it('counts and marks what is not there, and lets denials be', async () => {
     const answer = 'There is a red ball. A green cone lies left of a red cube. There is no star and no cone.';
-    const { truth, correct, tallies, invented } = await judge(answer);
+    const { truth, correct, tallies, invented, marked } = await judge(answer);
     expect(truth).toBe('2 × small red ball, large blue cube');
     expect(correct).toBe(false);
     expect(tallies.all).toMatchObject({
@@ -130,12 +155,64 @@ describe('the CHAIR task', () => {
       words: 21,
     });
     expect(tallies['with colour']).toMatchObject({ mentions: 3, invented: 2, present: 2, covered: 1 });
-    expect(invented.map(({ start, end }) => [start, answer.slice(start, end)])).toEqual([[29, 'cone']]);
+    expect(tallies.strict).toMatchObject({ mentions: 3, invented: 2, present: 3, covered: 1, complete: 0 });
+    expect([invented[0]?.start, ...marked]).toEqual([21, 'A green cone', 'a red cube']);
+  });
+
+  it('counts a thing named more often than it is there as not there, and marks it', async () => {
+    const { correct, covers, tallies, marked } = await judge('A blue cube, a red ball and a blue cube.');
+    expect(tallies.all).toMatchObject({ mentions: 3, invented: 0, hallucinating: 0 });
+    expect(tallies.strict).toMatchObject({ mentions: 3, invented: 1, hallucinating: 1, covered: 2, complete: 0 });
+    expect([correct, covers, marked]).toEqual([false, { named: 2, of: 3 }, ['a blue cube']]);
+  });
+
+  it.each([
+    ['A small blue cube.', 'a size'],
+    ['A large green cube.', 'a colour'],
+  ])('counts %s, with %s that it has not, as not there', async (answer) => {
+    const { tallies, correct } = await judge(answer);
+    expect(tallies.all).toMatchObject({ mentions: 1, invented: 0 });
+    expect(tallies.strict).toMatchObject({ mentions: 1, invented: 1, covered: 0 });
+    expect(correct).toBe(false);
+  });
+
+  it('takes a caption for complete that names every object once and rightly, and may speak of it again', async () => {
+    const answer = 'There are two small red balls and a large blue cube. The cube is blue.';
+    const { tallies, covers, correct } = await judge(answer);
+    expect(tallies.strict).toMatchObject({ mentions: 3, invented: 0, covered: 3, complete: 1 });
+    expect([covers, correct]).toEqual([{ named: 3, of: 3 }, true]);
+    expect((await judge('A red ball and a blue cube.')).tallies.strict).toMatchObject({ complete: 0 });
+    expect((await judge(`${answer} A red ball.`)).tallies.strict).toMatchObject({ complete: 0 });
   });
 
   it('does not take a caption that names none of the objects for right', async () => {
     expect((await judge('The image shows a white table.')).correct).toBe(false);
-    expect((await judge('There is a red ball.')).correct).toBe(true);
+    const { correct, covers } = await judge('There is a red ball.');
+    expect([correct, covers]).toEqual([true, { named: 1, of: 3 }]);
+  });
+
+  it('holds every claim of a caption against a scene that tells all', async () => {
+    const look = { pattern: 'solid', size: 'small' };
+    const scene = {
+      width: 64,
+      height: 64,
+      background: 'wooden',
+      objects: [
+        { id: 0, shape: 'ball', color: 'red', ...look, bbox: [0, 0, 8, 8] },
+        { id: 1, shape: 'cube', color: 'blue', ...look, bbox: [48, 48, 56, 56] },
+      ],
+    };
+    const right = 'The image shows two objects on a wooden table. There is a red ball at the top.';
+    expect(await judge(right, scene)).toMatchObject({ correct: true, marked: [], covers: { named: 1, of: 2 } });
+    for (const [wrong, part] of [
+      ['A red ball is on the right.', 'A red ball is on the right'],
+      ['A red ball. It shows three objects.', 'It shows three objects'],
+      ['A red ball on a white table.', 'A red ball on a white table'],
+      ['There is a red ball. The ball is below the cube.', 'The ball is below the cube'],
+      ['There is a red ball, and no cube.', 'There is a red ball, and no cube'],
+    ]) {
+      expect(await judge(wrong as string, scene)).toMatchObject({ correct: false, marked: [part] });
+    }
   });
 
   it('counts the sentences that say nothing readable', async () => {

@@ -28,10 +28,12 @@ export interface VqaOptions {
 export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxTokens = 16 }: VqaOptions = {}): Task {
   return {
     name: 'vqa',
-    describe: 'Asks for a word or phrase and compares it with the ten answers of each question',
+    describe:
+      'Asks for a word or phrase and compares it with the ten answers of each question; `places` are the questions about ' +
+      'left, right, above, below, top and bottom',
     prompt: `{question}${suffix}`,
     maxTokens,
-    groups: ['all', 'yes/no', 'number', 'other'],
+    groups: ['all', 'yes/no', 'number', 'other', 'places'],
     metrics: [
       {
         name: 'accuracy',
@@ -90,13 +92,20 @@ function questionFaults({ id, where, answers, answerType }: VqaQuestion, repeate
   ];
 }
 
-function judge(answer: string, { answers, answerType }: VqaQuestion): Verdict {
+/** A question about where something is. */
+const asksForPlace = /\b(left|right|above|below|top|bottom)\b/i;
+
+function judge(answer: string, { question, answers, answerType }: VqaQuestion): Verdict {
   const score = vqaAccuracy(answer, answers);
   const tally: Tally = { score, asked: 1 };
   return {
     correct: score >= 0.5,
     read: normaliseAnswer(answer),
-    tallies: { all: tally, ...(answerType && { [answerType]: tally }) },
+    tallies: {
+      all: tally,
+      ...(answerType && { [answerType]: tally }),
+      ...(asksForPlace.test(question) && { places: tally }),
+    },
     invented: [],
   };
 }

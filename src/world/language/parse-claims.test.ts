@@ -78,7 +78,18 @@ describe('parseClaims', () => {
 
   it('counts mentions with repeats and without denied ones', () => {
     const { mentions } = parseClaims('A red ball and a box. The ball is round. No cup. It is small.');
-    expect(mentions.map((m) => m.shape)).toEqual(['ball', 'cube', 'ball']);
+    expect(mentions.map((m) => m.of.shape)).toEqual(['ball', 'cube', 'ball']);
+  });
+
+  it('says where in the text a mention stands, of how many things, and whether they may be known', () => {
+    const text = "There isn't a cup; two red balls\n lie there. The big BALL cannot roll.";
+    const { mentions, sentences } = parseClaims(text);
+    const said = mentions.map(({ number, definite, start, end }) => [text.slice(start, end), number, definite]);
+    expect(said).toEqual([
+      ['two red balls', 2, false],
+      ['The big BALL', 1, true],
+    ]);
+    expect(sentences.map(({ start, end }) => text.slice(start, end))).toEqual(sentences.map((s) => s.text));
   });
 
   it('reports the share of sentences without a claim', () => {
@@ -109,7 +120,7 @@ describe('what the generator says', () => {
         for (const text of [caption(scene, random), detail(scene, random), fullDetail(scene, random)]) {
           expectTrue(scene, text);
           expect(parseClaims(text).unparsed).toBe(0);
-          expect(new Set(parseClaims(text).mentions.map((m) => m.shape))).toEqual(new Set(shapesOf(scene)));
+          expect(new Set(parseClaims(text).mentions.map((m) => m.of.shape))).toEqual(new Set(shapesOf(scene)));
         }
         const exchanges = [...converse(scene, defaultConversationOptions, random), ...reason(scene, 3, random)];
         for (const { answer } of exchanges) expectTrue(scene, answer);

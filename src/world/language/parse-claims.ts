@@ -3,12 +3,32 @@ import type { Claim } from './claim.ts';
 import type { Item } from './noun-phrases.ts';
 import { items } from './noun-phrases.ts';
 
+/** A phrase that says that things are there. */
+export interface Mention {
+  readonly of: Description;
+  /** How many. */
+  readonly number: number;
+  /** "The ball" may speak of a thing that was named before. */
+  readonly definite: boolean;
+  /** The characters of the text that it takes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+interface ParsedSentence {
+  readonly text: string;
+  /** The characters of the whole text that it takes. */
+  readonly start: number;
+  readonly end: number;
+  readonly claims: readonly Claim[];
+}
+
 /** What a text says of its picture. */
 export interface ParsedText {
-  readonly sentences: readonly { readonly text: string; readonly claims: readonly Claim[] }[];
+  readonly sentences: readonly ParsedSentence[];
   readonly claims: readonly Claim[];
   /** Every affirmed mention of a thing with a shape, repeats included: what CHAIR counts. */
-  readonly mentions: readonly Description[];
+  readonly mentions: readonly Mention[];
   /** Share of sentences without a claim; above 0.05 a metric made of claims is unreliable. */
   readonly unparsed: number;
 }
@@ -47,14 +67,16 @@ const relationNames: Readonly<Record<string, Relation>> = {
  * @example parseClaims('There are two red balls left of a cube.').claims
  */
 export function parseClaims(text: string): ParsedText {
-  const parts = text.split(/[.!?;\n]+/).filter((part) => /[a-z0-9]/i.test(part));
-  const mentions: Description[] = [];
+  const parts = [...text.matchAll(/[^.!?;\n]+/g)].filter(([part]) => /[a-z0-9]/i.test(part));
+  const mentions: Mention[] = [];
   let last: Description | undefined;
-  const sentences = parts.map((part) => {
+  const sentences = parts.map(({ 0: part, index }) => {
     const found = new Sentence(items(part), last);
-    mentions.push(...found.mentions);
+    mentions.push(...found.mentions.map((of) => ({ ...of, start: index + of.start, end: index + of.end })));
     last = found.last;
-    return { text: part.trim(), claims: found.claims };
+    const said = part.trim();
+    const start = index + part.indexOf(said);
+    return { text: said, start, end: start + said.length, claims: found.claims };
   });
   const silent = sentences.filter((sentence) => sentence.claims.length === 0).length;
   return {
@@ -68,7 +90,7 @@ export function parseClaims(text: string): ParsedText {
 /** One pass over a sentence; it holds what the last noun phrase was. */
 class Sentence {
   readonly claims: Claim[] = [];
-  readonly mentions: Description[] = [];
+  readonly mentions: Mention[] = [];
   last: Description | undefined;
   /** The items between the last noun phrase, or the start, and here. */
   #between: Item[] = [];
@@ -99,10 +121,10 @@ class Sentence {
   }
 
   #mention(noun: Noun, negated: boolean): void {
-    const { of, number } = noun;
+    const { of, number, definite, start, end } = noun;
     if (number !== undefined) this.claims.push({ kind: 'count', of, number, negated });
     else this.claims.push({ kind: 'exists', of, negated });
-    if (!negated && number !== 0 && of.shape) this.mentions.push(of);
+    if (!negated && number !== 0 && of.shape) this.mentions.push({ of, number: number ?? 1, definite, start, end });
   }
 
   /** "NP is left of NP" and "NP is a NP". A denied "is a" says nothing of the second phrase's existence. */
