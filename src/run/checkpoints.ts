@@ -7,6 +7,7 @@ import { openSafetensors, readJsonObject, readTensor, writeSafetensors } from '.
 import { fillStore, type ParameterStore } from '../nn/index.ts';
 import type { StageState } from '../train/index.ts';
 import { type BaseRecord, checkBase, type StageBase } from './checkpoint-base.ts';
+import type { Lost } from './passed-over.ts';
 import type { StageSummary } from './types.ts';
 
 /** Where a run was when a checkpoint was written. */
@@ -25,6 +26,8 @@ export interface Position {
   /** Stages that are over, and the rows that they read. */
   readonly finished: readonly StageSummary[];
   readonly report: DataCountsJson;
+  /** Samples of the stage that turned out to be unreadable. */
+  readonly passedOver?: readonly Lost[];
   /** What the checkpoint does not hold, since the recipe's folders do; absent where it holds every parameter. */
   readonly base?: BaseRecord | undefined;
 }

@@ -37,10 +37,9 @@ async function finish(
     // What a stage before has moved.
     else if (index > 0 && path.startsWith('multi_modal_projector.')) data.fill(0.25);
   }
-  const data = { samples: [], report: new DataReport(), template };
   const counts = { report: new DataReport(), summaries: [] };
   const trainable = (path: string) => isLoraPart(path) || held(path);
-  finishStage({ run, plan, stage, index, parts, loaded, lora, trainable, data, ...counts });
+  finishStage({ run, plan, stage, index, parts, loaded, lora, trainable, data: { template }, ...counts });
   const config = JSON.parse(readFileSync(join(run.adapter, 'adapter_config.json'), 'utf8'));
   return { run, base: config.base_model_name_or_path as string };
 }

@@ -24,7 +24,7 @@ interface FinishedStage {
   readonly loaded: LoadedModel;
   readonly lora?: Lora | undefined;
   readonly trainable: (path: string) => boolean;
-  readonly data: StageData;
+  readonly data: Pick<StageData, 'template'>;
   /** Of the rows of all stages so far. */
   readonly report: DataReport;
   /** All stages so far. */

@@ -11,6 +11,7 @@ import {
   exampleSource,
   longest,
   type Objective,
+  type PassedOver,
   type SampleRows,
   type SourceOptions,
   type StageSettings,
@@ -45,20 +46,25 @@ export interface PreparedStage {
   readonly settings: StageSettings;
 }
 
-/** @param index the stage's place in its plan. */
+/**
+ * @param index the stage's place in its plan
+ * @param passedOver where samples go that turn out to be unreadable
+ */
 export function prepareStage(
   engine: Engine,
   stage: StagePlan,
   index: number,
   parts: Parts,
   data: StageData,
+  passedOver?: PassedOver,
 ): PreparedStage {
   const { loaded, lora, held } = adaptersOf(stage, index, parts);
   const chosen = selector(stage.trainable);
   const trainable = (path: string) => isLoraPart(path) || held(path) || chosen(path);
   const objective = stageObjective(stage);
   const reading = { stage, parts, objective, reader: stageReader(parts, stage.pictures), media: mediaLoader() };
-  const options = { ...sourceOptions(reading, data), lanes: lanesOf(engine, stage, loaded, trainable) };
+  const lanes = lanesOf(engine, stage, loaded, trainable);
+  const options = { ...sourceOptions(reading, data), lanes, passedOver };
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
   const compares = objective.before?.some(({ weights }) => weights === 'reference') ?? false;

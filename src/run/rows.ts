@@ -115,9 +115,14 @@ function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldR
   return Object.fromEntries(Object.entries(kinds).filter(([, share]) => share !== undefined));
 }
 
+/** The file of a sample, and what it is read as. */
+export type Origin = Pick<SourceRows, 'file' | 'format'>;
+
 /** What a stage trains on. */
 export interface StageData {
   readonly samples: readonly SampleRows[];
+  /** Where each sample stands. */
+  readonly origins: readonly Origin[];
   readonly report: DataReport;
   readonly template: ChatTemplate;
 }
@@ -146,12 +151,15 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
   const template = stageTemplate(stage, parts);
   const encode = stageEncoder(stage, template, parts);
   const samples: SampleRows[] = [];
+  const origins: Origin[] = [];
   for (const data of stage.data) {
     const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
     for (const [i, row] of rows.entries()) {
       const outcome = encode(row);
-      if ('kept' in outcome) samples.push(outcome.kept);
-      else report.withdraw(file, format, outcome.refused);
+      if ('kept' in outcome) {
+        samples.push(outcome.kept);
+        origins.push({ file, format });
+      } else report.withdraw(file, format, outcome.refused);
       if (i % 256 === 0 || i + 1 === rows.length) {
         hooks.progress({
           label: `reading ${stage.name}`,
@@ -165,7 +173,7 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
       }
     }
   }
-  return { samples, report, template };
+  return { samples, origins, report, template };
 }
 
 /** The training objective of a stage. */

@@ -1,3 +1,4 @@
+import { TesseraError } from '../base/index.ts';
 import { chatTokens, type Example, type MediaLoader, mediaPaths, stopStrings } from '../data/index.ts';
 import { GenerationProgram, generate, promptOf } from '../generate/index.ts';
 import type { WriterModel } from '../models/index.ts';
@@ -46,18 +47,20 @@ export function openSampler(
   const chosen = spread(first, ANSWERS).map((example) => ({ example, cut: answerStart(example, tokenizer.prefix) }));
   return {
     async answers() {
-      const requests = await Promise.all(
-        chosen.map(async ({ example, cut }) => ({
-          ...(await openingOf(example, cut, media)),
-          maxTokens: Math.min(LONGEST, writer.maxPositions - cut),
-        })),
+      const opened = await Promise.all(
+        chosen.map(async (one) => ({ ...one, opening: await openingOf(one.example, one.cut, media) })),
       );
+      const asked = opened.flatMap(({ opening, ...one }) => (opening ? [{ ...one, opening }] : []));
+      const requests = asked.map(({ opening, cut }) => ({
+        ...opening,
+        maxTokens: Math.min(LONGEST, writer.maxPositions - cut),
+      }));
       const got = await generate(program, requests, {
         tokenizer,
         stopIds: tokenizer.eos === undefined ? [] : [tokenizer.eos],
         stop: stopStrings(template, chatTokens(tokenizer, parts.imageToken)),
       });
-      return chosen.map(({ example, cut }, i) => ({
+      return asked.map(({ example, cut }, i) => ({
         row: example.where,
         held_out: heldOut,
         pictures: example.media.flatMap(({ media: shown }) => mediaPaths(shown)),
@@ -87,9 +90,15 @@ function answerEnd({ ids, supervised }: Example, start: number): number {
   return end < 0 ? ids.length : end;
 }
 
-function openingOf({ ids, texts, media }: Example, cut: number, loader: MediaLoader) {
+/** Undefined for a row whose pictures cannot be read, which training passes over and tells of. */
+async function openingOf({ ids, texts, media }: Example, cut: number, loader: MediaLoader) {
   const shown = media.filter(({ input, start }) => input !== 'ids' || start < cut);
-  return promptOf({ ids: ids.slice(0, cut), texts, media: shown }, loader);
+  try {
+    return await promptOf({ ids: ids.slice(0, cut), texts, media: shown }, loader);
+  } catch (error) {
+    if (error instanceof TesseraError) return undefined;
+    throw error;
+  }
 }
 
 /** Ids up to a place, each picture's tokens but one left out. */

@@ -1,5 +1,4 @@
 import type { DataReport } from '../data/index.ts';
-import { writeTextAtomically } from '../files/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { type LoopHooks, runStage } from '../train/index.ts';
@@ -11,6 +10,7 @@ import { type LineLog, openLines, type RunFolder, stepsOf } from './folder.ts';
 import { type Watch, watchStage } from './held-out.ts';
 import { announceMemory, stageMemory } from './memory.ts';
 import type { Parts } from './parts.ts';
+import { type LostSamples, lostSamples, writeDataReport } from './passed-over.ts';
 import { type PreparedStage, prepareStage } from './prepare.ts';
 import { stageData } from './rows.ts';
 import type { Tracker } from './tracking/tracker.ts';
@@ -41,6 +41,7 @@ interface Desk extends StageJob {
   readonly metrics: LineLog;
   readonly samples: LineLog;
   readonly watch: Watch;
+  readonly passedOver: LostSamples;
   /** The data report before this stage. */
   readonly earlier: ReturnType<DataReport['toJSON']>;
   /** Steps of the stages before. */
@@ -57,8 +58,9 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
   const data = await stageData(stage, parts, hooks);
   const earlier = structuredClone(job.report.toJSON());
   job.report.merge(data.report);
-  writeTextAtomically(run.dataReport, `${JSON.stringify(job.report.toJSON(), null, 2)}\n`);
-  const prepared = prepareStage(engine, stage, index, parts, data);
+  const passedOver = lostSamples(run, job.report, data, from?.position.passedOver ?? [], hooks);
+  writeDataReport(run, job.report);
+  const prepared = prepareStage(engine, stage, index, parts, data, passedOver);
   const state = from && restoreCheckpoint(from, prepared.loaded.store);
   const base = stageBase(job.plan, index, parts, prepared.loaded.store, prepared.trainable);
   announce(stage, prepared.loaded, prepared.trainable, data, prepared.settings.steps, hooks);
@@ -66,7 +68,7 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
   const planned = stageMemory(engine, stage, prepared, state !== undefined);
   announceMemory(planned, hooks);
   const watch = watchStage({ ...job, ...prepared, samples: data.samples }, hooks);
-  const desk: Desk = { ...job, ...openDesk(job, hooks), prepared, base, earlier, watch };
+  const desk: Desk = { ...job, ...openDesk(job, hooks), prepared, base, earlier, watch, passedOver };
   const { recompute } = stage.train;
   const { loaded, ...rest } = prepared;
   const outcome = await runStage(
@@ -117,7 +119,7 @@ function stageHooks(desk: Desk, hooks: Hooks): LoopHooks {
     onStep: stepLogger(desk, hooks),
     onEvaluate: (step) => evaluateStep(desk, step, hooks),
     onSave: (current) => {
-      const { run, index, loss, metrics, samples, finished, earlier, prepared, base } = desk;
+      const { run, index, loss, metrics, samples, finished, earlier, prepared, base, passedOver } = desk;
       const position = {
         stage: index,
         step: current.step,
@@ -127,6 +129,7 @@ function stageHooks(desk: Desk, hooks: Hooks): LoopHooks {
         samplesBytes: samples.sync(),
         finished,
         report: earlier,
+        passedOver: passedOver.lost,
       };
       saveCheckpoint(run.checkpoints, prepared.loaded.store, current, position, base);
     },

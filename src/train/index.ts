@@ -14,5 +14,12 @@ export { type MemoryPlan, planMemory } from './memory.ts';
 export { methods, objectiveNamed } from './methods/index.ts';
 export type { Before, Method, Objective, Trace } from './objective.ts';
 export { LossProgram } from './program.ts';
-export { exampleSizes, exampleSource, longest, type SampleRows, type SourceOptions } from './source.ts';
+export {
+  exampleSizes,
+  exampleSource,
+  longest,
+  type PassedOver,
+  type SampleRows,
+  type SourceOptions,
+} from './source.ts';
 export { StepProgram } from './step.ts';

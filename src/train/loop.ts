@@ -119,7 +119,8 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
         batches,
       );
       const last = done === settings.steps;
-      if (last || (settings.evalEvery > 0 && done % settings.evalEvery === 0)) await hooks.onEvaluate(done);
+      if (last || (settings.evalEvery > 0 && done % settings.evalEvery === 0))
+        await orSaved(Promise.resolve(hooks.onEvaluate(done)), save);
       if (last || (settings.saveEvery > 0 && done % settings.saveEvery === 0))
         await hooks.onSave({ step: done, moments });
       if (hooks.signal.aborted && !last) return await interrupted(hooks, { step: done, moments }, loss, gradients);
@@ -131,7 +132,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   return { status: 'done', loss, trained: gradients.flat.length };
 }
 
-/** A batch that cannot be read or computed ends the run, and not the work before it. */
+/** A batch that cannot be read or computed, or an evaluation that fails, ends the run, and not the work before it. */
 async function orSaved<T>(work: Promise<T>, save: () => Promise<void>): Promise<T> {
   try {
     return await work;

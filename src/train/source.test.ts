@@ -55,6 +55,41 @@ describe('exampleSource', () => {
     expect(faults).toMatchObject([{ code: 'image/corrupt', path: 'row 4: /4.png' }]);
   });
 
+  it('puts the next sample that can be read in the place of one that cannot, the same from wherever it starts', async () => {
+    const lost: MediaLoader = {
+      load: async (all) => {
+        const bad = all.find((one) => ['4', '10'].includes(mediaKey(one.media)));
+        if (bad) throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded' });
+        return media.load(all);
+      },
+    };
+    const readAll = async (from: readonly number[] = []) => {
+      const known = new Set(from);
+      const told: number[] = [];
+      const passedOver = { has: (at: number) => known.has(at), add: (at: number) => told.push(at) && known.add(at) };
+      const source = exampleSource(options({ media: lost, passedOver }));
+      const steps = [await source.step(0), await source.step(1), await source.step(2)];
+      return { rows: steps.flat(2).flatMap(rowsOf), told };
+    };
+    const { rows, told } = await readAll();
+    expect([...rows].sort((a, b) => a - b)).toEqual([100, 100, 101, 102, 103, 105, 105, 106, 107, 108, 109]);
+    expect(told.sort()).toEqual([10, 4]);
+    expect(await readAll([4, 10])).toEqual({ rows, told: [] });
+  });
+
+  it('ends with the fault of a sample when none is left', async () => {
+    const lost: MediaLoader = {
+      load: async () => {
+        throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded' });
+      },
+    };
+    const known = new Set<number>();
+    const passedOver = { has: (at: number) => known.has(at), add: (at: number) => void known.add(at) };
+    const source = exampleSource(options({ media: lost, passedOver }));
+    await expect(source.step(0)).rejects.toMatchObject({ code: 'image/corrupt' });
+    expect(known.size).toBe(11);
+  });
+
   it('puts the same rows in two lanes as in one, each padded to its own longest', async () => {
     const [two, one] = [exampleSource(options()), exampleSource(options({ lanes: 1 }))];
     for (let step = 0; step < 6; step++) {

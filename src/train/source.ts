@@ -1,4 +1,4 @@
-import { type Tensor, TesseraError } from '../base/index.ts';
+import { type Named, type Tensor, TesseraError } from '../base/index.ts';
 import {
   type BatchPlan,
   batchSizes,
@@ -28,15 +28,33 @@ export interface SourceOptions {
   readonly processor: Processor;
   readonly media: MediaLoader;
   readonly objective: Objective;
+  /** Where samples go that can no longer be read; when absent, the first of them ends the reading. */
+  readonly passedOver?: PassedOver | undefined;
 }
 
-/** Batches of examples; a pure function of the step, so a run can start anywhere. */
+/** Samples that training passes over, since what they show turned out to be unreadable. */
+export interface PassedOver {
+  has(sample: number): boolean;
+  /** @throws what ends the training: another kind of fault, or one sample too many */
+  add(sample: number, fault: TesseraError): void;
+}
+
+/** A row with what it shows. */
+interface ReadRow {
+  readonly example: Example;
+  readonly media: readonly Named<Tensor>[];
+}
+
+/**
+ * Batches of examples; a function of the step and of the files, so a run can start anywhere. A sample whose media cannot be
+ * read leaves its place to the next one in the order of the files that can.
+ */
 export function exampleSource(options: SourceOptions): BatchSource {
   const { plan, accumulate, lanes } = options;
   return {
     lanes,
     stepsPerEpoch: Math.ceil(plan.stepsPerEpoch / accumulate),
-    step: async (step) => byLane(await Promise.all(passes(options, step).map((pass) => readPass(pass, options)))),
+    step: async (step) => byLane((await readPasses(options, step)).map((pass) => batchesOf(pass, options))),
   };
 }
 
@@ -47,26 +65,46 @@ export function exampleSizes(
 ): { readonly batches: readonly BatchSize[]; readonly media: readonly number[] } {
   const media = new Map<string, number>();
   const count = Math.min(steps, Math.ceil(options.plan.stepsPerEpoch / options.accumulate));
-  const batches = Array.from({ length: count }, (_, step) => passes(options, step)).flatMap((each) =>
-    each.flat().map((rows): BatchSize => {
-      for (const { media: shown, plan } of rows.flatMap((row) => row.media)) {
-        media.set(mediaKey(shown), Math.max(...Object.values(plan.sizes)));
-      }
-      const model = batchSizes(rows, options.processor);
-      const own = options.objective.sizes(rows);
-      return { feeds: [...model.feeds, ...own.feeds], sizes: new Map([...model.sizes, ...own.sizes]) };
-    }),
+  const samplesOf = (step: number) => passes(options, step).map((pass) => pass.map((at) => rowsAt(at, options)));
+  const batches = Array.from({ length: count }, (_, step) => samplesOf(step)).flatMap((each) =>
+    each
+      .flatMap((pass) => inLanes(pass, longest, options))
+      .map((rows): BatchSize => {
+        for (const { media: shown, plan } of rows.flatMap((row) => row.media)) {
+          media.set(mediaKey(shown), Math.max(...Object.values(plan.sizes)));
+        }
+        const model = batchSizes(rows, options.processor);
+        const own = options.objective.sizes(rows);
+        return { feeds: [...model.feeds, ...own.feeds], sizes: new Map([...model.sizes, ...own.sizes]) };
+      }),
   );
   return { batches, media: [...media.values()] };
 }
 
-/** The rows of a step: those of each pass in their lanes. */
-function passes({ samples, plan, accumulate, lanes }: SourceOptions, step: number): (readonly Example[])[][] {
-  return Array.from({ length: accumulate }, (_, i) => {
-    const chosen = plan.at(step * accumulate + i).map((index) => samples[index] as SampleRows);
-    const parts = lanes === 2 ? halve(chosen, longest) : [chosen];
-    return parts.map((part) => part.flat());
-  });
+/** The samples of each pass of a step. */
+function passes(options: SourceOptions, step: number): number[][] {
+  const { plan, accumulate } = options;
+  return Array.from({ length: accumulate }, (_, i) =>
+    plan.at(step * accumulate + i).map((sample) => placeOf(sample, options)),
+  );
+}
+
+/** The first sample from this one on, and around the end, that is not passed over. */
+function placeOf(sample: number, { samples, passedOver }: SourceOptions): number {
+  let place = sample;
+  for (let i = 0; i < samples.length && passedOver?.has(place); i++) place = (place + 1) % samples.length;
+  return place;
+}
+
+const rowsAt = (sample: number, { samples }: SourceOptions) => samples[sample] as SampleRows;
+
+/** Cuts the samples of a pass into lanes. */
+function inLanes<T>(
+  pass: readonly (readonly T[])[],
+  lengthOf: (sample: readonly T[]) => number,
+  { lanes }: SourceOptions,
+): (readonly T[])[] {
+  return (lanes === 2 ? halve(pass, lengthOf) : [pass]).map((part) => part.flat());
 }
 
 /** Tokens of the longest row of a sample. */
@@ -74,21 +112,56 @@ export function longest(rows: SampleRows): number {
   return rows.reduce((n, { ids }) => Math.max(n, ids.length), 0);
 }
 
-function readPass(lanes: readonly (readonly Example[])[], options: SourceOptions): Promise<readonly Batch[]> {
-  return Promise.all(lanes.map((rows) => readBatch(rows, options)));
+/** Reads what the samples of a step show, all at once; places of unreadable ones are filled one after the other, in order. */
+async function readPasses(options: SourceOptions, step: number): Promise<(readonly ReadRow[])[][]> {
+  const chosen = passes(options, step);
+  const tried = await Promise.allSettled(chosen.flat().map((sample) => readSample(sample, options)));
+  let next = 0;
+  const read: (readonly ReadRow[])[][] = [];
+  for (const pass of chosen) {
+    const samples: (readonly ReadRow[])[] = [];
+    for (const sample of pass) {
+      const outcome = tried[next++] as PromiseSettledResult<readonly ReadRow[]>;
+      const { status } = outcome;
+      samples.push(status === 'fulfilled' ? outcome.value : await readInstead(sample, outcome.reason, options));
+    }
+    read.push(samples);
+  }
+  return read;
 }
 
-async function readBatch(rows: readonly Example[], options: SourceOptions): Promise<Batch> {
-  const { processor, padId, objective, media } = options;
+async function readInstead(sample: number, reason: unknown, options: SourceOptions): Promise<readonly ReadRow[]> {
+  const { passedOver } = options;
+  if (!passedOver || !(reason instanceof TesseraError)) throw reason;
+  passedOver.add(sample, reason);
+  const place = placeOf(sample, options);
+  if (passedOver.has(place)) throw reason;
+  return readSample(place, options).catch((error) => readInstead(place, error, options));
+}
+
+function readSample(sample: number, options: SourceOptions): Promise<readonly ReadRow[]> {
+  const { media } = options;
+  return Promise.all(
+    rowsAt(sample, options).map(async (example) => ({ example, media: await mediaOf(example, media) })),
+  );
+}
+
+function batchesOf(pass: readonly (readonly ReadRow[])[], options: SourceOptions): Batch[] {
+  const length = (rows: readonly ReadRow[]) => longest(rows.map(({ example }) => example));
+  return inLanes(pass, length, options).map((rows) => batchOf(rows, options));
+}
+
+function batchOf(read: readonly ReadRow[], { processor, padId, objective }: SourceOptions): Batch {
+  const rows = read.map(({ example }) => example);
   const text = collate(rows, processor, padId);
   const [count, width] = (text.get('ids') as Tensor).shape as [number, number];
   const own = objective.feeds(rows, width);
-  const read = await Promise.all(rows.map((row) => mediaOf(row, media)));
+  const shown = read.map(({ media }) => media);
   const tokens = own.get('targetIds')?.data.length ?? 0;
   return {
     rows: count,
     tokens: count * width,
-    feeds: new Map([...text, ...own, ...joinMedia(read, processor)]),
+    feeds: new Map([...text, ...own, ...joinMedia(shown, processor)]),
     units: unitsOf(objective, rows, tokens),
   };
 }
