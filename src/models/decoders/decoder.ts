@@ -66,6 +66,8 @@ export interface Decoder {
   readonly vocabSize: number;
   readonly width: number;
   readonly maxPositions: number;
+  /** How many blocks it has. */
+  readonly layers: number;
   /** What is kept between steps, by name: `B` counts rows, `C` the positions there is room for. */
   readonly state: Named<Shape>;
   /** Embeddings `[B, T, D]` of `ids [B, T]`; `p` is the place of the whole decoder here and below. */

@@ -70,6 +70,7 @@ export function opt(json: ConfigJson, where?: string): Decoder {
     vocabSize: c.vocabSize,
     width: c.wordWidth,
     maxPositions: c.maxPositions,
+    layers: c.layers,
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.decoder.embed_tokens'), ids, c.vocabSize, c.wordWidth, start),
     decode: (p, embeds, ask) => decode(p.at('model.decoder'), c, embeds, ask),

@@ -45,6 +45,7 @@ export function qwen3(json: ConfigJson, where?: string): Decoder {
     vocabSize: c.vocabSize,
     width: c.width,
     maxPositions: c.maxPositions,
+    layers: c.layers,
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, start),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),

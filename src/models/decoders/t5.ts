@@ -71,6 +71,7 @@ export function t5(json: ConfigJson, where?: string): Decoder {
     vocabSize: c.vocabSize,
     width: c.width,
     maxPositions: c.maxPositions,
+    layers: c.decoderLayers,
     state: layerShapes(c, 'C', ['key', 'value']),
     embed: (p, ids) => embedding(p.at('shared'), ids, c.vocabSize, c.width, start),
     source: {
