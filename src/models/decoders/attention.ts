@@ -18,7 +18,7 @@ import {
   where,
 } from '../../graph/index.ts';
 import { attention, type CausalBlock, causalBlocks, rotaryTables, rowPositions, type Scope } from '../../nn/index.ts';
-import type { Around, DecodeAsk, DecoderState, Project } from './decoder.ts';
+import type { Around, DecodeAsk, DecoderState, KeyValue, LayerAttention } from './decoder.ts';
 import type { Rope } from './rope.ts';
 import type { Windows } from './window.ts';
 
@@ -41,7 +41,7 @@ export interface AttentionPlan {
  * Mixed values `[B, T, heads*d]` from `[B, T, heads*d]` queries, `[B, T, kvHeads*d]` keys and values, not yet rotated.
  * `project` makes keys and values of other states, for what a system adds.
  */
-export type Attend = (query: Value, key: Value, value: Value, project: Project) => Value;
+export type Attend = (query: Value, key: Value, value: Value, project: LayerAttention['project']) => Value;
 
 interface SelfAttention {
   attend(layer: number, ...tokens: Parameters<Attend>): Value;
@@ -83,11 +83,11 @@ function selfAttention(
     positions: tokenPositions(p, [b, t], around?.beside && state),
   }));
   const { tables, positions } = shared;
-  const turn = (x: Value, heads: number) => (tables ? rotary(x, positions, tables.cos, tables.sin, heads) : x);
+  const { heads, kvHeads, scale, softcap, windows } = plan;
+  const turn = (x: Value, count: number) => (tables ? rotary(x, positions, tables.cos, tables.sin, count) : x);
   const after: Record<string, Value> = {};
 
   const overText = (layer: number, query: Value, key: Value, value: Value): Value => {
-    const { heads, kvHeads, scale, softcap, windows } = plan;
     const blocks = shared.blocks.get(windows[layer]) as readonly CausalBlock[];
     return attention(turn(query, heads), turn(key, kvHeads), value, { heads, kvHeads, scale, softcap, blocks });
   };
@@ -101,11 +101,14 @@ function selfAttention(
   return {
     state: after,
     attend(layer, query, key, value, project) {
-      const [q, k] = [arranged(query, plan.heads, plan), arranged(key, plan.kvHeads, plan)];
+      const [q, k] = [arranged(query, heads, plan), arranged(key, kvHeads, plan)];
       const mixed = state ? overState(layer, q, k, value, state) : overText(layer, q, k, value);
-      const beside = around?.beside?.(layer, turn(q, plan.heads), (states) => {
-        const other = project(states);
-        return { key: arranged(other.key, plan.kvHeads, plan), value: other.value };
+      const beside = around?.beside?.(layer, {
+        project(states) {
+          const other = project(states);
+          return { key: arranged(other.key, kvHeads, plan), value: other.value };
+        },
+        look: (seen) => attention(turn(q, heads), seen.key, seen.value, { heads, kvHeads, scale, softcap }),
       });
       return beside ? add(mixed, beside) : mixed;
     },
@@ -196,11 +199,6 @@ interface Tokens {
   readonly key: Value;
   readonly value: Value;
   readonly rotary: { readonly cos: Value; readonly sin: Value } | undefined;
-}
-
-interface KeyValue {
-  readonly key: Value;
-  readonly value: Value;
 }
 
 /** Attention of one layer over its keys and values; gives `[B, S, heads*d]` and both with the tokens added. */

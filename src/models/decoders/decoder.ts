@@ -13,8 +13,19 @@ export interface DecoderState {
   readonly total: Value;
 }
 
-/** Keys and values `[B, S, kvHeads*d]` of other states, by a layer's own projections, as its attention compares them. */
-export type Project = (states: Value) => { readonly key: Value; readonly value: Value };
+/** Keys and values `[B, S, kvHeads*d]`. */
+export interface KeyValue {
+  readonly key: Value;
+  readonly value: Value;
+}
+
+/** The attention of one layer, for what a system lets its tokens see besides. */
+export interface LayerAttention {
+  /** Keys and values of other states `[B, S, D]` by the layer's own projections, not rotated. */
+  readonly project: (states: Value) => KeyValue;
+  /** What every token sees of all of these, `[B, T, heads*d]`: by the layer's own queries, rotated where it rotates, and scale. */
+  readonly look: (seen: KeyValue) => Value;
+}
 
 /** What a system puts around the blocks of a decoder that is not its own. */
 export interface Around {
@@ -22,9 +33,9 @@ export interface Around {
   readonly before?: ((layer: number, x: Value) => Value) | undefined;
   /**
    * What is added to the mixed values `[B, T, heads*d]` of a layer, before its output projection (LLaMA-Adapter's
-   * prompts); undefined for layers without. `query` is rotated where the decoder rotates.
+   * prompts); undefined for layers without.
    */
-  readonly beside?: ((layer: number, query: Value, project: Project) => Value | undefined) | undefined;
+  readonly beside?: ((layer: number, own: LayerAttention) => Value | undefined) | undefined;
 }
 
 /** What may be asked of a pass through a decoder. */
@@ -68,6 +79,8 @@ export interface Decoder {
   readonly maxPositions: number;
   /** How many blocks it has. */
   readonly layers: number;
+  /** Query heads of a block's self-attention. */
+  readonly heads: number;
   /** What is kept between steps, by name: `B` counts rows, `C` the positions there is room for. */
   readonly state: Named<Shape>;
   /** Embeddings `[B, T, D]` of `ids [B, T]`; `p` is the place of the whole decoder here and below. */

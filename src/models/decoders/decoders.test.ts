@@ -4,7 +4,7 @@ import { evaluate } from '../../../test/support/evaluate.ts';
 import { fixture, fixtureJson, numbers } from '../../../test/support/fixtures.ts';
 import { evaluateDim, float32, int32, type Tensor, TesseraError, zeros } from '../../base/index.ts';
 import { add, Graph, mul, tanh, type Value } from '../../graph/index.ts';
-import { attention, ParameterTrace } from '../../nn/index.ts';
+import { ParameterTrace } from '../../nn/index.ts';
 import { loadModel, parameterSpecs, type WriterModel } from '../index.ts';
 import { type Around, decoderFromConfig, decoders, encoderDecoders, isInBlocks } from './index.ts';
 
@@ -20,7 +20,7 @@ const idsOf = (from: number, to: number) =>
     tokens.flatMap((row) => row.slice(from, to)),
   );
 
-type Put = (gate: Value, prompts: Value, heads: number) => Around;
+type Put = (gate: Value, prompts: Value) => Around;
 
 /** A pass through a decoder with something around its blocks that a gate lets in; over a state where `cached`. */
 function build(folder: string, put: Put, cached: boolean) {
@@ -30,11 +30,7 @@ function build(folder: string, put: Put, cached: boolean) {
   const p = new ParameterTrace(graph).root();
   const { width } = decoder.width === json.word_embed_proj_dim ? { width: json.hidden_size as number } : decoder;
   const prompts = graph.input('prompts', 'float32', ['B', 3, width]);
-  const around = put(
-    graph.input('gate', 'float32', []),
-    prompts,
-    (json.num_attention_heads ?? json.num_heads) as number,
-  );
+  const around = put(graph.input('gate', 'float32', []), prompts);
   const sourceIds = decoder.source && decoder.embed(p, graph.input('sourceIds', 'int32', ['B', 'S']));
   const source = sourceIds && decoder.source?.read(p, sourceIds, graph.input('lengths', 'int32', ['B']));
   const shapes = Object.entries(decoder.state);
@@ -102,13 +98,8 @@ async function lastHidden(folder: string, put: Put, gate: number) {
 
 const nothing: Put = () => ({});
 const before: Put = (gate) => ({ before: (_, x) => add(x, mul(tanh(gate), mul(x, x))) });
-const beside: Put = (gate, prompts, heads) => ({
-  beside(layer, query, project) {
-    if (layer === 0) return undefined;
-    const { key, value } = project(prompts);
-    const size = (query.shape[2] as number) / heads;
-    return mul(gate, attention(query, key, value, { heads, kvHeads: (key.shape[2] as number) / size }));
-  },
+const beside: Put = (gate, prompts) => ({
+  beside: (layer, { project, look }) => (layer === 0 ? undefined : mul(gate, look(project(prompts)))),
 });
 
 describe('what a system puts around blocks', () => {

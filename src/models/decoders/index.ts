@@ -14,6 +14,8 @@ export {
   type Decoder,
   type DecoderState,
   isInBlocks,
+  type KeyValue,
+  type LayerAttention,
   type LinearPlaces,
   type SourceReader,
 } from './decoder.ts';

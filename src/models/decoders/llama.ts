@@ -84,6 +84,7 @@ export function llama(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.layers,
+    heads: c.heads,
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, starts.embedding),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),

@@ -18,7 +18,7 @@ import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
 import type { Layout } from '../weights/index.ts';
 import { keptRows, tokenPositions } from './attention.ts';
-import type { DecodeAsk, Decoder, DecoderState } from './decoder.ts';
+import type { DecodeAsk, Decoder, DecoderState, KeyValue, LayerAttention } from './decoder.ts';
 import { tokenLogits } from './head.ts';
 import { type RelativeBias, relativeBias } from './relative.ts';
 
@@ -72,6 +72,7 @@ export function t5(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.decoderLayers,
+    heads: c.heads,
     state: layerShapes(c, 'C', ['key', 'value']),
     embed: (p, ids) => embedding(p.at('shared'), ids, c.vocabSize, c.width, start),
     source: {
@@ -150,7 +151,8 @@ function decode(p: Scope, c: T5Config, embeds: Value, { rows, state, source, aro
     x = p.graph.segment(() => {
       const attended = selfPart(place.at('layer.0'), c, read, (q, k, v, project) => {
         const own = mixed(c, q, extended(`key.${i}`, k), extended(`value.${i}`, v), bias);
-        const beside = around?.beside?.(i, q, project);
+        const look = (seen: KeyValue) => attention(q, seen.key, seen.value, { heads: c.heads, scale: 1 });
+        const beside = around?.beside?.(i, { project, look });
         return beside ? add(own, beside) : own;
       });
       const looked = crossPart(place.at('layer.1'), c, attended, (q) =>
@@ -166,12 +168,7 @@ function decode(p: Scope, c: T5Config, embeds: Value, { rows, state, source, aro
   return { hidden: rmsNormAt(p.at('final_layer_norm'), x, c.normEpsilon), state: after };
 }
 
-type SelfAttend = (
-  query: Value,
-  key: Value,
-  value: Value,
-  project: (states: Value) => { key: Value; value: Value },
-) => Value;
+type SelfAttend = (query: Value, key: Value, value: Value, project: LayerAttention['project']) => Value;
 
 function selfPart(p: Scope, c: T5Config, x: Value, attend: SelfAttend): Value {
   const self = p.at('SelfAttention');
