@@ -10,7 +10,7 @@ import {
 import { imageSize, type Size } from './image/index.ts';
 import { mediaNotTaken, mediaPaths } from './media.ts';
 import type { MediaPlan, MediaSpan, Processor, Sequence } from './processor.ts';
-import type { Media, Outcome, Part, Row } from './row.ts';
+import type { LabelledBox, Media, Outcome, Part, Row } from './row.ts';
 import type { Tokenizer } from './tokenize/index.ts';
 
 /** A row as the model sees it, in reading order, with media in the place of their marks. */
@@ -22,6 +22,7 @@ export interface Example extends Sequence {
   /** As long as `ids`: 1 where the token has to be predicted. */
   readonly supervised: Uint8Array<ArrayBuffer>;
   readonly media: readonly MediaSpan[];
+  readonly labels?: readonly LabelledBox[] | undefined;
 }
 
 export interface EncodeSettings {
@@ -171,6 +172,7 @@ function finished(row: Row, { texts, supervised, media }: Growing, limit: number
     ...(named.length > 0 && { texts: Object.fromEntries(named) }),
     supervised: Uint8Array.from(supervised),
     media,
+    ...(row.labels && { labels: row.labels }),
   };
 }
 

@@ -36,6 +36,13 @@ export interface Turn {
   readonly learned?: boolean | undefined;
 }
 
+/** What lies where in an image, as classes: a set of numbers from 1, each answering a question of its own. */
+export interface LabelledBox {
+  /** Left, top, right and bottom edge as shares of the image's width and height. */
+  readonly box: Box;
+  readonly classes: readonly number[];
+}
+
 /** One conversation, whatever file it came from. */
 export interface Row {
   readonly id: string;
@@ -43,6 +50,8 @@ export interface Row {
   readonly where: string;
   readonly media: readonly Media[];
   readonly turns: readonly Turn[];
+  /** What lies in its one image, in the order in which it is told; for objectives that learn it. */
+  readonly labels?: readonly LabelledBox[] | undefined;
 }
 
 /** What an objective reads together: one row under `row`, or several, such as `chosen` and `rejected`. */

@@ -61,8 +61,8 @@ export interface Writer {
 export interface Embedder {
   /** Most positions of `ids`. */
   readonly maxPositions: number;
-  /** Unit vectors `[N, P]`. */
-  image(p: Scope, x: Named<Value>): Value;
+  /** Unit vectors `[N, P]`, and the states of the tower's layers: `[N, 1 + patches, D]`, the class row first. */
+  image(p: Scope, x: Named<Value>): { readonly vector: Value; readonly states: readonly Value[] };
   /** Unit vectors `[B, P]`. */
   text(p: Scope, x: Named<Value>): Value;
   /** `[]`: the logarithm of what similarities are multiplied by. */

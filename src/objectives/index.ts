@@ -1,2 +1,3 @@
 export { contrastive } from './contrastive.ts';
+export { denseLabels } from './dense.ts';
 export { languageModeling } from './lm.ts';

@@ -9,6 +9,7 @@ import {
   type BatchSource,
   exampleSizes,
   exampleSource,
+  isOwnOfObjective,
   longest,
   type Objective,
   type PassedOver,
@@ -17,6 +18,7 @@ import {
   type StageSettings,
 } from '../train/index.ts';
 import { adaptersOf } from './lora.ts';
+import { withOwnOfObjective } from './own.ts';
 import { type Parts, stageReader } from './parts.ts';
 import { type StageData, stageObjective } from './rows.ts';
 
@@ -58,13 +60,14 @@ export function prepareStage(
   data: StageData,
   passedOver?: PassedOver,
 ): PreparedStage {
-  const { loaded, lora, held } = adaptersOf(stage, index, parts);
+  const { loaded: adapted, lora, held } = adaptersOf(stage, index, parts);
   const chosen = selector(stage.trainable);
-  const trainable = (path: string) => isLoraPart(path) || held(path) || chosen(path);
+  const trainable = (path: string) => isLoraPart(path) || isOwnOfObjective(path) || held(path) || chosen(path);
   const objective = stageObjective(stage);
   const reading = { stage, parts, objective, reader: stageReader(parts, stage.pictures), media: mediaLoader() };
-  const lanes = lanesOf(engine, stage, loaded, trainable);
+  const lanes = lanesOf(engine, stage, adapted, trainable);
   const options = { ...sourceOptions(reading, data), lanes, passedOver };
+  const loaded = withOwnOfObjective(adapted, options, stage.train.seed);
   const source = exampleSource(options);
   const settings = settingsOf(stage.train, source.stepsPerEpoch);
   const compares = objective.before?.some(({ weights }) => weights === 'reference') ?? false;

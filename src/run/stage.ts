@@ -9,6 +9,7 @@ import { finishStage } from './finish.ts';
 import { type LineLog, openLines, type RunFolder, stepsOf } from './folder.ts';
 import { type Watch, watchStage } from './held-out.ts';
 import { announceMemory, stageMemory } from './memory.ts';
+import { withoutOwnOfObjective } from './own.ts';
 import type { Parts } from './parts.ts';
 import { type LostSamples, lostSamples, writeDataReport } from './passed-over.ts';
 import { type PreparedStage, prepareStage } from './prepare.ts';
@@ -87,7 +88,11 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
     memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
   };
   const summaries = [...job.finished, summary];
-  return { status: 'done', summary, parts: finishStage({ ...job, ...prepared, data, summaries }) };
+  return {
+    status: 'done',
+    summary,
+    parts: finishStage({ ...job, ...prepared, loaded: withoutOwnOfObjective(loaded), data, summaries }),
+  };
 }
 
 function announceAdapter({ parts, index }: StageJob, { lora }: PreparedStage, hooks: Hooks): void {

@@ -12,8 +12,8 @@ export {
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
 export { methods, objectiveNamed } from './methods/index.ts';
-export type { Before, Method, Objective, Trace } from './objective.ts';
-export { LossProgram } from './program.ts';
+export { type Before, isOwnOfObjective, type Method, type Objective, type Trace } from './objective.ts';
+export { LossProgram, traceProgram } from './program.ts';
 export {
   exampleSizes,
   exampleSource,

@@ -36,6 +36,8 @@ export interface Objective {
   readonly views: readonly string[];
   /** Whether it is a sum over samples, so that a batch may be halved. */
   readonly adds: boolean;
+  /** Whether it has parameters of its own below `objective`, which begin and end with a stage. */
+  readonly own?: true;
   /** What its terms are averaged over; the first is the number of targets that the log shows. */
   readonly units: readonly [Unit, ...Unit[]];
   /** Its feeds beside the model's inputs, for rows padded to `width`. */
@@ -48,6 +50,9 @@ export interface Objective {
   /** `metrics` are sums over the batch, each times a share, as the loss is. */
   trace(t: Trace): { readonly loss: Value; readonly metrics?: Named<Value> };
 }
+
+/** Whether a path is one of an objective's own parameters. */
+export const isOwnOfObjective = (path: string): boolean => path.startsWith('objective.');
 
 /** A method as recipes name it. */
 export interface Method {

@@ -2,7 +2,7 @@ import { float32, type Named, type Tensor } from '../base/index.ts';
 import type { Processor } from '../data/index.ts';
 import { Graph, gradients, type Value } from '../graph/index.ts';
 import { declareInputs, type Model } from '../models/index.ts';
-import { type Lora, type ParameterStore, ParameterTrace } from '../nn/index.ts';
+import { type Lora, type ParameterSpec, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
 import type { Batch, Units } from './batch.ts';
 import type { GradientBuffer } from './gradients.ts';
@@ -144,6 +144,8 @@ interface Traced {
   /** `loss`, `metric.<name>`, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
   readonly outputs: ReadonlyMap<string, Value>;
   readonly reached: ReadonlySet<string>;
+  /** Every parameter that the loss asked for. */
+  readonly specs: ReadonlyMap<string, ParameterSpec>;
 }
 
 /** The graph of loss and gradients for batches with these feeds. */
@@ -168,7 +170,7 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
     outputs.set(`gradient.${path}`, gradient);
     reached.add(path);
   });
-  return { graph, outputs, reached, metrics: Object.keys(metrics) };
+  return { graph, outputs, reached, metrics: Object.keys(metrics), specs: trace.specs };
 }
 
 function traceOf({ model, reader }: TraceOptions, trace: ParameterTrace, feeds: ReadonlySet<string>): Trace {

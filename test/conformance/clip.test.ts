@@ -83,7 +83,7 @@ describe('both towers of CLIP against transformers', () => {
       ids: graph.input('ids', 'int32', ['B', 'T']),
       endRows: graph.input('endRows', 'int32', ['B']),
     };
-    const [image, text] = [embedder.image(p, x), embedder.text(p, x)];
+    const [{ vector: image }, text] = [embedder.image(p, x), embedder.text(p, x)];
     const loss = contrastive(image, text, embedder.logitScale(p));
     const outputs = new Map([
       ['image_embeds', image],

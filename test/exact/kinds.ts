@@ -12,8 +12,13 @@ const data = (...tasks: string[]) =>
   `[${tasks.map((task) => `{ source: tabletop, task: ${task}, scenes: 8 }`).join(', ')}]`;
 
 const stages: Readonly<Record<Kind, string>> = {
+  // With heads of the objective's own, which begin and end with the stage.
   contrastive: `
-  - { name: contrast, objective: contrastive, trainable: ["**"], template: text, data: ${data('captions')} }`,
+  - name: contrast
+    objective: dense-contrastive
+    trainable: ["**"]
+    template: text
+    data: ${data('labelled-captions')}`,
   lm: `
   - { name: text, objective: lm, trainable: ["**"], template: text, data: ${data('corpus')} }`,
   // Projector alone, then adapters with dropout; both look at pictures.
@@ -60,6 +65,8 @@ stages:${stages[kind]}
 
 const widths = { hidden_size: 32, intermediate_size: 64, num_hidden_layers: 2, num_attention_heads: 2 };
 const looks = { ...widths, image_size: 28, patch_size: 7 };
+/** The objective above labels 8 by 8 patches. */
+const looksClosely = { ...looks, image_size: 56 };
 
 async function writeModel(folder: string, kind: Kind): Promise<void> {
   const tokenizer = await loadTokenizer('assets/backbones/tabletop-lm');
@@ -69,7 +76,7 @@ async function writeModel(folder: string, kind: Kind): Promise<void> {
   const text = { ...clip.text_config, ...widths, max_position_embeddings: 512 };
   const imageTokenId = tokenizer.idOf('<image>') as number;
   const json: Readonly<Record<Kind, ConfigJson>> = {
-    contrastive: { ...clip, vision_config: vision, text_config: text },
+    contrastive: { ...clip, vision_config: { ...vision, ...looksClosely }, text_config: text },
     lm: language,
     llava: llavaJson({ vision, language, projector: 'mlp', imageTokenId }),
   };

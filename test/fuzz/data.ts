@@ -129,6 +129,7 @@ const samples: Readonly<Record<string, unknown>> = {
   ],
   'query-response': [{ query: 'What?', response: 'A cube.', history: [['Hi', 'Hello']], images: ['a.png'] }],
   alpaca: [{ instruction: 'What?', input: 'Say it.', output: 'A cube.', images: [{ path: 'a.png' }] }],
+  labelled: [{ image: 'a.png', caption: 'A cube.', labels: [{ box: [0, 0.25, 0.5, 1], classes: [2, 1] }] }],
   'image-folder': [{ file_name: 'a.png', text: 'A cube.' }],
   'coco-captions': {
     images: [{ id: 1, file_name: 'a.png' }],

@@ -84,6 +84,16 @@ describe('the dialects that tools write', () => {
   });
 });
 
+it('reads what lies where in an image beside its caption', () => {
+  const labels = [{ box: [0, 0.25, 0.5, 1], classes: [2, 1] }];
+  const { rows, format } = readOne({ image: 'a.jpg', caption: 'A cat.', labels });
+  expect(format).toBe('labelled');
+  expect(rows[0]).toMatchObject({ media: [picture('a.jpg')], labels });
+  expect(rows[0]?.turns.map(shown)).toEqual(['user: <media>', 'assistant: A cat.']);
+  const wrong = { image: 'a.jpg', caption: 'A cat.', labels: [{ box: [0, 0.25, 0.5, 1.5], classes: [0] }] };
+  expect(refusal(wrong)).toMatchObject({ code: 'row/schema', message: 'labels.0.box.3 has a wrong value' });
+});
+
 describe('Hugging Face image folders', () => {
   it('are known by metadata.jsonl', () => {
     const { rows, format } = readOne({ file_name: 'a.jpg', text: 'A cat.' });

@@ -414,7 +414,7 @@ describe('the format of a file', () => {
     expect(formatFault(error).replace(error.path ?? '', 'x.json')).toMatchInlineSnapshot(`
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
-        expected: preference: records {prompt, chosen, rejected}; llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; prompt-completion: records {prompt, completion}; query-response: records {query, response}; alpaca: records {instruction, input, output}; image-folder: metadata.jsonl or metadata.csv with {file_name, text} beside the images; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
+        expected: preference: records {prompt, chosen, rejected}; llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; prompt-completion: records {prompt, completion}; query-response: records {query, response}; alpaca: records {instruction, input, output}; labelled: records {image, caption, labels: [{box, classes}]}; image-folder: metadata.jsonl or metadata.csv with {file_name, text} beside the images; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
         got:      a first record with conversatons
         remedy:   did you mean conversations instead of conversatons?"
     `);

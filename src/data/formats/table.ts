@@ -1,6 +1,7 @@
 import { alpacaFormat } from './alpaca.ts';
 import { cocoFormat } from './coco.ts';
 import type { Format, FormatOption } from './format.ts';
+import { labelledFormat } from './labelled.ts';
 import { llavaFormat } from './llava.ts';
 import { messagesFormat } from './messages.ts';
 import { imageFolderFormat } from './metadata.ts';
@@ -18,6 +19,7 @@ const table = {
   'prompt-completion': promptCompletionFormat,
   'query-response': queryResponseFormat,
   alpaca: alpacaFormat,
+  labelled: labelledFormat,
   'image-folder': imageFolderFormat,
   text: textFormat,
   'coco-captions': cocoFormat,

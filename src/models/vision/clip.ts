@@ -123,12 +123,10 @@ function clipVisionEmbed(p: Scope, c: ClipVisionConfig, pixels: Value): Value {
     const grid = Math.floor(c.imageSize / c.patchSize);
     const [rows, columns] = [Math.floor(h / c.patchSize), Math.floor(w / c.patchSize)];
     const patches = linearPatches(p, c, pixels, rows, columns);
-    const classRow = expand(reshape(p.param('class_embedding', [c.width], normal(c.initStd)), [1, 1, c.width]), [
-      n,
-      1,
-      c.width,
-    ]);
-    const table = p.at('position_embedding').param('weight', [grid * grid + 1, c.width], normal(c.initStd));
+    // As CLIP's own code starts them: at 0.02 patches hardly ever learn to tell where they lie.
+    const start = normal(c.width ** -0.5);
+    const classRow = expand(reshape(p.param('class_embedding', [c.width], start), [1, 1, c.width]), [n, 1, c.width]);
+    const table = p.at('position_embedding').param('weight', [grid * grid + 1, c.width], start);
     const resized =
       rows === grid && columns === grid
         ? table
@@ -202,9 +200,10 @@ function clipText(p: Scope, c: ClipTextConfig, ids: Value, endRows: Value): Valu
 
 const projection = ({ width }: ClipStackConfig) => ({ bias: false, init: normal(width ** -0.5) });
 
-/** Unit vectors of images `[N, projection]`. */
-export function clipImage(p: Scope, c: ClipConfig, pixels: Value): Value {
-  return imageVector(p, c, clipVision(p.at('vision_model'), c.vision, pixels).pooled);
+/** Unit vectors of images `[N, projection]`, and the states of the tower. */
+export function clipImage(p: Scope, c: ClipConfig, pixels: Value): { vector: Value; states: readonly Value[] } {
+  const { pooled, hiddenStates } = clipVision(p.at('vision_model'), c.vision, pixels);
+  return { vector: imageVector(p, c, pooled), states: hiddenStates };
 }
 
 /** Unit vectors of texts `[B, projection]`. */

@@ -27,7 +27,7 @@ const objective: Objective = {
     const { embedder } = modelThat('embedder', t.model, 'objective contrastive');
     // A pair is one image and one text.
     const x = t.inputs({ N: 'B' });
-    const [image, text] = [embedder.image(t.p, x), embedder.text(t.p, x)];
+    const [{ vector: image }, text] = [embedder.image(t.p, x), embedder.text(t.p, x)];
     const scale = embedder.logitScale(t.p);
     return { loss: t.graph.within('loss', () => mul(contrast(image, text, scale), t.share('batch'))) };
   },

@@ -1,10 +1,11 @@
 import { type Named, TesseraError } from '../../base/index.ts';
 import type { Method, Objective } from '../objective.ts';
 import { contrastive } from './contrastive.ts';
+import { denseContrastive } from './dense-contrastive.ts';
 import { lm } from './lm.ts';
 
 /** The training objectives, by the names that recipes give them. */
-export const methods: Named<Method> = { lm, contrastive };
+export const methods: Named<Method> = { lm, contrastive, 'dense-contrastive': denseContrastive };
 
 /**
  * The objective of a name, its options as the method has them where they are not given.

@@ -58,6 +58,6 @@ export function instruct(
   random: Random,
 ): Exchange[] {
   if (kind === 'conversation') return converse(scene, options, random);
-  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene, random) }];
+  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene) }];
   return reason(scene, random.int(1, 3), random);
 }

@@ -117,7 +117,7 @@ describe('what the generator says', () => {
     fc.assert(
       fc.property(anyScene, fc.nat(), (scene, seed) => {
         const random = new Random(seed);
-        for (const text of [caption(scene, random), detail(scene, random), fullDetail(scene, random)]) {
+        for (const text of [caption(scene, random), detail(scene), fullDetail(scene, random)]) {
           expectTrue(scene, text);
           expect(parseClaims(text).unparsed).toBe(0);
           expect(new Set(parseClaims(text).mentions.map((m) => m.of.shape))).toEqual(new Set(shapesOf(scene)));

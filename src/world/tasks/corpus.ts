@@ -12,7 +12,15 @@ import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
 /** What a caption with colours tells, and what a detailed description tells besides. */
 const toldByCaption: TopicWeights = { exists: 7, 'exists-color': 3, color: 4, shape: 3, count: 3 };
-const toldByDetail: TopicWeights = { ...toldByCaption, size: 1, pattern: 0.5, position: 2.5, table: 0.5 };
+const toldByDetail: TopicWeights = {
+  ...toldByCaption,
+  size: 1,
+  pattern: 0.5,
+  position: 2.5,
+  table: 0.5,
+  order: 3,
+  next: 2,
+};
 
 /** A description in words, with questions that it answers: what a language model can learn without eyes. */
 export function textDialogue(
@@ -20,7 +28,7 @@ export function textDialogue(
   options: ConversationOptions,
   random: Random,
 ): { description: string; exchanges: Exchange[] } {
-  const detailed = random.chance(0.4);
+  const detailed = random.chance(0.5);
   const description = detailed ? fullDetail(scene, random) : colorCaption(scene, random);
   const [least, most] = options.turns;
   const told = only(options.topics, detailed ? toldByDetail : toldByCaption);
@@ -28,13 +36,13 @@ export function textDialogue(
   const exchanges = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
   if (options.topics) return { description, exchanges };
   if (detailed && random.chance(0.4)) exchanges.splice(-1, 1, ...reason(scene, 1, random));
-  if (random.chance(0.25)) exchanges.splice(0, 1, retell(scene, description, detailed, random));
+  if (random.chance(0.25)) exchanges.splice(0, 1, retell(scene, detailed, random));
   return { description, exchanges };
 }
 
 /** A request for a description, which the text before it answers. */
-function retell(scene: Scene, description: string, detailed: boolean, random: Random): Exchange {
-  if (detailed && random.chance(0.5)) return { question: random.pick(detailPrompts), answer: description };
+function retell(scene: Scene, detailed: boolean, random: Random): Exchange {
+  if (detailed && random.chance(0.5)) return { question: random.pick(detailPrompts), answer: detail(scene) };
   return { question: random.pick(captionPrompts), answer: colorCaption(scene, random) };
 }
 
@@ -49,7 +57,7 @@ const facts = factSentences();
 /** Text about one scene for a language model: a description, a dialogue, and now and then the world's facts. */
 function corpusTexts(scene: Scene, options: ConversationOptions, random: Random): string[] {
   const { description, exchanges } = textDialogue(scene, options, random);
-  const told = random.chance(0.5) ? caption(scene, random) : detail(scene, random);
+  const told = random.chance(0.5) ? caption(scene, random) : detail(scene);
   const texts = [told, plainDialogue(description, exchanges)];
   if (random.chance(0.1)) texts.push(random.shuffle(facts).slice(0, 3).join(' '));
   return texts;

@@ -1,5 +1,6 @@
 import { altTextTask, captionsTask } from './coco.ts';
 import { corpusTask } from './corpus.ts';
+import { labelledCaptionsTask } from './labelled.ts';
 import { instructionsTask, textInstructionsTask } from './llava.ts';
 import { popeTask } from './pope.ts';
 import { vqaTask } from './vqa.ts';
@@ -7,6 +8,7 @@ import type { TrainingFile, WorldTaskRecord } from './writer.ts';
 
 const table = {
   captions: captionsTask,
+  'labelled-captions': labelledCaptionsTask,
   'alt-text': altTextTask,
   instructions: instructionsTask,
   'text-instructions': textInstructionsTask,

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { colors, shapes } from '../attributes.ts';
 import { shortAnswerPrompt } from '../language/question.ts';
 import { count, exists } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
@@ -51,6 +52,23 @@ describe('writeWorld', () => {
     expect(annotations).toHaveLength(1200);
     expect(new Set(annotations.map((a) => a.id)).size).toBe(1200);
     expect(annotations.every((a) => images[a.image_id] && a.caption.endsWith('.'))).toBe(true);
+  });
+
+  it('writes captions with what lies where', async () => {
+    const rows = await lines<{ image: string; caption: string; labels: { box: number[]; classes: number[] }[] }>(
+      'labelled_captions.jsonl',
+    );
+    const { annotations } = await json<CocoCaptions>('captions.json');
+    expect(rows.map(({ caption }) => caption)).toEqual(annotations.map(({ caption }) => caption));
+    for (const { image, labels } of rows) {
+      const { objects, width, height } = scenes[Number(image.slice(0, 12))] as Scene;
+      const told = labels.map(({ box: [l = 0, t = 0, r = 0, b = 0], classes: [shape = 0, color = 0] }) => [
+        ...[l * width, t * height, r * width, b * height],
+        shapes[shape - 1],
+        colors[color - 1],
+      ]);
+      expect(told.sort()).toEqual(objects.map(({ bbox, shape, color }) => [...bbox, shape, color]).sort());
+    }
   });
 
   it('writes LLaVA conversations that alternate and show the picture once', async () => {

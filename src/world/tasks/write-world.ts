@@ -18,7 +18,7 @@ const batch = 64;
 
 /**
  * Writes scenes, their pictures and what is said about them into a folder, in the formats of real data:
- * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `llava.json` and `llava_text.json` (LLaVA),
+ * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `labelled_captions.jsonl`, `llava.json` and `llava_text.json` (LLaVA),
  * `vqa_questions.json` with `vqa_annotations.json` (VQAv2), `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
  * @param onProgress called after each batch of pictures and each file; what it throws ends the writing.

@@ -34,7 +34,7 @@ export interface Written {
 export interface TrainingFile {
   readonly file: string;
   /** A format of data files. */
-  readonly format: 'llava' | 'coco-captions' | 'vqa' | 'text';
+  readonly format: 'llava' | 'coco-captions' | 'labelled' | 'vqa' | 'text';
   /** The file with the answers, for a format that has one. */
   readonly annotations?: string;
   /** How images are named, for a format that leaves it open. */

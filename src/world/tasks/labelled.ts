@@ -1,0 +1,26 @@
+import { colors, patterns, shapes, sizes } from '../attributes.ts';
+import { captions } from '../language/captions.ts';
+import { leftToRight } from '../language/phrase.ts';
+import type { Scene, SceneObject } from '../scene.ts';
+import { imageName } from './coco.ts';
+import { lines, stream, type WorldTaskRecord } from './writer.ts';
+
+/** Shape, colour, size and pattern as numbers from 1, and the box as shares of the picture. */
+function labelled({ width, height }: Scene, { bbox: [x1, y1, x2, y2], shape, color, size, pattern }: SceneObject) {
+  const classes = [shapes.indexOf(shape), colors.indexOf(color), sizes.indexOf(size), patterns.indexOf(pattern)];
+  return { box: [x1 / width, y1 / height, x2 / width, y2 / height], classes: classes.map((i) => i + 1) };
+}
+
+export const labelledCaptionsTask = {
+  describe: 'captions of the pictures, with what lies where in them',
+  training: { file: 'labelled_captions.jsonl', format: 'labelled' },
+  uses: [],
+  write: (scenes, settings) => {
+    const rows = scenes.flatMap((scene) => {
+      const labels = leftToRight(scene).map((object) => labelled(scene, object));
+      const told = captions(scene, settings.captionsPerImage, stream(settings, 'captions', scene));
+      return told.map((caption) => ({ image: imageName(scene), caption, labels }));
+    });
+    return { 'labelled_captions.jsonl': lines(rows) };
+  },
+} as const satisfies WorldTaskRecord;
