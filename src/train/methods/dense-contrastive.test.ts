@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Tensor } from '../../base/index.ts';
 import type { Example, LabelledBox } from '../../data/index.ts';
 import { objectiveNamed } from './index.ts';
 
@@ -23,10 +24,8 @@ const example = (labels?: readonly LabelledBox[]): Example => ({
 
 /** Labels of each patch by its column and row, those of nothing left out. */
 function labelled(labels: readonly LabelledBox[]): Record<string, readonly number[]> {
-  const { data, shape } = objective.feeds([example(), example(labels)], 1).get('patchLabels') as {
-    data: Int32Array;
-    shape: number[];
-  };
+  const fed = objective.feeds([example(), example(labels)], 1).get('patchLabels');
+  const { data, shape } = fed as Tensor<'int32'>;
   expect(shape).toEqual([2, 64 * 7]);
   const patches = Array.from({ length: 128 }, (_, i) => [...data.subarray(7 * i, 7 * i + 7)]);
   expect(

@@ -85,5 +85,5 @@ function unlabelled(row: Example | undefined) {
 export const denseContrastive: Method = {
   says: 'image-text contrast, and what lies at each patch',
   options: { place: { says: 'weight of where a thing lies and which it is, beside 1 for what it is', value: 0.25 } },
-  objective: ({ place = 0.25 }) => objective(place),
+  objective: ({ place }) => objective(place as number),
 };

@@ -44,13 +44,6 @@ export function numberWord(value: number): string {
   return numberWords[value] ?? `${value}`;
 }
 
-const ordinalWords = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth'];
-
-/** "second" for 2, or digits beyond ten, of which there are fewer than 21. */
-export function ordinalWord(value: number): string {
-  return ordinalWords[value - 1] ?? `${value}th`;
-}
-
 /** A noun's canonical shape (`null` for "object" and the like) and whether it is plural. */
 export interface Noun {
   readonly shape: ShapeName | null;

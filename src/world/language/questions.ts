@@ -5,7 +5,7 @@ import { count, inPlace, leftOf, relations, someRelated } from '../predicates.ts
 import type { Scene, SceneObject } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
 import { askColoredExistence, askExistence } from './existence.ts';
-import { numberWord, ordinalWord, plural } from './lexicon.ts';
+import { numberWord, plural } from './lexicon.ts';
 import { bare, capital, counted, definite, indefinite, leftToRight, placeWords, unique } from './phrase.ts';
 import type { Question } from './question.ts';
 
@@ -154,7 +154,7 @@ const askOrder: Asker = (scene, random) => {
   const at = random.int(0, row.length);
   const object = row[at];
   if (!object || row.length < 2) return undefined;
-  const subject = `the ${ordinalWord(at + 1)} object from the left`;
+  const subject = `object ${numberWord(at + 1)} from the left`;
   return { topic: 'order', subject, text: `What is ${subject}?`, ...named(object) };
 };
 

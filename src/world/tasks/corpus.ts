@@ -2,7 +2,7 @@ import type { Random } from '../../base/index.ts';
 import { caption, colorCaption } from '../language/captions.ts';
 import type { ConversationOptions } from '../language/conversation.ts';
 import { answered, captionPrompts, detailPrompts } from '../language/conversation.ts';
-import { detail, fullDetail } from '../language/details.ts';
+import { detail, fullDetail, shuffledDetail } from '../language/details.ts';
 import type { TopicWeights } from '../language/questions.ts';
 import { askQuestions, only } from '../language/questions.ts';
 import type { Exchange } from '../language/reasoning.ts';
@@ -12,15 +12,9 @@ import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
 /** What a caption with colours tells, and what a detailed description tells besides. */
 const toldByCaption: TopicWeights = { exists: 7, 'exists-color': 3, color: 4, shape: 3, count: 3 };
-const toldByDetail: TopicWeights = {
-  ...toldByCaption,
-  size: 1,
-  pattern: 0.5,
-  position: 2.5,
-  table: 0.5,
-  order: 3,
-  next: 2,
-};
+const toldByDetail: TopicWeights = { ...toldByCaption, size: 1, pattern: 0.5, position: 2.5, table: 0.5 };
+/** What only a numbered description tells. */
+const toldByList: TopicWeights = { ...toldByDetail, order: 3, next: 2 };
 
 /** A description in words, with questions that it answers: what a language model can learn without eyes. */
 export function textDialogue(
@@ -28,7 +22,10 @@ export function textDialogue(
   options: ConversationOptions,
   random: Random,
 ): { description: string; exchanges: Exchange[] } {
-  const detailed = random.chance(0.5);
+  if (options.topics?.some((topic) => topic in toldByList && !(topic in toldByDetail))) {
+    return listDialogue(scene, options, random);
+  }
+  const detailed = random.chance(0.4);
   const description = detailed ? fullDetail(scene, random) : colorCaption(scene, random);
   const [least, most] = options.turns;
   const told = only(options.topics, detailed ? toldByDetail : toldByCaption);
@@ -36,13 +33,28 @@ export function textDialogue(
   const exchanges = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
   if (options.topics) return { description, exchanges };
   if (detailed && random.chance(0.4)) exchanges.splice(-1, 1, ...reason(scene, 1, random));
-  if (random.chance(0.25)) exchanges.splice(0, 1, retell(scene, detailed, random));
+  if (random.chance(0.25)) exchanges.splice(0, 1, retell(scene, description, detailed, random));
   return { description, exchanges };
 }
 
+/** A numbered description out of order, with questions about it; one in three begins with a request for it in order. */
+function listDialogue(
+  scene: Scene,
+  { turns: [least, most], topics, shortAnswers }: ConversationOptions,
+  random: Random,
+) {
+  const questions = askQuestions(scene, random.int(least, most + 1), random, only(topics, toldByList));
+  const exchanges = questions.map((question) => answered(question, random.chance(shortAnswers), random));
+  const inOrder = { question: random.pick(detailPrompts), answer: detail(scene) };
+  return {
+    description: shuffledDetail(scene, random),
+    exchanges: random.chance(1 / 3) ? [inOrder, ...exchanges.slice(1)] : exchanges,
+  };
+}
+
 /** A request for a description, which the text before it answers. */
-function retell(scene: Scene, detailed: boolean, random: Random): Exchange {
-  if (detailed && random.chance(0.5)) return { question: random.pick(detailPrompts), answer: detail(scene) };
+function retell(scene: Scene, description: string, detailed: boolean, random: Random): Exchange {
+  if (detailed && random.chance(0.5)) return { question: random.pick(detailPrompts), answer: description };
   return { question: random.pick(captionPrompts), answer: colorCaption(scene, random) };
 }
 
