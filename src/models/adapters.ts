@@ -24,7 +24,11 @@ export interface LoadedAdapter {
  * @throws TesseraError as `readAdapter`.
  */
 export function loadAdapter(folder: string, base: LoadedModel): LoadedAdapter {
-  const { layout, ...read } = readAdapter(folder, withSecondLayer(base).store.specs, base.model.layouts);
+  const { layout, ...read } = readAdapter(
+    folder,
+    withSecondLayer(base).store.specs,
+    base.model.layouts.filter(({ interleaved }) => !interleaved),
+  );
   const adapter = { ...read, tensors: withoutIdentity(read.tensors, base.store.specs) };
   return { adapter, lora: loraOfAdapter(adapter), layout };
 }

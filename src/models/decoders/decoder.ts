@@ -79,8 +79,8 @@ export interface Decoder {
   readonly maxPositions: number;
   /** How many blocks it has. */
   readonly layers: number;
-  /** Query heads of a block's self-attention. */
-  readonly heads: number;
+  /** Of a block's self-attention: query heads, heads of keys and values, and the numbers in each. */
+  readonly heads: { readonly query: number; readonly key: number; readonly size: number };
   /** What is kept between steps, by name: `B` counts rows, `C` the positions there is room for. */
   readonly state: Named<Shape>;
   /** Embeddings `[B, T, D]` of `ids [B, T]`; `p` is the place of the whole decoder here and below. */

@@ -56,7 +56,7 @@ export function gemma2(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.layers,
-    heads: c.heads,
+    heads: { query: c.heads, key: c.kvHeads, size: c.headSize },
     state: attentionState(c),
     embed: (p, ids) => mul(embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, start), root),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),

@@ -2,7 +2,7 @@ import { add, mul, type Value } from '../../graph/index.ts';
 import { embedding, linear, normal, rmsNormAt, type Scope } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
-import { llamaLayouts } from '../weights/index.ts';
+import { llamaLayouts, llamaOriginalLayout } from '../weights/index.ts';
 import { type Attend, attentionState, keptRows, throughBlocks } from './attention.ts';
 import type { DecodeAsk, Decoder } from './decoder.ts';
 import { tokenLogits } from './head.ts';
@@ -84,7 +84,7 @@ export function llama(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.layers,
-    heads: c.heads,
+    heads: { query: c.heads, key: c.kvHeads, size: c.headSize },
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, starts.embedding),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),
@@ -96,9 +96,15 @@ export function llama(json: ConfigJson, where?: string): Decoder {
         init: normal(c.initStd),
       }),
     linears: { blocks: ['model.layers'], head: 'lm_head' },
-    layouts: llamaLayouts,
+    layouts: layoutsOf(c),
     tied: { 'lm_head.weight': 'model.embed_tokens.weight' },
   };
+}
+
+/** Meta's own names are those of models whose heads turn as a whole. */
+function layoutsOf({ layers, headSize, rope }: LlamaConfig): Decoder['layouts'] {
+  const whole = rope.frequencies.length === headSize / 2;
+  return whole ? [...llamaLayouts, llamaOriginalLayout(layers, headSize)] : llamaLayouts;
 }
 
 function decode(p: Scope, c: LlamaConfig, embeds: Value, ask: DecodeAsk = {}) {

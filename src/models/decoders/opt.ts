@@ -71,7 +71,7 @@ export function opt(json: ConfigJson, where?: string): Decoder {
     width: c.wordWidth,
     maxPositions: c.maxPositions,
     layers: c.layers,
-    heads: c.heads,
+    heads: { query: c.heads, key: c.kvHeads, size: c.headSize },
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.decoder.embed_tokens'), ids, c.vocabSize, c.wordWidth, start),
     decode: (p, embeds, ask) => decode(p.at('model.decoder'), c, embeds, ask),

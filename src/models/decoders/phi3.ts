@@ -46,7 +46,7 @@ export function phi3(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.layers,
-    heads: c.heads,
+    heads: { query: c.heads, key: c.kvHeads, size: c.headSize },
     state: attentionState(c),
     embed: (p, ids) => embedding(p.at('model.embed_tokens'), ids, c.vocabSize, c.width, start),
     decode: (p, embeds, ask) => decode(p.at('model'), c, embeds, ask),

@@ -72,7 +72,7 @@ export function t5(json: ConfigJson, where?: string): Decoder {
     width: c.width,
     maxPositions: c.maxPositions,
     layers: c.decoderLayers,
-    heads: c.heads,
+    heads: { query: c.heads, key: c.heads, size: c.headSize },
     state: layerShapes(c, 'C', ['key', 'value']),
     embed: (p, ids) => embedding(p.at('shared'), ids, c.vocabSize, c.width, start),
     source: {

@@ -12,6 +12,7 @@ export {
   clipLayouts,
   clipVisionLayouts,
   llamaLayouts,
+  llamaOriginalLayout,
   llavaLayouts,
   mountLayouts,
 } from './layouts.ts';

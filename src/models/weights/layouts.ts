@@ -9,6 +9,8 @@ export interface Layout {
   readonly rules: readonly (readonly [string, string])[];
   /** File prefixes that belong to parts that are not wanted; reported as skipped. */
   readonly skip?: readonly string[];
+  /** Parameters, by tessera's names, whose rows stand in the file as Meta's code turns them: each number with its neighbour. */
+  readonly interleaved?: { readonly names: RegExp; readonly headSize: number };
 }
 
 const textHub = [['language_model.', 'language_model.']] as const;
@@ -66,6 +68,39 @@ export const llamaLayouts: readonly Layout[] = [
   },
 ];
 
+const metaBlock = [
+  ['attention.wq.', 'self_attn.q_proj.'],
+  ['attention.wk.', 'self_attn.k_proj.'],
+  ['attention.wv.', 'self_attn.v_proj.'],
+  ['attention.wo.', 'self_attn.o_proj.'],
+  ['feed_forward.w1.', 'mlp.gate_proj.'],
+  ['feed_forward.w2.', 'mlp.down_proj.'],
+  ['feed_forward.w3.', 'mlp.up_proj.'],
+  ['attention_norm.', 'input_layernorm.'],
+  ['ffn_norm.', 'post_attention_layernorm.'],
+] as const;
+
+/**
+ * LLaMA as Meta released it. Its code turns number 2i of a head with number 2i + 1, transformers and tessera number i with
+ * i + d/2: rows of the query and key matrices stand in another order.
+ */
+export function llamaOriginalLayout(layers: number, headSize: number): Layout {
+  const blocks = Array.from({ length: layers }, (_, i) =>
+    metaBlock.map(([from, to]) => [`layers.${i}.${from}`, `model.layers.${i}.${to}`] as const),
+  );
+  return {
+    name: 'llama-original',
+    rules: [
+      ['tok_embeddings.', 'model.embed_tokens.'],
+      ...blocks.flat(),
+      ['norm.', 'model.norm.'],
+      ['output.', 'lm_head.'],
+    ],
+    skip: ['rope.freqs'],
+    interleaved: { names: /(^|\.)self_attn\.[qk]_proj\./, headSize },
+  };
+}
+
 /** CLIP with both towers: the names of `CLIPModel`. */
 export const clipLayouts: readonly Layout[] = [
   {
@@ -97,6 +132,23 @@ export function mountLayouts(layouts: readonly Layout[], prefix: string): Layout
     ...layout,
     rules: layout.rules.map(([from, to]) => [from, prefix + to] as const),
   }));
+}
+
+/**
+ * Puts the rows of a matrix or vector of heads whose neighbours turn together, number 2i with 2i + 1, in the order in which
+ * number i turns with i + d/2. Changes `data` in place.
+ */
+export function halvesOfPairs(data: Float32Array, rows: number, headSize: number): void {
+  const width = data.length / rows;
+  const half = headSize / 2;
+  const head = new Float32Array(headSize * width);
+  for (let at = 0; at < data.length; at += head.length) {
+    head.set(data.subarray(at, at + head.length));
+    for (let i = 0; i < headSize; i++) {
+      const from = (i % half) * 2 + Math.floor(i / half);
+      data.set(head.subarray(from * width, (from + 1) * width), at + i * width);
+    }
+  }
 }
 
 /** tessera's name of a file name, or undefined when the layout has no rule for it. */

@@ -2,7 +2,7 @@ import type { Fault } from '../../base/index.ts';
 import { formatShape, nearest, raise, sameShape, selector, TesseraError } from '../../base/index.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { Layout } from './layouts.ts';
-import { fromFileName, toFileName } from './layouts.ts';
+import { fromFileName, halvesOfPairs, toFileName } from './layouts.ts';
 
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 
@@ -123,7 +123,7 @@ function list(names: readonly string[]): string {
 }
 
 /**
- * Reads every parameter as float32, into the arrays of `targets` that are there.
+ * Reads every parameter as float32, into the arrays of `targets` that are there; rows of heads in tessera's order.
  * @throws TesseraError `weights/tied-differ` when a tied copy differs from its parameter.
  */
 export function loadWeights(
@@ -136,7 +136,10 @@ export function loadWeights(
     const data = checkpoint.read(stored, targets.get(name));
     const twin = match.tied.get(name);
     if (twin !== undefined && twin !== stored) checkTied(checkpoint, stored, twin, data);
-    out.set(name, { shape: checkpoint.tensors.get(stored)?.shape ?? [], data });
+    const shape = checkpoint.tensors.get(stored)?.shape ?? [];
+    const { interleaved } = match.layout;
+    if (interleaved?.names.test(name)) halvesOfPairs(data, shape[0] as number, interleaved.headSize);
+    out.set(name, { shape, data });
   }
   return out;
 }
