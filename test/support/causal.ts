@@ -103,8 +103,10 @@ function buildLoss(graph: Graph, trace: ParameterTrace, model: WriterModel, batc
 }
 
 /** Inputs for images of the batch's own size, which need not be the model's. */
-function batchInputs(graph: Graph, model: WriterModel, { pixels }: CausalBatch) {
-  if (!pixels) return declareInputs(graph, model.processor().inputs, new Set(['ids']));
+function batchInputs(graph: Graph, model: WriterModel, batch: CausalBatch) {
+  const { pixels } = batch;
+  const names = new Set(Object.keys(batch));
+  if (!pixels) return declareInputs(graph, model.processor().inputs, names);
   const [, , height, width] = pixels.shape as [number, number, number, number];
-  return declareInputs(graph, model.processor(cropTo(height, width)).inputs);
+  return declareInputs(graph, model.processor(cropTo(height, width)).inputs, names);
 }

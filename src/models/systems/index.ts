@@ -5,6 +5,7 @@ import type { Model } from '../model.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
 import { encoderDecoder } from './encoder-decoder.ts';
 import { language, languageRecipe } from './language.ts';
+import { llamaAdapter, llamaAdapterRecipe } from './llama-adapter.ts';
 import { llava, llavaRecipe } from './llava.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -13,6 +14,7 @@ export const architectures: Named<SystemRecipe> = {
   llava: llavaRecipe,
   llama: languageRecipe,
   clip: clipRecipe,
+  llama_adapter: llamaAdapterRecipe,
 };
 
 /** What each `model_type` of a `config.json` stands for. */
@@ -20,6 +22,7 @@ export const systems: Named<(json: ConfigJson, where?: string) => Model> = {
   ...Object.fromEntries(Object.keys(decoders).map((type) => [type, language])),
   ...Object.fromEntries(Object.keys(encoderDecoders).map((type) => [type, encoderDecoder])),
   llava,
+  llama_adapter: llamaAdapter,
   clip,
   clip_vision_model: clipVisionModel,
 };

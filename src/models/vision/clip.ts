@@ -113,8 +113,13 @@ export function clipVision(p: Scope, c: ClipVisionConfig, pixels: Value): ClipVi
   const tokens = clipVisionEmbed(p.at('embeddings'), c, pixels);
   // The name is misspelt in every published checkpoint.
   const hiddenStates = clipStack(p.at('encoder'), c, layerNormAt(p.at('pre_layrnorm'), tokens, c.normEpsilon));
-  const classRow = p.build(() => firstRow(hiddenStates.at(-1) as Value));
-  return { hiddenStates, pooled: layerNormAt(p.at('post_layernorm'), classRow, c.normEpsilon) };
+  return { hiddenStates, pooled: clipPooled(p, c, hiddenStates.at(-1) as Value) };
+}
+
+/** The class row `[N, D]` of a hidden state `[N, 1+P, D]` after the last norm; `p` is the place of the tower. */
+export function clipPooled(p: Scope, c: ClipVisionConfig, state: Value): Value {
+  const classRow = p.build(() => firstRow(state));
+  return layerNormAt(p.at('post_layernorm'), classRow, c.normEpsilon);
 }
 
 function clipVisionEmbed(p: Scope, c: ClipVisionConfig, pixels: Value): Value {
