@@ -6,7 +6,15 @@ import type { Fault, TesseraError } from '../../base/index.ts';
 import { openCheckpoint } from './checkpoint.ts';
 import { writeCheckpoint } from './checkpoint-write.ts';
 import type { Layout } from './layouts.ts';
-import { clipLayouts, clipVisionLayouts, llamaLayouts, llavaLayouts, mountLayouts } from './layouts.ts';
+import {
+  clipLayouts,
+  clipVisionLayouts,
+  halvesOfPairs,
+  llamaLayouts,
+  llamaOriginalLayout,
+  llavaLayouts,
+  mountLayouts,
+} from './layouts.ts';
 import { loadWeights, matchNames, renameForFile } from './name-map.ts';
 
 const fixture = new URL('../../../test/fixtures/weights/names.json', import.meta.url);
@@ -85,6 +93,38 @@ describe('layouts', () => {
     expect(whole.names.get('vision_tower.pre_layrnorm.bias')).toBe('vision_model.pre_layrnorm.bias');
     expect(whole.skipped).toContain('logit_scale');
     expect(whole.skipped.length + whole.names.size).toBe(shapes('clip').size);
+  });
+});
+
+describe("Meta's names of LLaMA", () => {
+  const meta = (name: string): string =>
+    name
+      .replace(/^model\./, '')
+      .replace('embed_tokens', 'tok_embeddings')
+      .replace('lm_head', 'output')
+      .replace(/self_attn\.(.)_proj/, 'attention.w$1')
+      .replace('input_layernorm', 'attention_norm')
+      .replace('post_attention_layernorm', 'ffn_norm')
+      .replace(/mlp\.(\w+)_proj/, (_, part: string) => `feed_forward.${{ gate: 'w1', down: 'w2', up: 'w3' }[part]}`);
+
+  test('are found, every one, and only the matrices of queries and keys have rows in another order', () => {
+    const file = renamed(shapes('llama'), meta);
+    const { layout, names, skipped } = matchNames(shapes('llama'), new Map(file).set('rope.freqs', { shape: [2] }), [
+      ...llamaLayouts,
+      llamaOriginalLayout(2, 4),
+    ]);
+    expect(layout.name).toBe('llama-original');
+    expect(skipped).toEqual(['rope.freqs']);
+    for (const name of shapes('llama').keys()) expect(names.get(name)).toBe(meta(name));
+    const turned = [...names.keys()].filter((name) => layout.interleaved?.names.test(name));
+    expect(turned.filter((name) => !/\.[qk]_proj\.weight$/.test(name))).toEqual([]);
+    expect(turned.length).toBeGreaterThan(0);
+  });
+
+  test('neighbours that turn together become halves, head by head', () => {
+    const rows = Float32Array.of(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    halvesOfPairs(rows, 8, 4);
+    expect([...rows]).toEqual([0, 0, 2, 2, 1, 1, 3, 3, 4, 4, 6, 6, 5, 5, 7, 7]);
   });
 });
 
