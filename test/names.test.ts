@@ -18,7 +18,7 @@ const owners = [
   'src/data/formats/',
   'src/data/chat/',
   'src/world/tasks/',
-  'src/run/demo.ts',
+  'src/run/demo/',
 ];
 
 const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true })

@@ -1,19 +1,12 @@
 import type { Comparison } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
+import type { DemoOptions, DemoResult } from './demo/types.ts';
 import type { Inspection } from './inspect.ts';
 import type { RunSummary } from './overview/summary.ts';
-import type {
-  DataCounts,
-  DemoResult,
-  EvalOptions,
-  EvalResult,
-  ExportOptions,
-  Hooks,
-  StageMemory,
-  TrainResult,
-} from './types.ts';
+import type { DataCounts, EvalOptions, EvalResult, ExportOptions, Hooks, StageMemory, TrainResult } from './types.ts';
 
+export type * from './demo/types.ts';
 export type { RunSummary } from './overview/summary.ts';
 export type * from './types.ts';
 
@@ -27,9 +20,9 @@ export async function resumeRun(folder: string, hooks: Hooks): Promise<TrainResu
   return (await import('./train.ts')).resumeRun(folder, hooks);
 }
 
-/** Trains, evaluates and questions a small LLaVA. */
-export async function runDemo(hooks: Hooks): Promise<DemoResult> {
-  return (await import('./demo.ts')).runDemo(hooks);
+/** Shows a trained model, trains another, and measures it; see `run/demo/demo.ts`. */
+export async function runDemo(options: DemoOptions, hooks: Hooks): Promise<DemoResult> {
+  return (await import('./demo/demo.ts')).runDemo(options, hooks);
 }
 
 /** The runs among the given folders and right below them, the one that wrote last first. */

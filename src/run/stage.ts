@@ -122,7 +122,11 @@ function stageHooks(desk: Desk, hooks: Hooks): LoopHooks {
   return {
     signal: hooks.signal,
     onStep: stepLogger(desk, hooks),
-    onEvaluate: (step) => evaluateStep(desk, step, hooks),
+    onEvaluate: async (step) => {
+      await evaluateStep(desk, step, hooks);
+      const { loaded, lora } = desk.prepared;
+      await hooks.look?.({ stage: desk.stage.name, step, loaded, ...(lora && { lora }) });
+    },
     onSave: (current) => {
       const { run, index, loss, metrics, samples, finished, earlier, prepared, base, passedOver } = desk;
       const position = {

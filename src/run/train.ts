@@ -52,6 +52,7 @@ async function withScores(
   engine: Engine,
   hooks: Hooks,
 ): Promise<TrainResult> {
+  hooks.trained?.();
   try {
     return { ...trained, eval: await evaluateRun(run, plan, engine, hooks) };
   } catch (error) {

@@ -1,6 +1,8 @@
 import type { Log } from '../base/index.ts';
 import type { Evaluation } from '../eval/index.ts';
 import type { Quantization } from '../generate/index.ts';
+import type { LoadedModel } from '../models/index.ts';
+import type { Lora } from '../nn/index.ts';
 import type { MemoryPlan } from '../train/index.ts';
 
 /** How far something is, for a bar or a log line. */
@@ -15,11 +17,23 @@ export interface Progress {
   readonly numbers: Readonly<Record<string, number>>;
 }
 
+/** The model of a stage as it is after a step. */
+export interface StageLook {
+  readonly stage: string;
+  readonly step: number;
+  readonly loaded: LoadedModel;
+  readonly lora?: Lora;
+}
+
 /** What long work tells its caller, and how the caller stops it. */
 export interface Hooks {
   readonly signal: AbortSignal;
   readonly log: Log;
   progress(progress: Progress): void;
+  /** Looks at a stage whenever it is evaluated; training waits for it. */
+  readonly look?: (stage: StageLook) => Promise<void>;
+  /** All stages are over; the evaluation comes next. */
+  readonly trained?: () => void;
 }
 
 /** What a stage is going to take. */
@@ -96,13 +110,4 @@ export interface DataCounts {
   readonly kept: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly examples: readonly string[];
-}
-
-/** What the demo did. */
-export interface DemoResult {
-  readonly training: TrainResult;
-  /** A picture that training never showed, and what is on it. */
-  readonly picture?: { readonly path: string; readonly truth: readonly string[] };
-  readonly answers: readonly { readonly question: string; readonly answer: string }[];
-  readonly seconds: number;
 }

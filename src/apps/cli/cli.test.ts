@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import {
   closeSync,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
@@ -202,16 +201,6 @@ describe('tessera', () => {
     expect(code).toBe(1);
     expect(err.match(/image\/missing/g)).toHaveLength(2);
     expect(err).not.toContain('no-model');
-  });
-
-  it('leaves a folder alone that is no demo', async () => {
-    const notes = join(folder, 'runs/demo/thesis/notes.txt');
-    mkdirSync(join(notes, '..'), { recursive: true });
-    writeFileSync(notes, 'precious');
-    const { code, out, err } = await ended(startIn(folder, 'demo'));
-    expect({ code, out }).toEqual({ code: 1, out: '' });
-    expect(err).toContain('demo/folder');
-    expect(readFileSync(notes, 'utf8')).toBe('precious');
   });
 
   it('takes a command line of a million characters', async () => {

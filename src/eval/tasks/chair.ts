@@ -31,23 +31,25 @@ const scene = z.object({
   width: number.optional(),
   height: number.optional(),
   background: z.string().optional(),
-  objects: z.array(
-    z.object({
-      id: number.optional(),
-      shape: z.string(),
-      color: z.string(),
-      size: z.string().optional(),
-      pattern: z.string().optional(),
-      bbox: z.tuple([number, number, number, number]).optional(),
-    }),
-  ),
+  objects: z
+    .array(
+      z.object({
+        id: number.optional(),
+        shape: z.string(),
+        color: z.string(),
+        size: z.string().optional(),
+        pattern: z.string().optional(),
+        bbox: z.tuple([number, number, number, number]).readonly().optional(),
+      }),
+    )
+    .readonly(),
 });
 
-type SceneRecord = z.infer<typeof scene>;
+type SceneRecord = Readonly<z.infer<typeof scene>>;
 
 const metrics: readonly Metric[] = [
-  metric('i', 'CHAIRi', 'share of object mentions that are of objects not there', 'low', true),
-  metric('s', 'CHAIRs', 'share of captions that mention an object that is not there', 'low', true),
+  metric('i', 'CHAIRi', 'share of the things named that are not there', 'low', true),
+  metric('s', 'CHAIRs', 'share of captions that name a thing that is not there', 'low', true),
   metric('iDistinct', 'CHAIRi distinct', 'CHAIRi over the distinct objects of each caption', 'low'),
   metric('recall', 'recall', 'share of the objects there that are mentioned', 'high', true),
   metric('complete', 'complete', 'share of captions that name every object once and rightly', 'high', true),
@@ -102,12 +104,13 @@ async function loadScenes(source: ChairSource, prompt: string, limit?: number): 
     picture,
     prompt,
     truth: inventory(scene),
-    judge: ({ text }: Answer) => judge(text, scene),
+    judge: ({ text }: Answer) => judgeDescription(text, scene),
   }));
   return firstPictures(items, (item) => item.picture, limit);
 }
 
-function judge(answer: string, scene: SceneRecord): Verdict {
+/** What a description of a scene came to: every claim of it that the record can tell is held against it. */
+export function judgeDescription(answer: string, scene: SceneRecord): Verdict {
   const { objects } = scene;
   const { mentions, sentences } = parseClaims(answer);
   const words = wordCount(answer);

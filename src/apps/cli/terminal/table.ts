@@ -59,7 +59,8 @@ const longest = (texts: readonly string[]) => Math.max(0, ...texts.map((text) =>
 /** The words of a cell; white space in front stays with the first. */
 const words = (cell: string) => cell.match(/^\s*\S+|\S+/g) ?? [];
 
-function wrap(cell: string, width: number): string[] {
+/** A text in lines of so many characters, cut between words. */
+export function wrap(cell: string, width: number): string[] {
   if (cell.length <= width) return [cell];
   const lines: string[] = [];
   for (const word of words(cell)) {
