@@ -8,7 +8,7 @@ export { topics } from './language/questions.ts';
 export type { Description, Truth } from './predicates.ts';
 export type { Picture } from './render.ts';
 export type { Scene, SceneObject, SceneOptions, Split } from './scene.ts';
-export { shapesOf, splits } from './scene.ts';
+export { splits } from './scene.ts';
 export { imageName } from './tasks/coco.ts';
 export type { WorldOptions, WorldRequest } from './tasks/options.ts';
 export { worldOptions } from './tasks/options.ts';

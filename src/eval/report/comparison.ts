@@ -55,10 +55,13 @@ export function writeComparison(path: string, comparison: Comparison): string {
 
 function runTable(runs: readonly ComparedRun[]): Html {
   const rows = runs.map(
-    (run, i) => html`<tr><th scope="row">${chip(run.name, i)}</th><td>${run.system}</td><td>${run.status}</td>
-<td class="n">${run.seconds === 0 ? '–' : `${(run.seconds / 60).toFixed(1)} min`}</td><td class="n">${(run.bytes / 2 ** 20).toFixed(1)} MiB</td><td><code>${run.folder}</code></td></tr>`,
+    (
+      run,
+      i,
+    ) => html`<tr><th scope="row">${chip(run.name, i)}</th><td data-label="system">${run.system}</td><td data-label="status">${run.status}</td>
+<td class="n" data-label="training">${run.seconds === 0 ? '–' : `${(run.seconds / 60).toFixed(1)} min`}</td><td class="n" data-label="size">${(run.bytes / 2 ** 20).toFixed(1)} MiB</td><td data-label="folder"><code>${run.folder}</code></td></tr>`,
   );
-  return html`<section class="panel"><div class="scroll"><table class="plain"><thead><tr><th>run</th><th>system</th><th>status</th><th class="n">training</th><th class="n">size</th><th>folder</th></tr></thead><tbody>${rows}</tbody></table></div></section>`;
+  return html`<section class="panel"><div class="scroll"><table class="plain stack"><thead><tr><th>run</th><th>system</th><th>status</th><th class="n">training</th><th class="n">size</th><th>folder</th></tr></thead><tbody>${rows}</tbody></table></div></section>`;
 }
 
 /** A run's name behind the mark of its colour. */
@@ -75,7 +78,7 @@ function scoreSection({ runs, scores }: Comparison): Html {
   });
   return html`<section><h2>Scores</h2>
 <p class="lead">Each bar spans the 95% interval over pictures; the dot is the score. A dash stands where a run was not evaluated.</p>
-<div class="panel"><div class="scroll"><table class="plain"><thead><tr><th>task</th><th>metric</th><th class="plot"><span class="ends"><span>0</span><span>1</span></span></th>${runs.map(({ name }, i) => html`<th class="n">${chip(name, i)}</th>`)}</tr></thead>
+<div class="panel"><div class="scroll"><table class="plain stack"><thead><tr><th>task</th><th>metric</th><th class="plot"><span class="ends"><span>0</span><span>1</span></span></th>${runs.map(({ name }, i) => html`<th class="n">${chip(name, i)}</th>`)}</tr></thead>
 ${body}</table></div></div></section>`;
 }
 
@@ -87,12 +90,15 @@ function scoreRow(
   const label = group === 'all' ? task.toUpperCase() : `${task.toUpperCase()} ${group}`;
   return html`<tr><th scope="row">${first ? label : ''}</th><td title="${metric.describe}">${metric.label}<span class="arrow">${arrow(metric)}</span></td>
 <td class="plot">${metric.unit === 'share' ? intervals(estimates) : nothing}</td>
-${runs.map((_, i) => estimateCell(estimates[i] ?? null, metric))}</tr>`;
+${runs.map(({ name }, i) => estimateCell(estimates[i] ?? null, metric, name, i))}</tr>`;
 }
 
-function estimateCell(estimate: Estimate | null, metric: Metric): Html {
-  if (!estimate) return html`<td class="n">–</td>`;
-  return html`<td class="n"><span class="score">${formatValue(estimate.value, metric)}</span><br><span class="small">${formatInterval(estimate, metric)}</span></td>`;
+/** What one run reached; on a narrow page, where its row is a list, the cell bears the run's name and colour. */
+function estimateCell(estimate: Estimate | null, metric: Metric, run: string, color: number): Html {
+  const value = estimate
+    ? html`<span><span class="score">${formatValue(estimate.value, metric)}</span> <span class="small">${formatInterval(estimate, metric)}</span></span>`
+    : '–';
+  return html`<td class="n run ${seriesClass(color)}" data-label="${run}">${value}</td>`;
 }
 
 /** One bar a run, under each other, on a line from 0 to 1. */
@@ -138,7 +144,7 @@ function settingSection({ runs, settings }: Comparison): Html {
     return html`<section><h2>Settings</h2><p class="lead">All settings are the same.</p></section>`;
   const rows = settings.map(
     ({ key, values }) =>
-      html`<tr><th scope="row"><code>${key}</code></th>${values.map((value) => html`<td>${value ?? '–'}</td>`)}</tr>`,
+      html`<tr><th scope="row"><code>${key}</code></th>${values.map((value, i) => html`<td class="run ${seriesClass(i)}" data-label="${runs[i]?.name ?? ''}">${value ?? '–'}</td>`)}</tr>`,
   );
-  return html`<section><h2>Settings that differ</h2><div class="panel"><div class="scroll"><table class="plain"><thead><tr><th>setting</th>${runs.map(({ name }, i) => html`<th>${chip(name, i)}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></div></section>`;
+  return html`<section><h2>Settings that differ</h2><div class="panel"><div class="scroll"><table class="plain stack"><thead><tr><th>setting</th>${runs.map(({ name }, i) => html`<th>${chip(name, i)}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></div></section>`;
 }

@@ -47,7 +47,7 @@ ${headlines.length === all.length ? nothing : html`<details><summary>every metri
 
 function table(scores: readonly Score[]): Html {
   const groups = [...new Set(scores.map(({ group }) => group))];
-  return html`<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
+  return html`<div class="scroll"><table><thead><tr><th>group</th><th>metric</th><th class="n">score</th><th class="n interval-of">95% interval</th><th class="plot">0<i>1</i></th><th class="n">blind</th><th class="n">difference</th></tr></thead>
 ${groups.map((group) => html`<tbody>${groupRows(scores.filter((score) => score.group === group))}</tbody>`)}</table></div>`;
 }
 
@@ -55,7 +55,7 @@ function groupRows(scores: readonly Score[]): Html[] {
   return scores.map(
     ({ group, metric, result }, i) => html`<tr>
 <th scope="row">${i === 0 ? group : ''}</th><td title="${metric.describe}">${metric.label}<span class="arrow">${arrow(metric)}</span></td>
-<td class="n score">${formatValue(result.sighted.value, metric)}</td><td class="n">${formatInterval(result.sighted, metric)}</td>
+<td class="n score">${formatValue(result.sighted.value, metric)}<span class="small within">${formatInterval(result.sighted, metric)}</span></td><td class="n interval-of">${formatInterval(result.sighted, metric)}</td>
 <td class="plot">${metric.unit === 'share' ? intervalPlot(result) : nothing}</td>
 <td class="n blind">${formatValue(result.blind?.value ?? null, metric)}</td>
 <td class="n" title="95% interval ${result.difference ? formatInterval(result.difference, metric) : '–'}">${formatDifference(result.difference, metric)}</td></tr>`,

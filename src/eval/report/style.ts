@@ -62,6 +62,9 @@ figure svg{width:100%;height:auto;display:block}
 .legend{display:flex;flex-wrap:wrap;gap:4px 20px;margin:0 0 12px;font-size:14px}
 .plain th:first-child,.plain td:nth-child(2){width:auto}.plain td,.plain th{vertical-align:middle;padding-right:22px}.small{font-size:12px;color:var(--soft)}.ends{display:flex;justify-content:space-between;width:160px;padding:0 1px}
 @media(max-width:640px){.plot{display:none}.task{padding:16px 12px 10px}table{font-size:13px}th:first-child,td:nth-child(2){width:auto}.n{padding-right:8px}.scroll th:first-child{position:sticky;left:0;background:var(--tile)}.plain .chip{white-space:normal}.plain td,.plain th{padding-right:12px}main,header,footer{padding-left:16px;padding-right:16px}.panel{padding:12px 14px}h1{font-size:30px;overflow-wrap:anywhere}}
+.run .small{display:block}.within{display:none}
+@media(max-width:640px){.interval-of{display:none}.within{display:block;font-weight:400}}
+@media(max-width:640px){.stack,.stack tbody,.stack th,.stack td{display:block}.stack thead{display:none}.stack tr{display:block;padding:10px 0}.stack tr+tr,.stack tbody+tbody tr:first-child{border-top:1px solid var(--line)}.stack tbody tr>*,.stack tbody+tbody tr:first-child>*{border:0}.stack th,.stack td{padding:0 0 3px;white-space:normal;text-align:left;overflow-wrap:anywhere}.stack th:empty{display:none}.stack td[data-label]{display:flex;justify-content:space-between;gap:14px}.stack td[data-label]::before{content:attr(data-label);color:var(--soft)}.stack td.run{box-shadow:inset 4px 0 var(--accent);padding-left:12px;margin-bottom:4px}.stack .run .small{display:inline}.stack td.plot{display:block;width:100%;padding:4px 0 8px}.stack td.plot:empty{display:none}.stack td.plot svg{width:100%;height:auto}.scroll th:first-child{position:static}}
 .panel{padding:16px 20px}.panel+.panel{margin-top:14px}
 .panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}

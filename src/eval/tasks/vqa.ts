@@ -29,7 +29,7 @@ export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxToke
   return {
     name: 'vqa',
     describe:
-      'Asks for a word or phrase and compares it with the ten answers of each question; `places` are the questions about ' +
+      'Asks for a word or phrase and compares it with the ten answers of each question. Places: the questions about ' +
       'left, right, above, below, top and bottom',
     prompt: `{question}${suffix}`,
     maxTokens,
