@@ -166,7 +166,7 @@ describe('a comparison', () => {
     }
     expect(page.match(/<polyline class="mean"/g)).toHaveLength(2);
     // On a narrow page a row is a list of all runs, each by its name.
-    const score = /<td class="plot">[^]*?<\/tr>/.exec(page)?.[0] ?? '';
+    const score = /<td class="plot">[\s\S]*?<\/tr>/.exec(page)?.[0] ?? '';
     expect([...score.matchAll(/data-label="([^"]*)"/g)].map(([, name]) => name)).toEqual([
       '&lt;script&gt;alert(1)&lt;/script&gt;',
       'stopped',
