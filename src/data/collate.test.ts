@@ -151,6 +151,13 @@ describe('every way of joining', () => {
     expect(numbersOf(joined, 'neighbours')).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
+  test('pads to a length that is told, which the places follow', () => {
+    const feeds = collate(rows, wide, 0, new Map([['S', 6]]));
+    expect(numbersOf(feeds, 'sourceIds')).toEqual([5, 6, 7, 8, 0, 0, 9, 0, 0, 0, 0, 0]);
+    expect(numbersOf(feeds, 'places')).toEqual([1, 3, 0, 2, 6, 8]);
+    expect(collate([{ ids: [1] }], wide, 0, new Map([['S', 6]])).has('sourceIds')).toBe(false);
+  });
+
   test('foretells the sizes of all of it', () => {
     const { sizes } = batchSizes(rows, wide);
     expect(Object.fromEntries(sizes)).toEqual({ B: 2, T: 2, S: 4, P: 6, M: 6, R: 6 });

@@ -1,4 +1,4 @@
-import { type Named, type Tensor, TesseraError, tensor } from '../base/index.ts';
+import { type Dim, type Named, type Tensor, TesseraError, tensor } from '../base/index.ts';
 import type { Input } from './input.ts';
 import type { Processor, Sequence } from './processor.ts';
 
@@ -9,15 +9,22 @@ export type ReadMedia = readonly Named<Tensor>[];
  * Sequences as the feeds of a model, all but what is read from media. Inputs that no sequence brings anything to are left
  * out.
  * @param padId what texts are filled up with
+ * @param least sizes that padded inputs have at least, by the name of their length; those that nothing is brought to stay out
  */
-export function collate(sequences: readonly Sequence[], processor: Processor, padId: number): Map<string, Tensor> {
+export function collate(
+  sequences: readonly Sequence[],
+  processor: Processor,
+  padId: number,
+  least: ReadonlyMap<Dim, number> = new Map(),
+): Map<string, Tensor> {
   const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
   const widths = new Map<string, number>();
   const feeds = new Map<string, Tensor>();
   for (const [name, input] of Object.entries(processor.inputs)) {
     const rows = sequences.map((sequence, b) => textOf(sequence, name) ?? own[b]?.[name]);
     if (input.join === 'pad') {
-      const width = rows.reduce((longest, row) => Math.max(longest, row?.length ?? 0), 0);
+      const longest = rows.reduce((most, row) => Math.max(most, row?.length ?? 0), 0);
+      const width = longest > 0 ? Math.max(longest, least.get(input.shape[1] as Dim) ?? 0) : 0;
       widths.set(name, width);
       // What a row tells besides its texts is padded with zeros.
       const isText = sequences.some((sequence) => textOf(sequence, name) !== undefined);

@@ -1,4 +1,4 @@
-import { type Fault, type Named, type Tensor, zeros } from '../base/index.ts';
+import type { Fault, Named, Tensor } from '../base/index.ts';
 import {
   batchSizes,
   collate,
@@ -72,13 +72,7 @@ export function stackPrompts(
   sizes: ReadonlyMap<string, number> = new Map(),
 ): Map<string, Tensor> {
   const read = prompts.map(({ media = [] }) => media.map(({ values }) => values));
-  const feeds = new Map([...collate(prompts, processor, 0), ...joinMedia(read, processor)]);
-  for (const [name, dim] of otherTexts(processor)) {
-    const feed = feeds.get(name);
-    const size = sizes.get(dim);
-    if (feed && size !== undefined) feeds.set(name, widened(feed, size));
-  }
-  return feeds;
+  return new Map([...collate(prompts, processor, 0, sizes), ...joinMedia(read, processor)]);
 }
 
 /** Padded inputs of another length than `ids`, with the name of that length. */
@@ -86,13 +80,6 @@ function otherTexts({ inputs }: Processor): [string, string][] {
   return Object.entries(inputs).flatMap(([name, { join, shape }]) =>
     join === 'pad' && shape[1] !== inputs.ids?.shape[1] ? [[name, String(shape[1])] as [string, string]] : [],
   );
-}
-
-function widened({ dtype, shape: [rows = 0, width = 0], data }: Tensor, size: number): Tensor {
-  const wide = zeros(dtype, [rows, size]);
-  const numbers = wide.data as Float32Array;
-  for (let b = 0; b < rows; b++) numbers.set((data as Float32Array).subarray(b * width, (b + 1) * width), b * size);
-  return wide;
 }
 
 /** The longest of each text besides `ids`, by the name of its length. */
