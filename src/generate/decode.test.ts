@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { sharedEngine } from '../../test/support/evaluate.ts';
 import {
+  crossCases,
   decoderCases,
   guestCases,
   imageCases,
@@ -44,7 +45,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases])(
+  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases, ...crossCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -57,7 +58,7 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
-it.each(['decoder/gqa', ...guestCases, ...sourceCases, 'llava/v1.5-multi'])(
+it.each(['decoder/gqa', ...guestCases, ...sourceCases, ...crossCases, 'llava/v1.5-multi'])(
   '%s: the lowering for webgpu gives the same tokens',
   async (name) => {
     const reference = referenceCase(name);

@@ -158,7 +158,7 @@ async function prefill(
       ...feeds,
     ]);
     const targets = new Map<string, Tensor>([['logits', logits], ...into]);
-    await session.run(program.feeds(session, countedBy(values, session)), {
+    await session.run(program.feeds(session, values), {
       into: targets,
       fetch: [],
       ...(signal && { signal }),
@@ -166,12 +166,6 @@ async function prefill(
     takeLogits(rows.slice(from, from + count), logits.data);
     from += count;
   }
-}
-
-/** Without the positions of a state that a model keeps and does not count. */
-function countedBy(values: ReadonlyMap<string, Tensor>, { inputs }: Session): Map<string, Tensor> {
-  const read = new Set(inputs.map(({ name }) => name));
-  return new Map([...values].filter(([name]) => read.has(name) || (name !== 'lastPosition' && name !== 'total')));
 }
 
 function takeLogits(rows: readonly Row[], logits: Float32Array): void {
@@ -238,7 +232,7 @@ function bindStep(program: GenerationProgram, session: Session, state: StateMemo
     ...feeds,
   ]);
   const bound: BoundRun = session.bind(
-    program.feeds(session, countedBy(values, session)),
+    program.feeds(session, values),
     new Map<string, Tensor>([['logits', logits], ...into]),
   );
   return {

@@ -53,12 +53,12 @@ export class GenerationProgram {
     return session;
   }
 
-  /** The feeds of a session: the values given, and its parameters. */
+  /** The feeds of a session: its parameters, and those of the values that it reads; a model may have no use for some. */
   feeds(session: Session, values: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-    const feeds = new Map(values);
+    const feeds = new Map<string, Tensor>();
     for (const { name } of session.inputs) {
-      const parameter = this.#options.store.tensors.get(name);
-      if (parameter && !feeds.has(name)) feeds.set(name, parameter);
+      const value = values.get(name) ?? this.#options.store.tensors.get(name);
+      if (value) feeds.set(name, value);
     }
     return feeds;
   }

@@ -109,8 +109,8 @@ export async function buildParts(
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  const { fresh, joined } = architectures[model.architecture] as SystemRecipe;
-  if (joined) return joinedParts(model, joined, seed, log);
+  const { fresh, joined, tokens = [] } = architectures[model.architecture] as SystemRecipe;
+  if (joined) return joinedParts(model, joined, { tokens: [imageToken, ...tokens], seed, log });
   if (!fresh) throw onlyFrom(model);
   const tokenizer = model.tokenizer
     ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
@@ -165,19 +165,23 @@ function trainTokenizer(corpus: readonly string[], vocabSize = 1024): Tokenizer 
 async function joinedParts(
   model: ModelRecipe,
   joined: NonNullable<SystemRecipe['joined']>,
-  seed: number,
-  log: Log | undefined,
+  settings: NewTokens,
 ): Promise<Parts> {
   // Checked with the recipe: a model that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
-  const { tokenizer, decoder } = await withImageToken(place, seed, log);
+  const { tokenizer, decoder } = await withTokens(place, settings);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
-  const imageTokenId = tokenizer.specials.get(imageToken) as number;
-  const parts = { vision: tower, language: languageJson(decoder), imageTokenId };
+  const tokenIds = Object.fromEntries(tokenizer.specials);
+  const parts = {
+    vision: tower,
+    language: languageJson(decoder),
+    tokenIds,
+    imageTokenId: tokenIds[imageToken] as number,
+  };
   const loaded = createModel(joined({ ...parts, values: model }));
-  initializeStore(loaded.store, seed);
+  initializeStore(loaded.store, settings.seed);
   copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));
   copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));
   const side = (loaded.model.image as ModelImage).height;
@@ -185,20 +189,30 @@ async function joinedParts(
   return { loaded, tokenizer, imageToken, processor, ...(await templateOf(place)) };
 }
 
-/** A language model and its words, with a token and a row of its tables for images where it has none. */
-async function withImageToken(place: ModelPlace, seed: number, log: Log | undefined) {
-  const own = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
-  const decoder = openModel(place);
-  const tokenizer = withSpecialToken(own, imageToken);
-  if (tokenizer === own) return { tokenizer, decoder };
-  const id = tokenizer.specials.get(imageToken) as number;
-  const grown = withTokenRow(decoder, id, seed);
-  const rows = [decoder, grown].map(({ model }) => model.writer?.vocabSize);
-  log?.info(
-    `the tokenizer of ${place.folder} has no ${imageToken}: it is added as token ${id}` +
-      (rows[0] === rows[1] ? '' : `, and the tables of tokens grow from ${rows.join(' to ')} rows`),
-  );
-  return { tokenizer, decoder: grown };
+interface NewTokens {
+  /** Special tokens that the model has use for. */
+  readonly tokens: readonly string[];
+  readonly seed: number;
+  readonly log: Log | undefined;
+}
+
+/** A language model and its words, with a token and a row of its tables for each of these where it has none. */
+async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
+  let tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
+  let decoder = openModel(place);
+  for (const token of tokens) {
+    const longer = withSpecialToken(tokenizer, token);
+    if (longer === tokenizer) continue;
+    const id = longer.specials.get(token) as number;
+    const grown = withTokenRow(decoder, id, seed);
+    const rows = [decoder, grown].map(({ model }) => model.writer?.vocabSize);
+    log?.info(
+      `the tokenizer of ${place.folder} has no ${token}: it is added as token ${id}` +
+        (rows[0] === rows[1] ? '' : `, and the tables of tokens grow from ${rows.join(' to ')} rows`),
+    );
+    [tokenizer, decoder] = [longer, grown];
+  }
+  return { tokenizer, decoder };
 }
 
 /** A language model's configuration as a part of another's: whether its head is its embedding is said, not left to its kind. */

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import type { Tensor } from '../../src/base/index.ts';
-import type { Processor } from '../../src/data/index.ts';
+import type { MediaPlan, Processor } from '../../src/data/index.ts';
 import type { Prompt } from '../../src/generate/prompt.ts';
 import { loadModel, modelThat, type WriterModel } from '../../src/models/index.ts';
 import type { ParameterStore } from '../../src/nn/index.ts';
@@ -25,6 +25,8 @@ export const imageCases = [
   'v1.5-gemma2',
   'v1.5-opt',
 ].map((name) => `llava/${name}`);
+/** Models that see images from the side of the text: few tokens stand for them. */
+export const crossCases = ['llama', 'opt'].map((name) => `flamingo/${name}`);
 
 export interface ReferenceCase {
   readonly model: WriterModel;
@@ -51,19 +53,21 @@ export function referenceCase(name: string): ReferenceCase {
   const expected = fixtureTensors(`${name}/expected.safetensors`);
   const imageToken = facts.imageToken ?? model.image?.tokenId ?? -1;
   const pixels = expected.get('pixel_values') as Tensor<'float32'> | undefined;
-  const rowsOfPicture = pixels && slotsPerPicture(expected, imageToken, pixels.shape[0] as number);
-  const deal = imageDealer(pixels, imageToken, rowsOfPicture ?? 0);
-  const greedy = facts.greedy.map(({ prompt, images = 0, tokens }) => ({
-    prompt: deal(
-      prompt.flatMap((id) => (id === imageToken ? Array(rowsOfPicture).fill(id) : [id])),
-      images,
-    ),
-    tokens,
-  }));
-  const again = imageDealer(pixels, imageToken, rowsOfPicture ?? 0);
-  const rows = unpadded(expected).map((ids, i) => again(ids, facts.imagesPerRow?.[i] ?? 0));
   const [height, width] = (pixels?.shape.slice(2) ?? []) as [number?, number?];
   const reader = model.processor(height && width ? cropTo(height, width) : undefined);
+  const plan = reader.plan?.({ kind: 'image', path: 'x' }, () => []);
+  const deal = imageDealer(pixels, plan);
+  const shown = (id: number) => (id === imageToken && plan ? plan.ids : [id]);
+  const greedy = facts.greedy.map(({ prompt, images = 0, tokens }) => ({
+    prompt: deal(prompt.flatMap(shown), images, model.image?.tokenId),
+    tokens,
+  }));
+  const again = imageDealer(pixels, plan);
+  // The first release marks slots by a negative id; what stands in a slot is never looked at.
+  const known = (id: number) => (id === imageToken && model.image?.tokenId !== undefined ? model.image.tokenId : id);
+  const rows = unpadded(expected).map((ids, i) =>
+    again(ids.map(known), facts.imagesPerRow?.[i] ?? 0, model.image?.tokenId),
+  );
   const { opens } = reader;
   if (!opens?.ids) return { model, reader, store, expected, greedy, rows };
   const asked = greedy.map(({ prompt, tokens }) => ({
@@ -73,18 +77,13 @@ export function referenceCase(name: string): ReferenceCase {
   return { model, reader, store, expected, greedy: asked, rows: [] };
 }
 
-function slotsPerPicture(expected: ReadonlyMap<string, Tensor>, imageToken: number, pictures: number): number {
-  return numbers(expected.get('input_ids')).filter((id) => id === imageToken).length / pictures;
-}
-
-/** Gives each sequence the next pictures of the file. */
-function imageDealer(pixels: Tensor<'float32'> | undefined, imageToken: number, tokens: number) {
+/** Gives each sequence the next pictures of the file, where its ids hold what stands for one. */
+function imageDealer(pixels: Tensor<'float32'> | undefined, plan: MediaPlan | undefined) {
   let used = 0;
-  return (sequence: readonly number[], count: number): Prompt => {
-    const slots = [...sequence.keys()].filter((t) => sequence[t] === imageToken);
-    // The first release marks slots by a negative id; what stands in a slot is never looked at.
-    const ids = sequence.map((id) => Math.max(id, 0));
-    if (!pixels || count === 0) return { ids };
+  return (ids: readonly number[], count: number, imageToken: number | undefined): Prompt => {
+    if (!pixels || !plan || count === 0) return { ids };
+    const slots = [...ids.keys()].filter((t) => ids[t] === imageToken);
+    const tokens = plan.ids.length;
     const size = pixels.data.length / (pixels.shape[0] as number);
     const media = Array.from({ length: count }, (_, i) => {
       const data = pixels.data.subarray((used + i) * size, (used + i + 1) * size);
@@ -92,7 +91,7 @@ function imageDealer(pixels: Tensor<'float32'> | undefined, imageToken: number, 
         input: 'ids',
         start: slots[i * tokens] as number,
         tokens,
-        plan: { slots: { imageRows: [...Array(tokens).keys()] }, sizes: { pixels: 1 } },
+        plan,
         values: { pixels: { dtype: 'float32' as const, shape: [1, ...pixels.shape.slice(1)], data } },
       };
     });

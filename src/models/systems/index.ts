@@ -4,6 +4,7 @@ import { decoders, encoderDecoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
 import { encoderDecoder } from './encoder-decoder.ts';
+import { flamingo, flamingoRecipe } from './flamingo.ts';
 import { language, languageRecipe } from './language.ts';
 import { llamaAdapter, llamaAdapterRecipe } from './llama-adapter.ts';
 import { llava, llavaRecipe } from './llava.ts';
@@ -15,6 +16,7 @@ export const architectures: Named<SystemRecipe> = {
   llama: languageRecipe,
   clip: clipRecipe,
   llama_adapter: llamaAdapterRecipe,
+  flamingo: flamingoRecipe,
 };
 
 /** What each `model_type` of a `config.json` stands for. */
@@ -23,6 +25,7 @@ export const systems: Named<(json: ConfigJson, where?: string) => Model> = {
   ...Object.fromEntries(Object.keys(encoderDecoders).map((type) => [type, encoderDecoder])),
   llava,
   llama_adapter: llamaAdapter,
+  flamingo,
   clip,
   clip_vision_model: clipVisionModel,
 };

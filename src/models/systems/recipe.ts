@@ -14,6 +14,8 @@ export interface JoinedParts {
   readonly vision: ConfigJson;
   readonly language: ConfigJson;
   readonly imageTokenId: number;
+  /** Ids of the further tokens that its record names. */
+  readonly tokenIds: Named<number>;
   /** The model section of the recipe. */
   readonly values: Named<unknown>;
 }
@@ -29,6 +31,8 @@ export interface SystemRecipe {
   readonly refuses?: Named<{ readonly message: string; readonly remedy: string }>;
   /** `config.json` of a new model of a built-in size, with a vocabulary of its own. */
   readonly fresh?: (size: SizeName, vocabulary: VocabularyFacts) => ConfigJson;
+  /** Special tokens that a joined model has beside that of images; they are added to a tokenizer that lacks them. */
+  readonly tokens?: readonly string[];
   /** `config.json` of a new model that is joined from the folders named by the keys `vision` and `language`. */
   readonly joined?: (parts: JoinedParts) => ConfigJson;
   /** What its models can do; an objective needs one of it. */
