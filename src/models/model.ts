@@ -16,6 +16,8 @@ export interface Model {
   readonly tied: Named<string>;
   /** Where its parts are in the parameter tree, by what they do: `language`, `vision`, `projector`. `''` is all of it. */
   readonly parts: Named<string>;
+  /** Tables of which training moves these rows alone, such as those of added tokens, by path. */
+  readonly openRows?: Named<readonly number[]>;
   /** Absent where the model sees no images. */
   readonly image?: ModelImage;
   /** How rows become its inputs. @param images how images are prepared, at the configuration's own size when absent */

@@ -1,5 +1,5 @@
-import { formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
-import type { Graph, QuantizedMatrix, Value } from '../graph/index.ts';
+import { float32, formatShape, sameShape, type Tensor, TesseraError } from '../base/index.ts';
+import { type Graph, less, type QuantizedMatrix, stopGradient, type Value, where } from '../graph/index.ts';
 import type { Init } from './init.ts';
 
 /** What a model asks for by name: one entry of its parameter tree. */
@@ -41,6 +41,8 @@ export interface TraceOptions {
   readonly dropoutSeed?: Value | undefined;
   /** Parameters that become constants of the graph. */
   readonly held?: ReadonlyMap<string, Tensor<'float32'>> | undefined;
+  /** Tables of which a gradient reaches these rows alone, by path. */
+  readonly openRows?: Readonly<Record<string, readonly number[]>> | undefined;
   /** Matrices in few bits that linear layers take in the place of the parameter of that path. */
   readonly quantized?: ReadonlyMap<string, QuantizedMatrix> | undefined;
 }
@@ -55,6 +57,9 @@ export class ParameterTrace {
   readonly #lora: Lora | undefined;
   readonly #adapters: TraceOptions['adapters'];
   readonly #held: TraceOptions['held'];
+  readonly #openRows: TraceOptions['openRows'];
+  /** What models get for a parameter, where that is not the input itself. */
+  readonly #given = new Map<string, Value>();
 
   constructor(graph: Graph, options: TraceOptions = {}) {
     this.graph = graph;
@@ -63,6 +68,7 @@ export class ParameterTrace {
     this.#lora = options.lora;
     this.#adapters = options.adapters;
     this.#held = options.held;
+    this.#openRows = options.openRows;
   }
 
   root(): Scope {
@@ -84,7 +90,9 @@ export class ParameterTrace {
       const held = this.#held?.get(spec.path);
       const value = held ? this.graph.constant(held) : this.graph.input(spec.path, 'float32', spec.shape);
       this.values.set(spec.path, value);
-      return value;
+      const rows = this.#openRows?.[spec.path];
+      if (rows) this.#given.set(spec.path, withOpenRows(value, rows));
+      return this.#given.get(spec.path) ?? value;
     }
     if (!sameShape(known.shape, spec.shape)) {
       throw new TesseraError({
@@ -95,8 +103,17 @@ export class ParameterTrace {
         got: formatShape(spec.shape),
       });
     }
-    return this.values.get(spec.path) as Value;
+    return this.#given.get(spec.path) ?? (this.values.get(spec.path) as Value);
   }
+}
+
+/** The table itself, whose gradient is zero but in these rows. */
+function withOpenRows(table: Value, rows: readonly number[]): Value {
+  const count = table.shape[0] as number;
+  const mask = Float32Array.from({ length: count }, (_, row) => (rows.includes(row) ? 1 : 0));
+  const column = float32([count, ...table.shape.slice(1).map(() => 1)], mask);
+  const { graph } = table.node;
+  return where(less(graph.constant(float32([], [0.5])), graph.constant(column)), table, stopGradient(table));
 }
 
 /** The adapter that a scope's layers get. */

@@ -1,6 +1,6 @@
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
-import { formatOptions } from '../data/index.ts';
+import { builtinTemplateNames, formatOptions } from '../data/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods, objectiveNamed } from '../train/index.ts';
 import { trainingFile, trainingTasks, worldTaskOptions, worldTaskTable } from '../world/index.ts';
@@ -181,7 +181,7 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
       code: 'recipe/template',
       message: `stage ${stage.name} says no prompt for its rows`,
       path: where(['stages', at, 'template']),
-      expected: 'plain, llava-v0, llava-v1, llava-1.5 or checkpoint',
+      expected: `${builtinTemplateNames.filter((name) => name !== 'text').join(', ')} or checkpoint`,
       remedy: 'add template to the stage',
     });
   }

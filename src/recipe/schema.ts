@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type FormatOptionName, formatNames, formatOptions } from '../data/index.ts';
+import { builtinTemplateNames, type FormatOptionName, formatNames, formatOptions } from '../data/index.ts';
 import { taskNames } from '../eval/index.ts';
 import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
@@ -110,7 +110,7 @@ const stageSection = section({
   objective: option(z.enum(Object.keys(methods)), `loss: ${saysOfMethods}`),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
-    z.union([z.enum(['plain', 'llava-v0', 'llava-v1', 'llava-1.5', 'checkpoint', 'text']), templateFile]),
+    z.union([z.enum([...builtinTemplateNames, 'checkpoint']), templateFile]),
     'prompt that rows are written in; checkpoint takes the one in the model folder; a path names a chat template',
   ),
   add_end: optional(

@@ -79,7 +79,9 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   const moments = from?.moments ?? allocateMoments(gradients);
   const program = new StepProgram({ ...stage, gradients, lanes: source.lanes });
   const rateOf = ratesOf(settings);
-  const optimizer = await AdamW.open(stage.engine, { store, gradients, moments, options: settings, rateOf });
+  // Decay would move the rows that no gradient reaches.
+  const decays = (path: string) => stage.model.openRows?.[path] === undefined;
+  const optimizer = await AdamW.open(stage.engine, { store, gradients, moments, options: settings, rateOf, decays });
   const schedule = { name: settings.schedule, warmup: warmupSteps(settings), total: settings.steps };
   let loss = Number.NaN;
   let done = from?.step ?? 0;

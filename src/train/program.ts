@@ -154,7 +154,8 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
   // Only a program that trains drops anything out.
   const drops = options.trained && options.lora?.dropout;
   const dropoutSeed = drops && graph.input('dropoutSeed', 'int32', []);
-  const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed });
+  const { openRows } = options.model;
+  const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed, openRows });
   const { loss, metrics = {} } = options.objective.trace(traceOf(options, trace, new Set(feeds)));
   const wanted = (options.trained ?? []).filter((path) => trace.values.has(path));
   const found = gradients(

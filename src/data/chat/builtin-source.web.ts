@@ -1,4 +1,5 @@
 import type * as onDisk from './builtin-source.ts';
+import flamingo from './templates/flamingo.jinja';
 import llava15 from './templates/llava-1.5.jinja';
 import llavaV0 from './templates/llava-v0.jinja';
 import llavaV1 from './templates/llava-v1.jinja';
@@ -12,6 +13,7 @@ const sources: Readonly<Record<string, string>> = {
   'llava-v0': llavaV0,
   'llava-v1': llavaV1,
   'llava-1.5': llava15,
+  flamingo,
 };
 
 export const builtinSource: typeof onDisk.builtinSource = (name) => sources[name] as string;

@@ -128,8 +128,32 @@ describe('built-in templates', () => {
     ['llava-v0', ['###']],
     ['llava-v1', ['</s>']],
     ['llava-1.5', ['</s>']],
+    ['flamingo', ['<|endofchunk|>']],
   ])('%s stops at %j', (name, stops) => {
     expect(stopStrings(builtinTemplate(name), tokens)).toEqual(stops);
+  });
+
+  test('flamingo asks about the picture before it, and ends the text of each', () => {
+    const withEnd = { ...tokens, specials: [...tokens.specials, '<|endofchunk|>'] };
+    const part = (text: string) => ({ type: 'text', text }) as const;
+    const shows = (media: number, ...after: readonly string[]): Turn => ({
+      role: 'user',
+      parts: [{ type: 'media', media }, ...after.map(part)],
+    });
+    const shot = [shows(0, 'Is it red?'), says('assistant', 'Yes.'), shows(1, 'Is it blue?'), says('assistant', 'No.')];
+    const segments = renderChat(builtinTemplate('flamingo'), shot, withEnd);
+    expect(renderedText(segments)).toBe(
+      '<image>Question: Is it red? Answer: Yes.<|endofchunk|><image>Question: Is it blue? Answer: No.<|endofchunk|>',
+    );
+    expect(supervised(segments)).toBe('| Yes.<|endofchunk|>| No.<|endofchunk|>');
+    const page = [
+      { role: 'user', parts: [part('A table.'), { type: 'media', media: 0 }] } as const,
+      says('assistant', 'Two cubes.'),
+      shows(1),
+    ];
+    expect(renderedText(renderChat(builtinTemplate('flamingo'), page, withEnd, { generationPrompt: true }))).toBe(
+      'A table.<image>Two cubes.<|endofchunk|><image>',
+    );
   });
 
   test('the words of prompts that vocabularies learn are those of the templates', () => {

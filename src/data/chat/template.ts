@@ -35,6 +35,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   'llava-v0': { discards: [] },
   'llava-v1': { discards: [] },
   'llava-1.5': { discards: [] },
+  flamingo: { discards: [] },
 };
 
 export const builtinTemplateNames: readonly string[] = Object.keys(builtins);
@@ -66,7 +67,7 @@ export function createTemplate(source: string, where: string): ChatTemplate {
   };
 }
 
-/** A built-in template: `plain`, `text`, `llava-v0`, `llava-v1` or `llava-1.5`. */
+/** A built-in template, by one of `builtinTemplateNames`. */
 export function builtinTemplate(name: string): ChatTemplate {
   if (!Object.hasOwn(builtins, name)) {
     const near = nearest(name, builtinTemplateNames);

@@ -14,6 +14,8 @@ export interface FlamingoConfig {
   readonly resampler: PerceiverConfig;
   readonly gated: GatedConfig;
   readonly imageTokenId: number;
+  /** Ends the text of an image. */
+  readonly endOfChunkId?: number | undefined;
 }
 
 /** Places of its parts in the parameter tree. */
@@ -51,6 +53,7 @@ export function flamingoConfig(json: ConfigJson, where?: string): FlamingoConfig
       latents: resampler.latents,
     },
     imageTokenId: c.integer('media_token_id', 0, text.vocabSize - 1),
+    endOfChunkId: json.eoc_token_id == null ? undefined : c.integer('eoc_token_id', 0, text.vocabSize - 1),
   };
 }
 

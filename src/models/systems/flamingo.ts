@@ -71,11 +71,20 @@ export function flamingo(json: ConfigJson, where?: string): Model {
     layouts: layoutsOf(c),
     tied: mountNames(text.tied, flamingoParts.language),
     parts: flamingoParts,
+    openRows: openRows(c),
     image: { tokenId: c.imageTokenId, height: vision.imageSize, width: vision.imageSize },
     processor: (images) => processor(c, images),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
     writer,
   };
+}
+
+/** The rows of the added tokens: the language model is frozen, and what it never saw is learned. */
+function openRows({ text, imageTokenId, endOfChunkId }: FlamingoConfig): NonNullable<Model['openRows']> {
+  const [head, place] = [`${text.linears.head}.weight`, `${flamingoParts.language}.`];
+  const table = place + text.tied[head];
+  if (endOfChunkId === undefined) return { [table]: [imageTokenId] };
+  return { [table]: [imageTokenId, endOfChunkId], [place + head]: [endOfChunkId] };
 }
 
 /**

@@ -20,7 +20,7 @@ export function allocateMoments(gradients: GradientBuffer): Moments {
   return { first: new Float32Array(gradients.flat.length), second: new Float32Array(gradients.flat.length) };
 }
 
-/** True where weight decay applies: matrices and higher, never norms, biases and other vectors. */
+/** True for shapes that weight decay applies to: matrices and higher, never norms, biases and other vectors. */
 export function decays(shape: readonly number[]): boolean {
   return shape.length >= 2;
 }
@@ -33,6 +33,8 @@ export interface AdamWTarget {
   readonly options: AdamWOptions;
   /** Peak learning rate of a parameter. */
   rateOf(path: string): number;
+  /** False for matrices that weight decay spares. */
+  decays?(path: string): boolean;
 }
 
 /** What one optimizer step brings along. */
@@ -140,12 +142,12 @@ interface Group extends Span {
   readonly runs: readonly BoundRun[];
 }
 
-function spansOf({ store, gradients, rateOf }: AdamWTarget): Span[] {
+function spansOf({ store, gradients, rateOf, ...target }: AdamWTarget): Span[] {
   const spans: Span[] = [];
   let at = 0;
   for (const [path, { shape, data }] of gradients.tensors) {
     const parameters = (store.tensors.get(path) as Tensor<'float32'>).data;
-    const [peakRate, decayed] = [rateOf(path), decays(shape)];
+    const [peakRate, decayed] = [rateOf(path), decays(shape) && (target.decays?.(path) ?? true)];
     const last = spans.at(-1);
     if (last && isFollowed(last, parameters) && last.peakRate === peakRate && last.decayed === decayed) {
       last.length += data.length;
