@@ -1,14 +1,16 @@
 import { formatShape, type Named, sameShape, type Tensor, TesseraError } from '../base/index.ts';
-import { join } from '../files/index.ts';
+import { join, resolve } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { originalTower, refuseQuantized } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
+import { fromOpenFlamingo, frozenFolders, isOpenFlamingo } from './fusion/openflamingo.ts';
 import type { LoadedModel } from './loaded.ts';
-import type { Model } from './model.ts';
+import { type Model, partPrefix } from './model.ts';
 import { projectorOfFile, withoutSecondLayer, withSecondLayer } from './one-layer-projector.ts';
 import { visionPart } from './sizes.ts';
+import { withTokenRows } from './vocabulary.ts';
 import {
   type Checkpoint,
   clipVisionLayouts,
@@ -27,6 +29,7 @@ import {
   writeCheckpoint,
   writeJsonObject,
 } from './weights/index.ts';
+import { fromFileName } from './weights/layouts.ts';
 
 /** A new model from a configuration; its parameters are zero until they are initialised or filled. */
 export function createModel(json: ConfigJson): LoadedModel {
@@ -42,6 +45,7 @@ export function loadModel(folder: string): LoadedModel {
   const config = readJsonObject(join(folder, 'config.json'));
   refuseQuantized(config, join(folder, 'config.json'));
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
+  if (isOpenFlamingo(config)) return loadTrainedParts(folder, config);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
   const source = sourceOf(specs, openCheckpoint(folder), model.layouts, model.tied);
@@ -67,12 +71,14 @@ function sourceOf(
 /** Room is made only for parameters that are known to be in the files, whatever sizes a configuration claims. */
 function filled(specs: ReadonlyMap<string, ParameterSpec>, sources: readonly Source[]): ParameterStore {
   const store = allocateStore(specs);
-  for (const { checkpoint, match } of sources) {
-    const paths = [...match.names.keys()];
-    const targets = new Map(paths.map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]));
-    loadWeights(checkpoint, match, targets);
-  }
+  for (const source of sources) fillFrom(store, source);
   return store;
+}
+
+function fillFrom(store: ParameterStore, { checkpoint, match }: Source): void {
+  const paths = [...match.names.keys()];
+  const targets = new Map(paths.map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]));
+  loadWeights(checkpoint, match, targets);
 }
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
@@ -91,6 +97,32 @@ function loadOriginal(folder: string, config: JsonObject): LoadedModel {
     sources.push(sourceOf(eyes, openCheckpoint(towerFolder), mountLayouts(clipVisionLayouts, 'vision_tower.')));
   }
   return { model, store: filled(specs, sources), layout: source.match.layout };
+}
+
+/** A folder that holds what was trained, and names the folders of the frozen parts: as paths from it. */
+function loadTrainedParts(folder: string, config: JsonObject): LoadedModel {
+  const frozen = frozenFolders(config);
+  const decoder = loadModel(resolve(folder, frozen.language));
+  const eyes = loadModel(resolve(folder, frozen.vision));
+  const vision = visionPart(eyes.model.json, frozen.vision);
+  const head = `${decoder.model.writer?.linears.head}.weight`;
+  const language = { ...decoder.model.json, tie_word_embeddings: !decoder.store.specs.has(head) };
+  const where = join(folder, 'config.json');
+  const model = modelFromConfig(fromOpenFlamingo(config, { language, vision }, where), where);
+  const [layout] = model.layouts as readonly [Layout];
+  const specs = parameterSpecs(model);
+  const checkpoint = openCheckpoint(folder);
+  const places = { language: partPrefix(model, 'language'), vision: partPrefix(model, 'vision') };
+  const inFile = new Set([...checkpoint.tensors.keys()].map((name) => fromFileName(layout, name)));
+  const isFrozen = (path: string) => path.startsWith(places.language) || path.startsWith(places.vision);
+  const own = new Map([...specs].filter(([path]) => !isFrozen(path) || inFile.has(path)));
+  const source = sourceOf(own, checkpoint, model.layouts, model.tied);
+  const store = allocateStore(specs);
+  const grown = withTokenRows(decoder, model.writer?.vocabSize ?? 0, 0);
+  copyPart(grown, partPrefix(grown.model, 'language'), store, places.language);
+  copyPart(eyes, partPrefix(eyes.model, 'vision'), store, places.vision);
+  fillFrom(store, source);
+  return { model, store, layout };
 }
 
 /** A model as transformers reads it. */

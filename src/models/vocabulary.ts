@@ -17,16 +17,27 @@ const spread = 1e-5;
  * @param seed of the rows, each table's from a stream of its own
  */
 export function withTokenRow(loaded: LoadedModel, id: number, seed: number): LoadedModel {
-  const { json, writer } = loaded.model;
+  const { writer } = loaded.model;
   if (!writer) return loaded;
   const { vocabSize } = writer;
   const rows = id < vocabSize ? vocabSize : Math.ceil((id + 1) / rowsAtATime) * rowsAtATime;
+  return resized(loaded, rows, { id, seed });
+}
+
+/** The language model with tables of `rows` rows, of which those that it lacks are drawn as `withTokenRow` draws them. */
+export function withTokenRows(loaded: LoadedModel, rows: number, seed: number): LoadedModel {
+  const vocabSize = loaded.model.writer?.vocabSize ?? rows;
+  return vocabSize < rows ? resized(loaded, rows, { id: vocabSize, seed }) : loaded;
+}
+
+function resized(loaded: LoadedModel, rows: number, { id, seed }: { id: number; seed: number }): LoadedModel {
+  const { json, writer } = loaded.model;
   const model = modelFromConfig(withVocabulary(json, rows));
   const specs = parameterSpecs(model);
   const tensors = new Map<string, Tensor<'float32'>>();
   for (const [path, { shape }] of specs) {
     const old = loaded.store.tensors.get(path) as Tensor<'float32'>;
-    const isTable = old.shape[0] === vocabSize && tokenTable.test(path);
+    const isTable = old.shape[0] === writer?.vocabSize && tokenTable.test(path);
     tensors.set(path, isTable ? grown(old, shape, id, new Random(seed, 'rows', path)) : old);
   }
   return { ...loaded, model, store: storeOf(specs, tensors) };

@@ -1,4 +1,4 @@
-import { clipCrop, type ImageProcessor, imageOf, type MediaPlan, type Processor } from '../../data/index.ts';
+import { clipCrop, type ImageProcessor, type Processor } from '../../data/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { mountLinears, mountNames } from '../decoders/index.ts';
 import { type FlamingoConfig, flamingoConfig, flamingoHidden, flamingoParts } from '../fusion/flamingo.ts';
@@ -6,7 +6,7 @@ import { gatedState } from '../fusion/gated-attention.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import type { Layout } from '../weights/index.ts';
-import { imagePixels, preparedPixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -107,12 +107,6 @@ function layoutsOf({ text, gated }: FlamingoConfig): readonly Layout[] {
 /** An image is one token of the text, and is seen from the layers in front of the blocks. */
 function processor(c: FlamingoConfig, images: ImageProcessor = clipCrop(c.vision.imageSize)): Processor {
   const size = preparedSize(images, { height: c.vision.imageSize, width: c.vision.imageSize });
-  const plan: MediaPlan = {
-    ids: [c.imageTokenId],
-    slots: {},
-    sizes: { pixels: 1 },
-    read: ([image]) => ({ pixels: preparedPixels(image as NonNullable<typeof image>, images) }),
-  };
   return {
     inputs: {
       ids: { ...tokenIds, says: `${tokenIds.says}; each image is one token, of the id ${c.imageTokenId}` },
@@ -137,10 +131,7 @@ function processor(c: FlamingoConfig, images: ImageProcessor = clipCrop(c.vision
         says: 'the number of the last image at or before each token, which it sees; 0 before the first',
       },
     },
-    plan: (media) => {
-      imageOf(media);
-      return plan;
-    },
+    plan: fixedImages(images, { ids: [c.imageTokenId], slots: {} }),
     row({ ids, media = [] }) {
       const starts = media.map(({ start }) => start);
       return {
