@@ -5,6 +5,7 @@ import { splitAt } from '../tokenize/index.ts';
 import { checkTexts } from './complete.ts';
 import { markMessage, readMarks, withoutMarks } from './marks.ts';
 import type { ChatTokens, Segment } from './segment.ts';
+import { renderShape } from './shape.ts';
 import type { ChatTemplate } from './template.ts';
 
 /** What a template may use of a tokenizer. */
@@ -43,7 +44,9 @@ export function renderChat(
   tokens: ChatTokens,
   options: RenderOptions = {},
 ): Segment[] {
-  const marked = renderWith(markMessage, template, turns, tokens, options);
+  const render = (mark: typeof markMessage) => renderWith(mark, template, turns, tokens, options);
+  const settings = [tokens.bos, tokens.eos, tokens.image, options.generationPrompt];
+  const marked = renderShape(template, turns, settings, render) ?? render(markMessage);
   if (!template.builtin && withoutMarks(marked) !== renderPlain(template, turns, tokens, options))
     looksInside(template);
   const segments = cutSpecials(marked, tokens);

@@ -5,6 +5,7 @@ import type { LibraryTokenizer } from './library.ts';
 import { type Piece, trimAround } from './split.ts';
 import { alignTokens, type SpelledToken, type Surface, spelledBytes } from './surface.ts';
 import { withinTime } from './within-time.ts';
+import { wordCutter } from './words.ts';
 
 /** Ids with the half-open range of UTF-16 offsets each token takes in the text. */
 export interface Encoding {
@@ -20,13 +21,14 @@ export function pieceEncoder(
   specials: ReadonlyMap<string, number>,
 ): (pieces: readonly Piece[]) => Encoding {
   const specialIds = new Set(specials.values());
+  const cut = wordCutter(layout);
   return (pieces) => {
     const out: Encoding = { ids: [], spans: [] };
     let offset = 0;
     for (const run of cutRuns(pieces, layout)) {
       const part = run.special
         ? { ids: [specials.get(run.text) ?? unknownToken(run.text)], spans: [[0, run.text.length] as const] }
-        : encodeRun(library, layout, surface, run.text, offset === 0, specialIds);
+        : encodeRun(library, layout, surface, cut, run.text, offset === 0, specialIds);
       out.ids.push(...part.ids);
       for (const [start, end] of part.spans) out.spans.push([start + offset, end + offset]);
       offset += run.text.length + run.trimmed;
@@ -60,6 +62,7 @@ function encodeRun(
   library: LibraryTokenizer,
   layout: Layout,
   surface: Surface,
+  cut: (text: string) => string[],
   text: string,
   first: boolean,
   specialIds: ReadonlySet<number>,
@@ -75,7 +78,7 @@ function encodeRun(
   for (const part of cutAdded(text, layout.sought.text)) {
     if (part.token) take(part.token.content, [0, part.text.length], offset);
     else {
-      const sections = modelTokens(library, layout, surface, part.text, first && offset === 0);
+      const sections = modelTokens(library, layout, surface, cut, part.text, first && offset === 0);
       const spans = alignTokens(sections, part.text, layout.spelling);
       for (const [i, { token }] of sections.flat().entries())
         take(token, spans[i] as readonly [number, number], offset);
@@ -93,6 +96,7 @@ function modelTokens(
   library: LibraryTokenizer,
   layout: Layout,
   surface: Surface,
+  cut: (text: string) => string[],
   text: string,
   first: boolean,
 ): SpelledToken[][] {
@@ -108,7 +112,7 @@ function modelTokens(
     const words = library.pre_tokenizer
       ? library.pre_tokenizer.pre_tokenize(part.text, { section_index: first && i === 0 ? 0 : 1 })
       : [part.text];
-    return (library.model?.encode(words) ?? []).map((token: string) => ({ token, bytes: surface(token) }));
+    return (library.model?.encode(words.flatMap(cut)) ?? []).map((token: string) => ({ token, bytes: surface(token) }));
   };
   const encode = () => {
     const normalized = library.normalizer ? library.normalizer.normalize(text) : text;

@@ -112,7 +112,12 @@ export function alignTokens(
 }
 
 function sectionBytes(section: readonly SpelledToken[]): number[] | undefined {
-  return section.every(({ bytes }) => bytes) ? section.flatMap(({ bytes }) => [...(bytes as Uint8Array)]) : undefined;
+  const all: number[] = [];
+  for (const { bytes } of section) {
+    if (!bytes) return undefined;
+    for (const byte of bytes) all.push(byte);
+  }
+  return all;
 }
 
 /** Whether bytes, less a space in front, are those of the text from a place on, and of all that is left of it. */
