@@ -1,5 +1,5 @@
-import { type Named, type Tensor, TesseraError } from '../base/index.ts';
-import { decodeImage, type RgbImage } from './image/index.ts';
+import type { Named, Tensor } from '../base/index.ts';
+import { cropAndStretch, decodeImage, type RgbImage } from './image/index.ts';
 import { mediaKey, mediaPaths } from './media.ts';
 import type { MediaSpan } from './processor.ts';
 import type { Media } from './row.ts';
@@ -51,11 +51,8 @@ export function mediaLoader(options: MediaLoaderOptions = {}): MediaLoader {
   return { load: (media) => Promise.all(media.map(one)) };
 }
 
-function imagesOf(media: Media): Promise<readonly RgbImage[]> {
-  if (media.kind === 'image' && media.change !== undefined) unknownChange(media.path, media.change);
-  return Promise.all(mediaPaths(media).map((path) => decodeImage(path)));
-}
-
-function unknownChange(path: string, change: string): never {
-  throw new TesseraError({ code: 'image/change', message: 'nobody knows this change of an image', path, got: change });
+async function imagesOf(media: Media): Promise<readonly RgbImage[]> {
+  const images = await Promise.all(mediaPaths(media).map((path) => decodeImage(path)));
+  const change = media.kind === 'image' ? media.change : undefined;
+  return change ? images.map((image) => cropAndStretch(image, change.crop)) : images;
 }

@@ -3,12 +3,13 @@ import { imageOf, mediaKey, mediaPaths } from './media.ts';
 import type { Media } from './row.ts';
 
 const image: Media = { kind: 'image', path: '/a.png' };
+const change = { crop: [0.25, 0.5, 0.5, 0.25] } as const;
 const video: Media = { kind: 'video', frames: ['/1.png', '/2.png'] };
 const region: Media = { kind: 'region', of: 0, region: { box: [0, 0, 8, 8] } };
 
 describe('media', () => {
   test('an image is one, whatever is changed of it', () => {
-    expect(imageOf({ ...image, change: 'crop' })).toEqual({ ...image, change: 'crop' });
+    expect(imageOf({ ...image, change })).toEqual({ ...image, change });
   });
 
   test.each([
@@ -24,7 +25,7 @@ describe('media', () => {
   });
 
   test('are told apart by all that they are', () => {
-    const all: Media[] = [image, { ...image, change: 'crop' }, { ...image, change: 'noise' }, video, region];
+    const all: Media[] = [image, { ...image, change }, { ...image, change: { crop: [0, 0, 1, 0.5] } }, video, region];
     expect(new Set(all.map(mediaKey)).size).toBe(all.length);
   });
 });

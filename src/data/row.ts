@@ -10,8 +10,13 @@ export interface ImageMedia {
   readonly kind: 'image';
   /** An absolute path, or a `data:` URI. */
   readonly path: string;
-  /** What is done to the image before it is prepared, such as a crop; a part of which image it is. */
-  readonly change?: string | undefined;
+  /** What is done to the image before it is prepared. */
+  readonly change?: ImageChange | undefined;
+}
+
+export interface ImageChange {
+  /** The part that is stretched to the image's size: left and top edge, width and height, in shares of the image's. */
+  readonly crop: readonly [left: number, top: number, width: number, height: number];
 }
 
 /** What a row shows beside its words. */

@@ -140,6 +140,7 @@ function stagesFaults(recipe: Recipe, where: Where): Fault[] {
       ...twice,
       ...lengthFaults(stage, at, where),
       ...fitFaults(stage, at, recipe.model, where),
+      ...lossFaults(stage, at, where),
       ...dataFaults(stage, at, where),
     ];
   });
@@ -199,6 +200,21 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
     });
   }
   return faults;
+}
+
+/** Options that the stage's objective does not have. */
+function lossFaults({ objective, loss = {} }: StageRecipe, at: number, where: Where): Fault[] {
+  const known = Object.keys(methods[objective]?.options ?? {});
+  return Object.keys(loss)
+    .filter((key) => !known.includes(key))
+    .map((key) => ({
+      code: 'recipe/unused',
+      message: `${key} means nothing for the objective ${objective}`,
+      path: where(['stages', at, 'loss', key]),
+      expected: known.join(', ') || 'no options',
+      got: key,
+      remedy: `take ${key} out`,
+    }));
 }
 
 /** Keys of a data source that its kind of rows has no use for. */

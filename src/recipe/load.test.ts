@@ -79,6 +79,23 @@ describe('parsePlan', () => {
     }
   });
 
+  it('fills in what an objective can be told, and refuses what it cannot', () => {
+    const pairs = ['model.from=x', 'stages.prefer.data.0.path=x'];
+    const lossOf = (...overrides: string[]) =>
+      loadPlan('llava-1.5-preference', [...pairs, ...overrides]).stages[0]?.loss;
+    expect(lossOf()).toEqual({ beta: 0.1 });
+    expect(lossOf('stages.prefer.objective=ddpo')).toEqual({ beta: 0.1, gamma: 5, average: true });
+    expect(lossOf('stages.prefer.objective=mdpo', 'stages.prefer.loss.anchored=false')).toEqual({
+      beta: 0.1,
+      delta: 0,
+      conditional: true,
+      anchored: false,
+    });
+    expect(() => lossOf('stages.prefer.loss.gamma=2')).toThrow('gamma means nothing for the objective dpo');
+    expect(() => lossOf('stages.prefer.loss.beta=-1')).toThrow();
+    expect(() => lossOf('stages.prefer.objective=ddpo', 'stages.prefer.loss.average=1')).toThrow();
+  });
+
   it('tells all faults at once, each with its place and the nearest key', () => {
     const bad = good
       .replace('size: tiny', 'size: tinny')

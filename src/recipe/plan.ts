@@ -1,6 +1,7 @@
-import { raise } from '../base/index.ts';
+import { type Named, raise } from '../base/index.ts';
 import { taskNames } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
+import { methods } from '../train/index.ts';
 import { checkRecipe } from './checks.ts';
 import type { Where } from './faults.ts';
 import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
@@ -43,6 +44,8 @@ export interface LoraPlan {
 export interface StagePlan {
   readonly name: string;
   readonly objective: StageRecipe['objective'];
+  /** The objective's options, all of them. */
+  readonly loss: Named<number | boolean>;
   /** Patterns of the base parameters that are trained; adapters come beside them. */
   readonly trainable: readonly string[];
   readonly template: NonNullable<StageRecipe['template']>;
@@ -119,6 +122,7 @@ function resolve(recipe: Recipe, name: string): Recipe {
     const { lora: _, ...bare } = stage;
     return {
       ...bare,
+      ...withLossDefaults(stage),
       template: stage.template ?? 'text',
       data: stage.data.map((data) => withDataDefaults(data)),
       train: mergedTrain(train ?? {}, stage.train ?? {}),
@@ -146,6 +150,13 @@ function mergedLora(recipe: Recipe['lora'], stage: Recipe['lora']): LoraRecipe |
   return { ...loraDefaults, ...(recipe || {}), ...stage };
 }
 
+/** Nothing for an objective without options. */
+function withLossDefaults({ objective, loss }: StageRecipe): Pick<StageRecipe, 'loss'> {
+  const options = Object.entries(methods[objective]?.options ?? {});
+  if (options.length === 0 && loss === undefined) return {};
+  return { loss: { ...Object.fromEntries(options.map(([key, { value }]) => [key, value])), ...loss } };
+}
+
 function withDataDefaults(data: DataRecipe): DataRecipe {
   return data.source === 'tabletop'
     ? { ...data, split: data.split ?? 'train', seed: data.seed ?? 0 }
@@ -161,6 +172,7 @@ function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
   return {
     name: stage.name,
     objective: stage.objective,
+    loss: compact(stage.loss ?? {}) as Named<number | boolean>,
     trainable: lora ? besideAdapters(stage.trainable, lora, model) : stage.trainable,
     template: stage.template ?? 'text',
     addEnd: stage.add_end,

@@ -101,6 +101,26 @@ const dataSection = z.discriminatedUnion('source', [
   }),
 ]);
 
+/** The options that objectives have, each with those that have it. */
+const lossOptions = Object.entries(methods).reduce<Record<string, { names: string[]; says: string; value: unknown }>>(
+  (known, [name, { options }]) => {
+    for (const [key, { says, value }] of Object.entries(options)) {
+      known[key] = { says, value, names: [...(known[key]?.names ?? []), name] };
+    }
+    return known;
+  },
+  {},
+);
+
+const lossSection = section(
+  Object.fromEntries(
+    Object.entries(lossOptions).map(([key, { names, says, value }]) => [
+      key,
+      optional(typeof value === 'boolean' ? z.boolean() : nonNegative, `for ${names.join(', ')}: ${says}`),
+    ]),
+  ) as Readonly<Record<string, Option<z.ZodOptional<z.ZodBoolean | z.ZodNumber>>>>,
+);
+
 const saysOfMethods = Object.values(methods)
   .map(({ says }) => says)
   .join(', or ');
@@ -108,6 +128,7 @@ const saysOfMethods = Object.values(methods)
 const stageSection = section({
   name: option(name, 'short name, also the folder of its checkpoints'),
   objective: option(z.enum(Object.keys(methods)), `loss: ${saysOfMethods}`),
+  loss: optional(lossSection, 'what the objective can be told'),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
     z.union([z.enum([...builtinTemplateNames, 'checkpoint']), templateFile]),

@@ -13,7 +13,7 @@ export function parameterCount({ store }: LoadedModel): number {
 
 /** Numbers of a step that are worth seeing. */
 export function shown(record: StepRecord): Record<string, number> {
-  return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm };
+  return { loss: record.loss, lr: record.lr, grad_norm: record.grad_norm, ...record.metrics };
 }
 
 /** What a step took of the machine. It is never the same twice, so it stays out of metrics.jsonl. */

@@ -65,7 +65,7 @@ export function prepareStage(
   const trainable = (path: string) => isLoraPart(path) || isOwnOfObjective(path) || held(path) || chosen(path);
   const objective = stageObjective(stage);
   const reading = { stage, parts, objective, reader: stageReader(parts, stage.pictures), media: mediaLoader() };
-  const lanes = lanesOf(engine, stage, adapted, trainable);
+  const lanes = lanesOf(engine, stage, objective, adapted, trainable);
   const options = { ...sourceOptions(reading, data), lanes, passedOver };
   const loaded = withOwnOfObjective(adapted, options, stage.train.seed);
   const source = exampleSource(options);
@@ -94,13 +94,14 @@ const mostAdded = 2 ** 30;
  */
 function lanesOf(
   engine: Engine,
-  { objective, train }: StagePlan,
+  { train }: StagePlan,
+  { adds }: Objective,
   { store }: LoadedModel,
   trainable: (path: string) => boolean,
 ): 1 | 2 {
   const bytes = [...store.tensors].reduce((n, [path, { data }]) => (trainable(path) ? n + data.byteLength : n), 0);
   const added = bytes * (train.accumulate > 1 ? 2 : 1);
-  return stageObjective({ objective }).adds && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
+  return adds && train.batch > 1 && engine.target === 'cpu' && added <= mostAdded ? 2 : 1;
 }
 
 function sourceOptions(reading: StageReading, { samples }: StageData): SourceOptions {

@@ -18,7 +18,7 @@ import {
 import { maxPositions } from '../models/index.ts';
 import type { DataRecipe, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
-import { type Objective, objectiveNamed, type SampleRows } from '../train/index.ts';
+import { type Objective, objectiveNamed, readViews, type SampleRows } from '../train/index.ts';
 import { trainingFile, type WorldRequest } from '../world/index.ts';
 import { checkEnds } from './ending.ts';
 import { type Parts, stageReader } from './parts.ts';
@@ -38,12 +38,12 @@ interface SourceRows {
 /** The rows of one data source, those that cannot be used counted in the report. */
 export async function sourceRows(
   data: DataRecipe,
-  { views }: Pick<Objective, 'views'>,
+  objective: Pick<Objective, 'views' | 'makes'>,
   report: DataReport,
   hooks: Hooks,
 ): Promise<SourceRows> {
   const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks);
-  const settings = { ...options, views };
+  const settings = { ...options, views: readViews(objective) };
   // The images of a world are its own.
   const read =
     data.source === 'files'
@@ -177,8 +177,8 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
 }
 
 /** The training objective of a stage. */
-export function stageObjective({ objective }: Pick<StagePlan, 'objective'>): Objective {
-  return objectiveNamed(objective);
+export function stageObjective({ objective, loss }: Pick<StagePlan, 'objective' | 'loss'>): Objective {
+  return objectiveNamed(objective, loss);
 }
 
 export function stageTemplate(stage: StagePlan, parts: Parts): ChatTemplate {
@@ -211,7 +211,8 @@ export function stageEncoder(
   return (sample) => {
     const rows: Example[] = [];
     for (const view of objective.views) {
-      const outcome = encodeRow(sample.views[view] as Row, settings);
+      const made = objective.makes?.[view]?.(sample.views, stage.train.seed);
+      const outcome = encodeRow(made ?? (sample.views[view] as Row), settings);
       if ('refused' in outcome) return outcome;
       rows.push(outcome.kept);
     }

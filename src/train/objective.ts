@@ -1,5 +1,5 @@
 import type { DType, Fault, Named, Shape, Tensor } from '../base/index.ts';
-import type { Example } from '../data/index.ts';
+import type { Example, Row } from '../data/index.ts';
 import type { Graph, Value } from '../graph/index.ts';
 import type { Capability, Model } from '../models/index.ts';
 import type { Scope } from '../nn/index.ts';
@@ -34,6 +34,8 @@ export interface Objective {
   readonly needs: Capability;
   /** What it reads together, in the order of the rows of a batch: a sample is so many rows, one after another. */
   readonly views: readonly string[];
+  /** Those of its views that it makes of the others, which are read; for one seed and sample always the same. */
+  readonly makes?: Named<(read: Named<Row>, seed: number) => Row> | undefined;
   /** Whether it is a sum over samples, so that a batch may be halved. */
   readonly adds: boolean;
   /** Whether it has parameters of its own below `objective`, which begin and end with a stage. */
@@ -45,7 +47,7 @@ export interface Objective {
   /** The same feeds as sizes by their names, without reading anything. */
   sizes(rows: readonly Example[]): { readonly feeds: readonly string[]; readonly sizes: ReadonlyMap<string, number> };
   /** What makes a sample unfit, such as a pair without its image. */
-  fault?(rows: readonly Example[]): Fault | undefined;
+  readonly fault?: ((rows: readonly Example[]) => Fault | undefined) | undefined;
   readonly before?: readonly Before[];
   /** `metrics` are sums over the batch, each times a share, as the loss is. */
   trace(t: Trace): { readonly loss: Value; readonly metrics?: Named<Value> };
@@ -54,13 +56,33 @@ export interface Objective {
 /** Whether a path is one of an objective's own parameters. */
 export const isOwnOfObjective = (path: string): boolean => path.startsWith('objective.');
 
+/** What a method can be told. */
+export interface MethodOption {
+  readonly says: string;
+  /** Unless told; a number is never negative. */
+  readonly value: number | boolean;
+}
+
 /** A method as recipes name it. */
 export interface Method {
   /** What it minimises, for a person. */
   readonly says: string;
-  /** Its numbers, each with what it means and its value unless told. */
-  readonly options: Named<{ readonly says: string; readonly value: number }>;
-  objective(options: Named<number>): Objective;
+  readonly options: Named<MethodOption>;
+  objective(options: Named<number | boolean>): Objective;
+}
+
+/** A method whose objective is made from options of the types that its table has. */
+export function method<const O extends Named<MethodOption>>(record: {
+  readonly says: string;
+  readonly options: O;
+  objective(options: { readonly [K in keyof O]: O[K]['value'] extends boolean ? boolean : number }): Objective;
+}): Method {
+  return record as unknown as Method;
+}
+
+/** The views of an objective that rows are read for. */
+export function readViews({ views, makes = {} }: Pick<Objective, 'views' | 'makes'>): readonly string[] {
+  return views.filter((view) => !Object.hasOwn(makes, view));
 }
 
 /** How many of each unit some rows are. */

@@ -249,6 +249,18 @@ describe('an objective over pairs with a reference', () => {
     }
   }, 120_000);
 
+  it('reads pairs for views that an objective makes of them', async () => {
+    await trainPlan(
+      planFor('patchwork', 'made', { ...pairs, objective: 'mdpo', steps: 2 }),
+      { resume: false },
+      hooks(),
+    );
+    const [first] = metricsOf('made');
+    expect(first.loss).toBeCloseTo(3 * Math.LN2, 5);
+    expect(first.metrics).toMatchObject({ reward_margin: expect.closeTo(0, 5), tokens_chosen: expect.any(Number) });
+    expect(first.targets).toBe(4);
+  }, 120_000);
+
   it('goes on to the same bytes with the reference that the stage began with', async () => {
     const abort = new AbortController();
     const stopping = hooks(abort.signal, ({ label, done }) => {

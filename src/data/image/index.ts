@@ -1,4 +1,5 @@
 export { checkImage } from './check.ts';
+export { cropAndStretch } from './crop.ts';
 export type { DecodeOptions } from './decode.ts';
 export { decodeImage } from './decode.ts';
 export type { ImagePlan, ImageProcessor, ImageStep } from './processor.ts';

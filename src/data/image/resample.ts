@@ -1,6 +1,6 @@
 import { TesseraError } from '../../base/index.ts';
 import type { RgbImage, Size, Window } from './rgb.ts';
-import { checkSize } from './rgb.ts';
+import { checkSize, cut } from './rgb.ts';
 
 /** Resampling filters under PIL's names. */
 export type ResampleFilter = 'nearest' | 'lanczos' | 'bilinear' | 'bicubic' | 'box' | 'hamming';
@@ -129,16 +129,6 @@ function checkWindow(window: Window, size: Size): void {
 function samplesRead({ start, count }: Taps): [number, number] {
   const last = start.length - 1;
   return [start[0] as number, (start[last] as number) + (count[last] as number)];
-}
-
-function cut(image: RgbImage, { left, top, width, height }: Window): RgbImage {
-  if (width === image.width && height === image.height) return image;
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const at = ((top + y) * image.width + left) * 3;
-    data.set(image.data.subarray(at, at + width * 3), y * width * 3);
-  }
-  return { width, height, data };
 }
 
 const HALF = 2 ** (FRACTION_BITS - 1);

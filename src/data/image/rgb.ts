@@ -67,3 +67,14 @@ export function paste(target: RgbImage, source: RgbImage, left: number, top: num
     target.data.set(source.data.subarray(from, from + (x1 - x0) * 3), (y * target.width + x0) * 3);
   }
 }
+
+/** A part of an image; the image itself where it is all of it. */
+export function cut(image: RgbImage, { left, top, width, height }: Window): RgbImage {
+  if (width === image.width && height === image.height) return image;
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const at = ((top + y) * image.width + left) * 3;
+    data.set(image.data.subarray(at, at + width * 3), y * width * 3);
+  }
+  return { width, height, data };
+}

@@ -1,17 +1,20 @@
 import { type Named, TesseraError } from '../../base/index.ts';
 import type { Method, Objective } from '../objective.ts';
 import { contrastive } from './contrastive.ts';
+import { ddpo } from './ddpo.ts';
 import { denseContrastive } from './dense-contrastive.ts';
+import { dpo } from './dpo.ts';
 import { lm } from './lm.ts';
+import { mdpo } from './mdpo.ts';
 
 /** The training objectives, by the names that recipes give them. */
-export const methods: Named<Method> = { lm, contrastive, 'dense-contrastive': denseContrastive };
+export const methods: Named<Method> = { lm, contrastive, 'dense-contrastive': denseContrastive, dpo, ddpo, mdpo };
 
 /**
  * The objective of a name, its options as the method has them where they are not given.
  * @throws TesseraError `train/objective`
  */
-export function objectiveNamed(name: string, options: Named<number> = {}): Objective {
+export function objectiveNamed(name: string, options: Named<number | boolean> = {}): Objective {
   const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
   if (method) {
     const unlessTold = Object.entries(method.options).map(([option, { value }]) => [option, value]);
