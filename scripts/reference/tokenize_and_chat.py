@@ -8,6 +8,7 @@
 import itertools
 import json
 import pathlib
+import random
 import sys
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -151,18 +152,31 @@ ADDED_TEXTS = [
 ]
 
 
+# Words and letters that a normalizer with a space in front changes, so that they are found at few places alone.
+LETTERS = [{"content": content, "normalized": True} for content in ["\u4e2d", "\u56fd\u4eba", "\u00e9", "Q", "\n", "\t"]]
+
+
+def letter_texts():
+    pick = random.Random(7)
+    parts = ["\u4e2d", "\u56fd\u4eba", "\u56fd", "\u00e9", "Q", "\n", "\t", " ", "  ", "a", "red", "cube", "\u4e2d\u56fd\u4eba"]
+    drawn = ["".join(pick.choice(parts) for _ in range(pick.randint(1, 9))) for _ in range(120)]
+    # A space at the beginning has no one place: the normalizer's own and the text's are alike.
+    return list(dict.fromkeys(["a\u4e2db", "a\u00e9", "aQ Q", "\t", "\n", *(text.lstrip(" ") for text in drawn if text.strip(" "))]))
+
+
 def added_golden():
     """Ids and offsets under added tokens with every rule, as a user's text and as a template's."""
     out = []
-    for layout in ["tiny", "prepend", "byte-level"]:
+    sets = [(ADDED, ADDED_TEXTS), (LETTERS, letter_texts())]
+    for (chosen, texts), layout in itertools.product(sets, ["tiny", "prepend", "byte-level"]):
         tokenizer = Tokenizer.from_file(str(FIXTURES / "tokenize" / layout / "tokenizer.json"))
-        tokens = [AddedToken(**token) for token in ADDED]
+        tokens = [AddedToken(**token) for token in chosen]
         tokenizer.add_special_tokens([token for token in tokens if token.special])
         tokenizer.add_tokens([token for token in tokens if not token.special])
         tokenizer.encode_special_tokens = True
-        added = [t for t in json.loads(tokenizer.to_str())["added_tokens"] if t["content"] in {a["content"] for a in ADDED}]
+        added = [t for t in json.loads(tokenizer.to_str())["added_tokens"] if t["content"] in {a["content"] for a in chosen}]
         cases = []
-        for text in ADDED_TEXTS:
+        for text in texts:
             encoding = tokenizer.encode(text, add_special_tokens=False)
             offsets = [[utf16(text, a), utf16(text, b)] for a, b in encoding.offsets]
             decoded = tokenizer.decode(encoding.ids, skip_special_tokens=False)

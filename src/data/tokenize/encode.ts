@@ -1,7 +1,7 @@
 import { asTesseraError, TesseraError } from '../../base/index.ts';
 import { cutAdded, type Sought } from './added.ts';
 import type { Layout } from './layout.ts';
-import type { LibraryTokenizer } from './library.ts';
+import { idsOf, type LibraryTokenizer } from './library.ts';
 import { type Piece, trimAround } from './split.ts';
 import { alignTokens, type SpelledToken, type Surface, spelledBytes } from './surface.ts';
 import { withinTime } from './within-time.ts';
@@ -22,13 +22,14 @@ export function pieceEncoder(
 ): (pieces: readonly Piece[]) => Encoding {
   const specialIds = new Set(specials.values());
   const cut = wordCutter(layout);
+  const idOf = idsOf(library, layout);
   return (pieces) => {
     const out: Encoding = { ids: [], spans: [] };
     let offset = 0;
     for (const run of cutRuns(pieces, layout)) {
       const part = run.special
         ? { ids: [specials.get(run.text) ?? unknownToken(run.text)], spans: [[0, run.text.length] as const] }
-        : encodeRun(library, layout, surface, cut, run.text, offset === 0, specialIds);
+        : encodeRun(library, layout, surface, cut, run.text, offset === 0, { idOf, specialIds });
       out.ids.push(...part.ids);
       for (const [start, end] of part.spans) out.spans.push([start + offset, end + offset]);
       offset += run.text.length + run.trimmed;
@@ -54,6 +55,11 @@ function cutRuns(pieces: readonly Piece[], layout: Layout): Run[] {
   return trimAround(joined, layout.added);
 }
 
+interface Ids {
+  readonly idOf: (token: string) => number | undefined;
+  readonly specialIds: ReadonlySet<number>;
+}
+
 /**
  * Tokens of text that holds no special token. Added tokens that are looked for in the text itself come first; the rest is
  * normalized, and cut at those that are looked for in normalized text; the model tokenises what is left.
@@ -65,11 +71,11 @@ function encodeRun(
   cut: (text: string) => string[],
   text: string,
   first: boolean,
-  specialIds: ReadonlySet<number>,
+  { idOf, specialIds }: Ids,
 ): Encoding {
   const out: Encoding = { ids: [], spans: [] };
   const take = (token: string, [start, end]: readonly [number, number], offset: number) => {
-    const id = library.token_to_id(token) ?? unknownToken(token);
+    const id = idOf(token) ?? unknownToken(token);
     if (specialIds.has(id)) specialInText(token, text);
     out.ids.push(id);
     out.spans.push([start + offset, end + offset]);

@@ -34,6 +34,8 @@ export interface Layout {
   readonly tokenizer: Record<string, unknown>;
   readonly config: Record<string, unknown>;
   readonly added: readonly AddedToken[];
+  /** What the model itself may turn text into, without the added tokens. */
+  readonly pieces: ReadonlySet<string>;
   /** Added tokens that any text may hold: those looked for in the text itself, and those in normalized text. */
   readonly sought: { readonly text: readonly Sought[]; readonly normalized: readonly AddedToken[] };
   /** Contents that only a template may turn into their id. */
@@ -67,7 +69,11 @@ export function readLayout(files: TokenizerFiles): Layout {
   const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
   const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
   const sought = soughtIn(added.filter((token) => !special.has(token.content)));
-  return { tokenizer, config, added, sought, special, spelling, stripsSpace, untimed };
+  return { tokenizer, config, added, pieces: piecesOf(model.vocab), sought, special, spelling, stripsSpace, untimed };
+}
+
+function piecesOf(vocab: Readonly<Record<string, number>> | readonly (readonly [string, number])[]): Set<string> {
+  return new Set(Array.isArray(vocab) ? vocab.map(([piece]: readonly [string, number]) => piece) : Object.keys(vocab));
 }
 
 function soughtIn(ordinary: readonly AddedToken[]): Layout['sought'] {

@@ -20,8 +20,21 @@ export function openLibrary(layout: Layout): LibraryTokenizer {
     });
   }
   try {
-    return new LibraryTokenizer(layout.tokenizer, layout.config);
+    const library = new LibraryTokenizer(layout.tokenizer, layout.config);
+    takeOutAdded(library, layout);
+    return library;
   } catch (error) {
     throw asTesseraError(error, { code: 'tokenize/layout', path: 'tokenizer.json' });
   }
+}
+
+/** The library puts added tokens into the model's vocabulary, where a piece of text that is spelled alike finds them. */
+function takeOutAdded({ model }: LibraryTokenizer, { added, pieces }: Layout): void {
+  for (const { content } of added) if (!pieces.has(content)) model?.tokens_to_ids.delete(content);
+}
+
+/** Ids of the tokens of the model and of those added to it. */
+export function idsOf(library: LibraryTokenizer, { added }: Layout): (token: string) => number | undefined {
+  const ids = new Map(added.map(({ content, id }) => [content, id]));
+  return (token) => ids.get(token) ?? library.token_to_id(token);
 }

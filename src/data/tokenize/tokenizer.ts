@@ -3,7 +3,7 @@ import { type StreamDecoder, streamDecoder } from './decode.ts';
 import { type Encoding, pieceEncoder, soughtNormalized, unknownToken } from './encode.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
-import { type LibraryTokenizer, openLibrary } from './library.ts';
+import { idsOf, type LibraryTokenizer, openLibrary } from './library.ts';
 import { type Piece, splitAt } from './split.ts';
 import { type Surface, spelledBytes, surfaces } from './surface.ts';
 
@@ -45,7 +45,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const layout = readLayout(files);
   const library = openLibrary(layout);
   const vocabSize = library.model?.vocab.length ?? 0;
-  const idOf = (token: string) => library.token_to_id(token);
+  const idOf = idsOf(library, layout);
   const tokenOf = (id: number) => library.id_to_token(id) ?? unknownId(id, vocabSize);
   const specials = new Map<string, number>();
   for (const content of layout.special) specials.set(content, idOf(content) ?? unknownToken(content));
@@ -63,7 +63,7 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
     vocabSize,
     ...ids,
     specials,
-    prefix: openingIds(library, layout, ids.bos),
+    prefix: openingIds(library, layout, idOf, ids.bos),
     files,
     encode: (text, { special = false } = {}) =>
       encodePieces(special ? splitAt(text, specials.keys()) : [{ text, special: false }]),
@@ -94,6 +94,9 @@ function byteReader(
   const utf8 = new TextEncoder();
   return (id) => {
     const token = tokenOf(id);
+    // A letter that stands for a byte stays one where it is also added as a token.
+    const piece = layout.spelling === 'byte-level' && layout.pieces.has(token) ? surface(token) : undefined;
+    if (piece !== undefined) return piece;
     const content = normalized.get(id);
     if (content !== undefined) return spelledBytes(content, layout.spelling);
     return whole.has(id) ? utf8.encode(token) : (surface(token) ?? utf8.encode(token));
@@ -101,15 +104,18 @@ function byteReader(
 }
 
 /** What goes before every sequence: `add_bos_token` when the configuration has it, otherwise the post-processor's word. */
-function openingIds(library: LibraryTokenizer, layout: Layout, bos: number | undefined): number[] {
+function openingIds(
+  library: LibraryTokenizer,
+  layout: Layout,
+  idOf: Tokenizer['idOf'],
+  bos: number | undefined,
+): number[] {
   const declared = layout.config.add_bos_token;
   if (declared === true && bos === undefined) noBeginning();
   if (typeof declared === 'boolean') return declared && bos !== undefined ? [bos] : [];
   const probe = '\u0000';
   const tokens = openingTokens(library, probe);
-  return tokens
-    .slice(0, tokens.indexOf(probe))
-    .map((token: string) => library.token_to_id(token) ?? unknownToken(token));
+  return tokens.slice(0, tokens.indexOf(probe)).map((token: string) => idOf(token) ?? unknownToken(token));
 }
 
 function openingTokens(library: LibraryTokenizer, probe: string): string[] {
