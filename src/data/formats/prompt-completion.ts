@@ -29,19 +29,12 @@ function completionRow(value: unknown, where: string, folder: ImageFolder): Row 
   const { id, prompt, completion, image, images } = checked(schema, value, where);
   const names = namedImages(image, images, where);
   refuseUnseen(value, where, Object.keys(schema.shape), names);
-  refuseLikes(value, where);
   const before = messagesOf(prompt, 'user').map((message) =>
     message.role === 'assistant' ? { role: message.role, content: message.content, train: false } : message,
   );
   const shown = conversation([...before, ...messagesOf(completion, 'assistant')], names, where, folder);
   checkTurns(shown.turns, where);
   return { id: String(id ?? where), where, media: shown.images, turns: shown.turns };
-}
-
-/** KTO's rows say whether the completion is liked. */
-function refuseLikes(value: unknown, where: string): void {
-  const { label } = value as { label?: unknown };
-  if (typeof label === 'boolean') refuseUnseen({ kto_tag: `${label}` }, where, []);
 }
 
 function messagesOf(given: z.infer<typeof said>, role: 'user' | 'assistant'): z.infer<typeof messageList> {

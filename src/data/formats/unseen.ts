@@ -45,12 +45,24 @@ const unseen: readonly Unseen[] = [
     key: /^(?:history)$/i,
     remedy: 'write the earlier turns as turns',
   },
-  {
-    what: 'a weight of the whole row',
-    key: /^(?:weight|loss|loss_weight|loss_scale|train|trainable)$/i,
-    remedy: 'say it of single turns, by 0 or 1; take out rows that are not to be learned',
-  },
 ];
+
+/** A key of any make that may say whether, or how much, something is learned, by the words that it is made of. */
+const mark: Omit<Unseen, 'key'> = {
+  what: 'a word on what is learned',
+  remedy:
+    'say it of single turns, with weight 0 or 1; take out rows that are not to be learned, or a key that means something else',
+};
+const MARKS =
+  /^(?:labels?|(?:un)?mask(?:s|ed|ing)?|weight(?:s|ed|ing)?|loss(?:es)?|(?:un)?train(?:ed|ing|able)?|(?:un)?supervis(?:ed?|ion)|(?:un)?learn(?:ed|t|ing|able)?|ignored?|skip(?:ped)?|exclude[ds]?)$/;
+
+function isMark(key: string): boolean {
+  const words = key
+    .replace(/(\p{Ll})(?=\p{Lu})/gu, '$1 ')
+    .toLowerCase()
+    .split(/[^\p{L}]+/u);
+  return words.some((word) => MARKS.test(word));
+}
 
 const IMAGE_NAME = /\.(?:jpe?g|png|webp|gif|bmp|tiff?|avif|heic)$/i;
 
@@ -73,7 +85,7 @@ export function refuseUnseen(
     if (/^(?:videos?|audios?|frames)$/i.test(key)) throw otherMedia(key, held, where);
     const found =
       unseen.find((one) => one.key.test(key) && (!one.lists || typeof held === 'object')) ??
-      (namesImage(key, held, shown) ? image : undefined);
+      (isMark(key) ? mark : namesImage(key, held, shown) ? image : undefined);
     if (found) throw unread(found, key, held, where);
   }
 }
@@ -106,7 +118,7 @@ function otherMedia(key: string, value: unknown, where: string): TesseraError {
   });
 }
 
-function unread({ what, remedy }: Unseen, key: string, value: unknown, where: string): TesseraError {
+function unread({ what, remedy }: Omit<Unseen, 'key'>, key: string, value: unknown, where: string): TesseraError {
   return new TesseraError({
     code: 'row/unread',
     message: `${key} may hold ${what}, which training would not see`,
