@@ -73,6 +73,18 @@ describe('a stage in whose rows no answer ends', () => {
     expect(await taught('llava-v0', [short])).toHaveLength(1);
   });
 
+  it.each(['\\n', ' ', '\\n\\n', '\u00a0'])(
+    'is no such stage where white space is learned after the end: %j',
+    async (space) => {
+      const mine = `{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}{% generation %}{{ m.content + eos_token + '${space}' }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endfor %}`;
+      const [first] = await taught(folder.write('spaced.jinja', mine), [short]);
+      expect(first?.startsWith('it is red</s>') && first.length > 'it is red</s>'.length).toBe(true);
+      await expect(
+        taught(folder.write('worded.jinja', mine.replace(`'${space}'`, "'over'")), [short]),
+      ).rejects.toMatchObject({ code: 'data/no-end' });
+    },
+  );
+
   it('is told of where rows are looked at', async () => {
     await inspectRows(planIn(endless, [short]), { rows: 1, colour: false }, hooks);
     expect(warnings.at(-1)).toContain('add_end=true');

@@ -32,7 +32,7 @@ export function checkEnds(stage: StagePlan, data: Taught, parts: Parts, hooks: H
 export function endFault(stage: StagePlan, { samples, template }: Taught, parts: Parts): Fault | undefined {
   if (!isHeld(stage) || samples.length === 0) return undefined;
   const ends = endIds(template, parts);
-  const ended = ends === 'text' || samples.some((rows) => rows.some((row) => endsAnswers(row, ends)));
+  const ended = ends === 'text' || samples.some((rows) => rows.some((row) => endsAnswers(row, ends, parts)));
   return ended ? undefined : noEnd(stage, template);
 }
 
@@ -72,8 +72,13 @@ function endIds(template: ChatTemplate, parts: Parts): ReadonlySet<number> | 'te
   return new Set([...ids, eos].filter((id) => id !== undefined));
 }
 
-function endsAnswers({ ids, supervised }: Example, ends: ReadonlySet<number>): boolean {
-  return ids.some((id, t) => supervised[t] === 1 && supervised[t + 1] !== 1 && ends.has(id));
+/** Whether a stretch of what is learned ends in one of these ids; white space may follow it. */
+function endsAnswers({ ids, supervised }: Example, ends: ReadonlySet<number>, { tokenizer }: Parts): boolean {
+  return ids.some((id, t) => {
+    if (supervised[t] !== 1 || !ends.has(id)) return false;
+    const stop = supervised.indexOf(0, t + 1);
+    return tokenizer.decode(ids.slice(t + 1, stop < 0 ? ids.length : stop)).trim() === '';
+  });
 }
 
 function tokensOf({ tokenizer, imageToken }: Parts) {
