@@ -31,6 +31,8 @@ TEXTS = [
     "don't it's we'll",
     "\u201cquoted\u201d \u2014 dash\u2026",
     "x" * 40,
+    "cafe\u0301 u\u0308ber A\u030a \u212b s\u0323\u0307 e\u0328\u0301x",
+    "\u1112\u1161\u11ab\u1100\u1173\u11af \ud55c\uae00 \uac00\u11a8",
 ]
 
 

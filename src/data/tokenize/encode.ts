@@ -85,7 +85,7 @@ function encodeRun(
     if (part.token) take(part.token.content, [0, part.text.length], offset);
     else {
       const sections = modelTokens(library, layout, surface, cut, part.text, first && offset === 0);
-      const spans = alignTokens(sections, part.text, layout.spelling);
+      const spans = alignTokens(sections, part.text, layout);
       for (const [i, { token }] of sections.flat().entries())
         take(token, spans[i] as readonly [number, number], offset);
     }

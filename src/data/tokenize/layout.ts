@@ -3,7 +3,7 @@ import { TesseraError } from '../../base/index.ts';
 import type { AddedToken, Sought } from './added.ts';
 import { parseTokenizerConfig, parseTokenizerFile, type TokenizerFiles } from './files.ts';
 import { foreignPatterns } from './patterns.ts';
-import type { Spelling } from './surface.ts';
+import type { Script, Spelling } from './surface.ts';
 import { checkRules, checkVocabulary } from './vocabulary.ts';
 
 const addedToken = z.looseObject({
@@ -30,7 +30,7 @@ const tokenizerSchema = z.looseObject({
 });
 
 /** What tessera itself needs to know of a tokenizer's two files. */
-export interface Layout {
+export interface Layout extends Script {
   readonly tokenizer: Record<string, unknown>;
   readonly config: Record<string, unknown>;
   readonly added: readonly AddedToken[];
@@ -40,7 +40,6 @@ export interface Layout {
   readonly sought: { readonly text: readonly Sought[]; readonly normalized: readonly AddedToken[] };
   /** Contents that only a template may turn into their id. */
   readonly special: ReadonlySet<string>;
-  readonly spelling: Spelling;
   /** Decoding drops the one space in front that encoding put there. */
   readonly stripsSpace: boolean;
   /** Whether it has patterns whose time is not known, so that encoding needs a limit. */
@@ -69,7 +68,19 @@ export function readLayout(files: TokenizerFiles): Layout {
   const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
   const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
   const sought = soughtIn(added.filter((token) => !special.has(token.content)));
-  return { tokenizer, config, added, pieces: piecesOf(model.vocab), sought, special, spelling, stripsSpace, untimed };
+  const composes = JSON.stringify(normalizer ?? null).includes('"type":"NFC"');
+  return {
+    composes,
+    tokenizer,
+    config,
+    added,
+    pieces: piecesOf(model.vocab),
+    sought,
+    special,
+    spelling,
+    stripsSpace,
+    untimed,
+  };
 }
 
 function piecesOf(vocab: Readonly<Record<string, number>> | readonly (readonly [string, number])[]): Set<string> {

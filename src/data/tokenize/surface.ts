@@ -6,6 +6,13 @@ import { TesseraError } from '../../base/index.ts';
  */
 export type Spelling = 'metaspace' | 'byte-level';
 
+/** How a tokenizer writes text down. */
+export interface Script {
+  readonly spelling: Spelling;
+  /** Whether it composes characters first, as Unicode's form NFC has them. */
+  readonly composes: boolean;
+}
+
 export const METASPACE = '\u2581';
 
 const utf8 = new TextEncoder();
@@ -55,21 +62,34 @@ interface SpelledText {
   readonly end: number[];
 }
 
-function spell(text: string, spelling: Spelling): SpelledText {
+/** A character with the marks that Unicode may compose with it, and the letters of one Korean syllable. */
+const composable =
+  /[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?\p{M}*|[\uac00-\ud7a3][\u11a8-\u11c2]\p{M}*|[\s\S]\p{M}*/gu;
+
+function spell(text: string, { spelling, composes }: Script): SpelledText {
   const spelled: SpelledText = { bytes: [], start: [], end: [] };
   let at = 0;
-  for (const character of text) {
-    // A metaspace vocabulary cannot tell `▁` from a space: both are written alike.
-    const written = spelling === 'metaspace' && character === METASPACE ? ' ' : character;
-    const ascii = written.charCodeAt(0) < 0x80;
-    for (const byte of ascii ? [written.charCodeAt(0)] : utf8.encode(written)) {
+  for (const character of composes ? composed(text) : text) {
+    const [written, length] = typeof character === 'string' ? [character, character.length] : character;
+    const code = written.charCodeAt(0);
+    for (const byte of written.length === 1 && code < 0x80 ? [code] : spelledBytes(written, spelling)) {
       spelled.bytes.push(byte);
       spelled.start.push(at);
-      spelled.end.push(at + character.length);
+      spelled.end.push(at + length);
     }
-    at += character.length;
+    at += length;
   }
   return spelled;
+}
+
+/** The characters of a text in Unicode's composed form, with the length of what each stretch of them is made of. */
+function* composed(text: string): Generator<string | readonly [written: string, length: number]> {
+  if (text === text.normalize('NFC')) return yield* text;
+  for (const [stretch] of text.matchAll(composable)) {
+    const written = stretch.normalize('NFC');
+    if (written === stretch) yield* stretch;
+    else yield [written, stretch.length];
+  }
 }
 
 /** A token of the vocabulary with the bytes it stands for in the text; undefined when no rule spells it. */
@@ -86,7 +106,8 @@ export function spelledBytes(text: string, spelling: Spelling): Uint8Array {
 /**
  * Character ranges of tokens, found by laying the tokens' bytes along the text's. A text comes in sections, which are
  * tokenised apart. The one byte that may come before a section's text is the space which metaspace vocabularies put in
- * front; a token that is nothing else has an empty range. A character cut into several tokens belongs whole to each.
+ * front; a token that is nothing else has an empty range. A character cut into several tokens belongs whole to each,
+ * and so does one with its marks, where the tokenizer composes them.
  *
  * @returns for each token of all sections its half-open range of UTF-16 offsets in `text`
  * @throws TesseraError `tokenize/alignment` when tokens and text differ anywhere
@@ -94,9 +115,9 @@ export function spelledBytes(text: string, spelling: Spelling): Uint8Array {
 export function alignTokens(
   sections: readonly (readonly SpelledToken[])[],
   text: string,
-  spelling: Spelling,
+  script: Script,
 ): readonly (readonly [start: number, end: number])[] {
-  const spelled = spell(text, spelling);
+  const spelled = spell(text, script);
   const ranges: (readonly [number, number])[] = [];
   let at = 0;
   for (const [i, section] of sections.entries()) {
@@ -152,6 +173,6 @@ function misaligned(sections: readonly (readonly SpelledToken[])[], text: string
     message: 'the tokens do not spell the text they come from',
     expected: JSON.stringify(shorten(text)),
     got: shorten(tokens.join(' ')),
-    remedy: 'the tokenizer rewrites its input; give it text in the form it produces (often Unicode NFC)',
+    remedy: 'the tokenizer rewrites its input; give it text in the form it produces',
   });
 }
