@@ -42,6 +42,24 @@ function rowsOf(batch: Batch): number[] {
 }
 
 describe('exampleSource', () => {
+  it('ends an epoch with the passes that are left: no row comes twice in it', async () => {
+    for (const [accumulate, steps] of [
+      [2, 2],
+      [3, 1],
+      [32, 1],
+    ] as const) {
+      const source = exampleSource(options({ accumulate }));
+      expect(source.stepsPerEpoch).toBe(steps);
+      const epochs = [0, 1].map(async (epoch) => {
+        const read = await Promise.all(Array.from({ length: steps }, (_, i) => source.step(epoch * steps + i)));
+        return read.flat(2).flatMap(rowsOf);
+      });
+      const [first, second] = (await Promise.all(epochs)) as [number[], number[]];
+      for (const epoch of [first, second]) expect([...epoch].sort()).toEqual(examples.map((_, i) => 100 + i).sort());
+      expect(first).not.toEqual(second);
+    }
+  });
+
   it('names the row of a picture that has become unreadable', async () => {
     const lost: MediaLoader = {
       load: async ([first]) => {

@@ -81,11 +81,14 @@ export function exampleSizes(
   return { batches, media: [...media.values()] };
 }
 
-/** The samples of each pass of a step. */
+/** The samples of each pass of a step. The last step of an epoch has the passes that are left, so that none comes twice. */
 function passes(options: SourceOptions, step: number): number[][] {
   const { plan, accumulate } = options;
-  return Array.from({ length: accumulate }, (_, i) =>
-    plan.at(step * accumulate + i).map((sample) => placeOf(sample, options)),
+  const steps = Math.ceil(plan.stepsPerEpoch / accumulate);
+  const first = (step % steps) * accumulate;
+  const begin = Math.floor(step / steps) * plan.stepsPerEpoch + first;
+  return Array.from({ length: Math.min(accumulate, plan.stepsPerEpoch - first) }, (_, i) =>
+    plan.at(begin + i).map((sample) => placeOf(sample, options)),
   );
 }
 
