@@ -36,6 +36,11 @@ describe('runStage', () => {
     expect(outcome).toMatchObject({ status: 'done', loss: losses.at(-1) });
   });
 
+  it('trains in its only step too, where a warm-up would have a rate of 0', async () => {
+    const { records } = await train(await tinyStage({ settings: { steps: 1, lr: 1e-2, warmupRatio: 0.03 } }));
+    expect(records.map(({ lr }) => lr)).toEqual([1e-2]);
+  });
+
   it('moves every trainable parameter and leaves the others bit for bit', async () => {
     const patterns = ['model.layers.**', '!**.q_proj.**', 'lm_head.**'];
     const stage = await tinyStage({ trainable: selector(patterns), settings: { steps: 3 } });

@@ -209,9 +209,9 @@ function ratesOf({ lr, lrFor }: StageSettings): (path: string) => number {
   return (path) => rules.findLast((rule) => rule.matches(path))?.rate ?? lr;
 }
 
-/** As transformers counts them: the ceiling of the share. */
+/** As transformers counts them: the ceiling of the share. One step is left, since the first of a warm-up has a rate of 0. */
 function warmupSteps({ steps, warmupRatio }: StageSettings): number {
-  return Math.ceil(steps * warmupRatio);
+  return Math.min(Math.ceil(steps * warmupRatio), steps - 1);
 }
 
 function requireFinite(stage: string, step: number, loss: number, norm: number, batches: readonly Batch[]): void {
