@@ -32,6 +32,18 @@ describe('parseOverride', () => {
   });
 });
 
+describe('applyOverrides with two words for one thing', () => {
+  it('takes the recipe back, and refuses both on the command line', () => {
+    expect(codes('train.steps=2')).toEqual([]);
+    expect(codes('train.steps=2', 'train.epochs=null')).toEqual([]);
+    expect(codes('train.steps=2', 'train.steps=3')).toEqual([]);
+    expect(codes('train.steps=2', 'train.epochs=3')).toEqual(['recipe/conflict']);
+    expect(codes('train.epochs=3', 'num_train_epochs=2', 'max_steps=2')).toEqual(['recipe/conflict']);
+    expect(codes('stages.align.train.steps=2', 'stages.align.train.epochs=3')).toEqual(['recipe/conflict']);
+    expect(codes('stages.align.train.steps=2', 'stages.instruct.train.epochs=3')).toEqual([]);
+  });
+});
+
 describe('aliases', () => {
   it.each([
     ['learning_rate=1e-4', ['train', 'lr'], 1e-4],

@@ -93,6 +93,17 @@ export function renamed(override: Override): Override | Fault {
   return { ...override, path: [...override.path.slice(0, -2), ...alias.to], value: mapped };
 }
 
+function both(one: string, other: string): Fault {
+  return {
+    code: 'recipe/conflict',
+    message: 'two overrides say the same thing in different ways',
+    path: 'command line',
+    expected: 'one of them',
+    got: `${other} ${one}`,
+    remedy: 'take one of them out',
+  };
+}
+
 /** The section that other tools' keys are looked for in; those without a place here are all about training. */
 function sectionOf(alias: Alias): string | undefined {
   return 'to' in alias ? alias.to[0] : 'train';
@@ -125,6 +136,8 @@ function apply(data: unknown, override: Override, written: { path: KeyPath; text
     const base = path.slice(0, -names.length);
     if (path.slice(-names.length).join('.') !== rival.set) continue;
     for (const dropped of rival.drops) {
+      const other = written.find((one) => one.path.join('.') === [...base, ...dropped.split('.')].join('.'));
+      if (other && override.value !== null) return both(override.text, other.text);
       remove(data, [...base, ...dropped.split('.')]);
       if (base.length === 0 && names[0] === 'train') clearStages(data, dropped.split('.'));
     }
