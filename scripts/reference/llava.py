@@ -280,9 +280,8 @@ OPT = OPTConfig(hidden_size=24, ffn_dim=40, num_hidden_layers=2, num_attention_h
                 tie_word_embeddings=False)
 OTHERS = {
     "v1.5-qwen3": config({**GQA, "head_dim": 10}, of=Qwen3Config),
-    # transformers leaves the final soft cap of Gemma 2 out of a LLaVA.
-    "v1.5-gemma2": config({**GQA, "head_dim": 10, "sliding_window": 12, "query_pre_attn_scalar": 7,
-                           "final_logit_softcapping": None}, of=Gemma2Config),
+    # transformers leaves the final soft cap of Gemma 2, 30 in its configuration, out of a LLaVA.
+    "v1.5-gemma2": config({**GQA, "head_dim": 10, "sliding_window": 12, "query_pre_attn_scalar": 7}, of=Gemma2Config),
     "v1.5-opt": config({}, of=lambda **_: OPT),
 }
 for i, (name, cfg) in enumerate(OTHERS.items()):

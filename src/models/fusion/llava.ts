@@ -28,7 +28,9 @@ export function llavaConfig(json: ConfigJson, where?: string): LlavaConfig {
   const vision = clipVisionConfig(c.part('vision_config').json, `${c.where}: vision_config`);
   // The head is the system's: its configuration says whether it is tied, and the language model's where it is silent.
   const tied = json.tie_word_embeddings ?? parts.json.tie_word_embeddings ?? false;
-  const text = decoderFromConfig({ ...parts.json, tie_word_embeddings: tied }, parts.where);
+  // Its head is a plain one in transformers too, which does not cap the logits of a language model that does so alone.
+  const own = { tie_word_embeddings: tied, final_logit_softcapping: null };
+  const text = decoderFromConfig({ ...parts.json, ...own }, parts.where);
   return {
     vision,
     text,
