@@ -54,7 +54,13 @@ export function announce(
   }
   const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
   const rows = `${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
-  hooks.log.info(`stage ${stage.name}: ${steps} steps over ${rows}`);
+  hooks.log.info(`stage ${stage.name}: ${steps} ${steps === 1 ? 'step' : 'steps'} over ${rows}`);
+  const { batch, accumulate } = stage.train;
+  if (accumulate > 1 && samples.length < batch * accumulate) {
+    hooks.log.info(
+      `  a step takes all ${samples.length} rows, and not the ${batch * accumulate} that batch ${batch} x accumulate ${accumulate} ask for`,
+    );
+  }
   hooks.log.info(
     `  trains ${trained.toLocaleString('en')} of ${parameterCount(loaded).toLocaleString('en')} parameters: ${parts}`,
   );

@@ -27,3 +27,12 @@ it.each<[string, ConfigJson, string, string]>([
   expect(layers.every((path) => path.startsWith(blocks))).toBe(true);
   expect(layers).toEqual(expect.arrayContaining(some.split(' ').map((name) => blocks + name)));
 });
+
+it('refuses targets that name no layer, and says which there are', () => {
+  const stage = loadPlan('llava-1.5-lora', ['model.from=x', 'stages.tune.data.0.path=x', 'lora.targets=q_proj,qproj'])
+    .stages[0];
+  const parts = { loaded: createModel(tinyLlava) } as Parts;
+  expect(() => adaptersOf(stage as NonNullable<typeof stage>, 0, parts)).toThrow(
+    expect.objectContaining({ code: 'recipe/lora', got: 'qproj', expected: expect.stringContaining('q_proj, k_proj') }),
+  );
+});

@@ -1,4 +1,4 @@
-import { TesseraError } from '../base/index.ts';
+import { raise, TesseraError } from '../base/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   attachAdapter,
@@ -30,6 +30,28 @@ export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
   };
 }
 
+/** A target that names no layer is a mistake, whatever the others name. */
+function checkTargets(stage: string, { targets }: LoraPlan, model: Model): void {
+  const linears = model.writer?.linears;
+  if (targets === 'all-linear' || !linears) return;
+  const names = new Set(
+    [...parameterSpecs(model)]
+      .filter(([path, { shape }]) => path.endsWith('.weight') && shape.length === 2 && isInBlocks(linears, path))
+      .map(([path]) => path.split('.').at(-2) as string),
+  );
+  raise(
+    targets
+      .filter((target) => !names.has(target))
+      .map((target) => ({
+        code: 'recipe/lora',
+        message: 'no linear layer of the language model has this name',
+        path: `stages.${stage}.lora.targets`,
+        expected: [...names].join(', '),
+        got: target,
+      })),
+  );
+}
+
 function dropoutOf({ dropout: rate }: LoraPlan, seed: number): Pick<Lora, 'dropout'> {
   return rate > 0 ? { dropout: { rate, seed } } : {};
 }
@@ -56,6 +78,7 @@ export function adaptersOf(stage: StagePlan, index: number, { loaded, adapter }:
     return { loaded: attachAdapter(loaded, adapter), lora, held: (path) => adapter.adapter.tensors.has(path) };
   }
   const base = adapter ? mergeAdapter(loaded, adapter) : loaded;
+  if (plan) checkTargets(stage.name, plan, base.model);
   const lora = plan && loraOf(plan, base.model, train.seed + index);
   return { loaded: lora ? withFreshAdapters(base, lora, train.seed) : base, lora, held: () => false };
 }

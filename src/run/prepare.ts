@@ -1,4 +1,4 @@
-import { selector } from '../base/index.ts';
+import { raise, selector } from '../base/index.ts';
 import { type MediaLoader, mediaLoader, type Processor, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { copyStore, isLoraPart, type Lora, type ParameterStore } from '../nn/index.ts';
@@ -61,6 +61,7 @@ export function prepareStage(
   passedOver?: PassedOver,
 ): PreparedStage {
   const { loaded: adapted, lora, held } = adaptersOf(stage, index, parts);
+  checkPatterns(stage, adapted);
   const chosen = selector(stage.trainable);
   const trainable = (path: string) => isLoraPart(path) || isOwnOfObjective(path) || held(path) || chosen(path);
   const objective = stageObjective(stage);
@@ -84,6 +85,30 @@ export function prepareStage(
     settings,
   };
 }
+
+/**
+ * A pattern that selects nothing is a mistake, whatever the others select.
+ * @throws TesseraError `train/no-such-parameter`, all faults at once
+ */
+function checkPatterns({ name, trainable, train }: StagePlan, { store }: LoadedModel): void {
+  const paths = [...store.tensors.keys()].filter((path) => !isLoraPart(path));
+  const rates = train.lrFor.map(({ pattern }) => ['train.lr_for', pattern] as const);
+  const patterns = [...trainable.map((pattern) => ['trainable', pattern] as const), ...rates];
+  raise(
+    patterns
+      .filter(([, pattern]) => !pattern.startsWith('!') && !paths.some(selector([pattern])))
+      .map(([key, pattern]) => ({
+        code: 'train/no-such-parameter',
+        message: 'the pattern selects no parameter of the model',
+        path: `stages.${name}.${key}`,
+        expected: `patterns of paths such as ${[...new Set(paths.map(branch))].slice(0, 6).join(', ')}`,
+        got: pattern,
+      })),
+  );
+}
+
+/** The outermost name of a path, for everything below it. */
+const branch = (path: string): string => `${path.slice(0, path.indexOf('.'))}.**`;
 
 /** The most bytes of further gradients, so that two halves of a batch run side by side. */
 const mostAdded = 2 ** 30;
