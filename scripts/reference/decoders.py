@@ -1,11 +1,13 @@
 """Tiny decoders of other families than LLaMA: logits, loss, gradients and greedy tokens, with windows, scaled positions,
 soft caps, learned positions and fused matrices."""
 
+import sys
+
 import torch
 from common import (IGNORED, fresh_folder, gradients, greedy, load_file, pad_right, randomise, require_close,
                     valid_rows, write_json, write_provenance, write_tensors)
-from transformers import (Gemma2Config, Gemma2ForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig,
-                          MistralForCausalLM, OPTConfig, OPTForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config,
+from transformers import (Gemma2Config, Gemma2ForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig, LlamaForCausalLM, MistralConfig,
+                          MistralForCausalLM, MptConfig, MptForCausalLM, OPTConfig, OPTForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config,
                           Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 SEED = 700
@@ -43,6 +45,12 @@ CASES = {
     "opt-post-norm": (OPTForCausalLM, OPTConfig(hidden_size=24, ffn_dim=36, num_hidden_layers=2, vocab_size=VOCAB, dropout=0.0,
                                                 num_attention_heads=3, max_position_embeddings=64, eos_token_id=None, bos_token_id=1, pad_token_id=0,
                                                 word_embed_proj_dim=14, do_layer_norm_before=False)),
+    # Heads that are no power of two, and heads whose queries, keys and values are cut off.
+    "mpt": (MptForCausalLM, MptConfig(d_model=24, n_heads=3, n_layers=2, max_seq_len=64, vocab_size=VOCAB, pad_token_id=0, bos_token_id=1)),
+    "mpt-clip": (MptForCausalLM, MptConfig(d_model=32, n_heads=4, n_layers=2, max_seq_len=64, vocab_size=VOCAB, pad_token_id=0, bos_token_id=1,
+                                           attn_config=dict(clip_qkv=0.8))),
+    "gpt-neox": (GPTNeoXForCausalLM, GPTNeoXConfig(**SHAPE, num_attention_heads=3, rotary_pct=0.5)),
+    "gpt-neox-sequential": (GPTNeoXForCausalLM, GPTNeoXConfig(**SHAPE, num_attention_heads=2, rotary_pct=1.0, use_parallel_residual=False)),
 }
 
 
@@ -94,5 +102,8 @@ def write_case(name, cls, config, seed):
 # A seed of its own where the first one has a near tie.
 SEEDS = {"opt-post-norm": 721}
 
+only = sys.argv[1:]  # names of cases; all of them unless told
 for index, (name, (cls, config)) in enumerate(CASES.items()):
+    if only and name not in only:
+        continue
     write_case(name, cls, config, SEEDS.get(name, SEED + index))

@@ -6,8 +6,8 @@ from common import (IGNORED, fresh_folder, greedy, load_file, pad_right, randomi
                     write_provenance, write_tensors)
 from torch import nn
 from torch.nn import functional as F
-from transformers import (CLIPVisionConfig, CLIPVisionModel, GPTNeoXConfig, GPTNeoXForCausalLM, LlamaConfig,
-                          LlamaForCausalLM, MptConfig, MptForCausalLM, OPTConfig, OPTForCausalLM)
+from transformers import (CLIPVisionConfig, CLIPVisionModel, LlamaConfig, LlamaForCausalLM, MptConfig, MptForCausalLM,
+                          OPTConfig, OPTForCausalLM)
 
 SEED = 900
 VOCAB, END, IMAGE, PAD = 64, 61, 62, 63  # text ids lie below END
@@ -222,6 +222,9 @@ OPT = OPTConfig(**SHAPE, hidden_size=24, ffn_dim=36, num_hidden_layers=2, num_at
                 max_position_embeddings=64, dropout=0.0, attn_implementation="eager")
 
 model, folder = write_case("llama", LlamaForCausalLM(LLAMA), LLAMA, "model.layers", 32, 2, SEED)
+MPT = MptConfig(vocab_size=VOCAB, d_model=24, n_heads=3, n_layers=2, max_seq_len=64, bos_token_id=1, pad_token_id=PAD,
+                attn_implementation="eager")
+write_case("mpt", MptForCausalLM(MPT), MPT, "transformer.blocks", 24, 1, SEED + 20)
 write_case("opt", OPTForCausalLM(OPT), OPT, "model.decoder.layers", 24, 1, SEED + 11)
 
 

@@ -82,7 +82,7 @@ function adapterTensors(adapter: Adapter): Map<string, Tensor<'float32'>> {
 }
 
 /** The head: `all-linear` leaves it out, as PEFT does. */
-const head = /(^|\.)lm_head$/;
+const head = /(^|\.)(lm_head|embed_out)$/;
 
 /**
  * Which linear layers PEFT's `target_modules` means, in tessera's paths: a list of last names or whole names, a pattern

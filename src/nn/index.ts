@@ -6,7 +6,7 @@ export { type Init, kaimingUniform, normal, onesInit, zerosInit } from './init.t
 export { type LinearOptions, linear } from './linear.ts';
 export { layerNormAt, rmsNormAt } from './norm.ts';
 export { type Lora, type ParameterSpec, ParameterTrace, Scope } from './params.ts';
-export { alibiBias, bicubicGrid, rotaryFrequencies, rotaryTables, rowPositions } from './position.ts';
+export { alibiBias, alibiSlopes, bicubicGrid, rotaryFrequencies, rotaryTables, rowPositions } from './position.ts';
 export { dequantizeMatrix, type QuantizeOptions, quantizeMatrix } from './quantize.ts';
 export {
   allocateStore,

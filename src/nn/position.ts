@@ -32,16 +32,21 @@ export function rowPositions(graph: Graph, batch: Dim, length: Dim): Value {
 }
 
 /**
- * Attention with linear biases (Press et al. 2022), `[heads, T, T]`: a key `d` positions back loses `d` times the slope of
- * its head. The slopes are powers of `2^(-8/n)`, `n` the least power of two that is not below `heads`: every second one
- * first, then those between, as ALiBi fills up head counts that are no powers of two.
+ * What a key loses a position in attention with linear biases (Press et al. 2022), for each head: powers of `2^(-8/n)`, `n`
+ * the least power of two that is not below `heads`; every second one first, then those between, as ALiBi fills up head
+ * counts that are no powers of two.
  */
-export function alibiBias(graph: Graph, heads: number, size: Dim): Value {
+export function alibiSlopes(heads: number): readonly number[] {
   const n = 2 ** Math.ceil(Math.log2(heads));
   const powers = Array.from({ length: n }, (_, i) => 2 ** ((-8 * (i + 1)) / n));
   const inOrder =
     n === heads ? powers : [...powers.filter((_, i) => i % 2 === 1), ...powers.filter((_, i) => i % 2 === 0)];
-  const slopes = graph.constant(float32([heads, 1, 1], inOrder.slice(0, heads)));
+  return inOrder.slice(0, heads);
+}
+
+/** Attention with linear biases, `[heads, T, T]`: a key `d` positions back loses `d` times the slope of its head. */
+export function alibiBias(graph: Graph, heads: number, size: Dim): Value {
+  const slopes = graph.constant(float32([heads, 1, 1], [...alibiSlopes(heads)]));
   const row = reshape(iota(graph, size), [size, 1]);
   const column = reshape(iota(graph, size), [1, size]);
   return mul(cast(sub(column, row), 'float32'), slopes);

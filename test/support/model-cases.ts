@@ -26,7 +26,7 @@ export const imageCases = [
   'v1.5-opt',
 ].map((name) => `llava/${name}`);
 /** Models that see images from the side of the text: few tokens stand for them. */
-export const crossCases = ['llama', 'opt'].map((name) => `flamingo/${name}`);
+export const crossCases = ['llama', 'opt', 'mpt'].map((name) => `flamingo/${name}`);
 
 export interface ReferenceCase {
   readonly model: WriterModel;

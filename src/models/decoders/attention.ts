@@ -17,7 +17,16 @@ import {
   type Value,
   where,
 } from '../../graph/index.ts';
-import { attention, type CausalBlock, causalBlocks, rotaryTables, rowPositions, type Scope } from '../../nn/index.ts';
+import {
+  alibiBias,
+  attention,
+  type CausalBlock,
+  causalBlocks,
+  rotaryTables,
+  rowPositions,
+  type Scope,
+} from '../../nn/index.ts';
+import { DISTANCE_NUMBERS, withDistances, withoutDistances } from './alibi.ts';
 import type { Around, DecodeAsk, DecoderState, KeyValue, LayerAttention } from './decoder.ts';
 import type { Rope } from './rope.ts';
 import type { Windows } from './window.ts';
@@ -30,6 +39,10 @@ export interface AttentionPlan {
   readonly maxPositions: number;
   /** Without it nothing is rotated. */
   readonly rope?: Rope | undefined;
+  /** A key loses a slope for each position that it is back; each query head has keys of its own. */
+  readonly alibi?: boolean | undefined;
+  /** Where the blocks are; `layers` unless told. */
+  readonly blocks?: string | undefined;
   /** One entry a layer. */
   readonly windows: Windows;
   /** Default 1/sqrt(head size). */
@@ -59,8 +72,8 @@ function cachedHeadSize(headSize: number): number {
 }
 
 /** Keys and values of every layer. */
-export function attentionState({ kvHeads, headSize, windows }: AttentionPlan): Named<Shape> {
-  const shape = ['B', kvHeads, 'C', cachedHeadSize(headSize)];
+export function attentionState({ kvHeads, headSize, windows, alibi }: AttentionPlan): Named<Shape> {
+  const shape = ['B', kvHeads, 'C', cachedHeadSize(headSize + (alibi ? DISTANCE_NUMBERS : 0))];
   return Object.fromEntries(
     windows.flatMap((_, layer) => [
       [keyName(layer), shape],
@@ -80,20 +93,22 @@ function selfAttention(
     tables: plan.rope && tablesOf(p, plan, plan.rope),
     blocks: blocksOf(p, t, plan),
     // The cached attention knows its own.
-    positions: tokenPositions(p, [b, t], around?.beside && state),
+    positions: tokenPositions(p, [b, t], around?.beside || plan.alibi ? state : undefined),
+    bias: plan.alibi && !state ? alibiBias(p.graph, plan.heads, t) : undefined,
   }));
-  const { tables, positions } = shared;
+  const { tables, positions, bias } = shared;
   const { heads, kvHeads, scale, softcap, windows } = plan;
   const turn = (x: Value, count: number) => (tables ? rotary(x, positions, tables.cos, tables.sin, count) : x);
   const after: Record<string, Value> = {};
 
   const overText = (layer: number, query: Value, key: Value, value: Value): Value => {
     const blocks = shared.blocks.get(windows[layer]) as readonly CausalBlock[];
-    return attention(turn(query, heads), turn(key, kvHeads), value, { heads, kvHeads, scale, softcap, blocks });
+    return attention(turn(query, heads), turn(key, kvHeads), value, { heads, kvHeads, scale, softcap, blocks, bias });
   };
   const overState = (layer: number, query: Value, key: Value, value: Value, from: DecoderState): Value => {
     const past = { key: from.values[keyName(layer)] as Value, value: from.values[valueName(layer)] as Value };
-    const present = attendCached({ query, key, value, rotary: tables }, past, from, plan, layer);
+    const attend = plan.alibi ? attendDistant(positions) : attendCached;
+    const present = attend({ query, key, value, rotary: tables }, past, from, plan, layer);
     after[keyName(layer)] = present.key;
     after[valueName(layer)] = present.value;
     return present.out;
@@ -119,7 +134,7 @@ function selfAttention(
 export type Block = (p: Scope, x: Value, attend: Attend, rows: Value | undefined) => Value;
 
 /**
- * States `[B, T, D]` after all blocks below `p.layers`, or `[K, D]` of the rows asked for, and the state of their
+ * States `[B, T, D]` after all blocks below `p`, or `[K, D]` of the rows asked for, and the state of their
  * attention. Each block is a segment of its own, which a backward pass may compute again.
  */
 export function throughBlocks(
@@ -137,7 +152,7 @@ export function throughBlocks(
     // Nobody reads the last block's other rows once its keys and values are made.
     const rows = i === plan.windows.length - 1 ? ask.rows : undefined;
     const attend: Attend = (...tokens) => self.attend(i, ...tokens);
-    x = p.graph.segment(() => block(p.at('layers').at(i), read, attend, rows));
+    x = p.graph.segment(() => block(p.at(plan.blocks ?? 'layers').at(i), read, attend, rows));
   }
   return { x, state: self.state };
 }
@@ -219,6 +234,16 @@ function attendCached(x: Tokens, past: KeyValue, from: DecoderState, plan: Atten
   };
   const { out, ...present } = cachedAttention({ ...widened, ...shared }, attrs);
   return { out: narrowHeads(out, heads, headSize, extra), ...present };
+}
+
+/** The same with what keys lose by their distance. */
+function attendDistant(positions: Value): typeof attendCached {
+  return (x, past, from, plan, layer) => {
+    const heads = { ...plan, scale: plan.scale ?? 1 / Math.sqrt(plan.headSize) };
+    const wide = { ...heads, headSize: plan.headSize + DISTANCE_NUMBERS };
+    const { out, ...present } = attendCached({ ...x, ...withDistances(x, positions, heads) }, past, from, wide, layer);
+    return { out: withoutDistances(out, plan), ...present };
+  };
 }
 
 /** Puts `extra` zeros behind each half of every head, so that rotation still pairs the halves. */

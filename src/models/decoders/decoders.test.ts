@@ -9,7 +9,7 @@ import { loadModel, parameterSpecs, type WriterModel } from '../index.ts';
 import { type Around, decoderFromConfig, decoders, encoderDecoders, isInBlocks } from './index.ts';
 
 const folders = ['decoder/gqa', 'decoders/qwen3', 'decoders/phi3-partial-long', 'decoders/gemma2'];
-const all = [...folders, 'decoders/opt-post-norm', 'encoder-decoder/t5'];
+const all = [...folders, 'decoders/opt-post-norm', 'decoders/mpt', 'decoders/gpt-neox', 'encoder-decoder/t5'];
 const tokens = [
   [1, 5, 9, 12, 4, 7, 3],
   [1, 8, 3, 2, 11, 6, 20],
@@ -197,6 +197,8 @@ describe('the linear layers of a language part', () => {
     ['decoder/gqa', 'down_proj gate_proj k_proj o_proj q_proj up_proj v_proj', true],
     ['decoders/phi3', 'down_proj gate_up_proj o_proj qkv_proj', true],
     ['decoders/opt-post-norm', 'fc1 fc2 k_proj out_proj q_proj v_proj', false],
+    ['decoders/mpt', 'Wqkv down_proj out_proj up_proj', false],
+    ['decoders/gpt-neox', 'dense dense_4h_to_h dense_h_to_4h query_key_value', true],
     ['encoder-decoder/t5-v1.1', 'k o q v wi_0 wi_1 wo', true],
     ['llava/v1.5', 'down_proj gate_proj k_proj o_proj q_proj up_proj v_proj', true],
   ])('%s: are those of its blocks, and its head', (folder, names, head) => {

@@ -10,14 +10,17 @@ interface Head {
   readonly table: string;
   /** How the table starts. */
   readonly embedding: Init;
+  /** Where a head of its own is; `lm_head` unless told. */
+  readonly own?: string | undefined;
   /** How a head of its own starts. */
   readonly init: Init;
 }
 
-/** Logits `[.., V]` of states `[.., D]`, by the table of embeddings or by `lm_head`. */
-export function tokenLogits(p: Scope, hidden: Value, { tied, vocabSize, table, embedding, init }: Head): Value {
-  if (!tied) return linear(p.at('lm_head'), hidden, vocabSize, { bias: false, init });
-  return p.at('lm_head').build(() => {
+/** Logits `[.., V]` of states `[.., D]`, by the table of embeddings or by a matrix of its own. */
+export function tokenLogits(p: Scope, hidden: Value, head: Head): Value {
+  const { tied, vocabSize, table, embedding, own = 'lm_head', init } = head;
+  if (!tied) return linear(p.at(own), hidden, vocabSize, { bias: false, init });
+  return p.at(own).build(() => {
     const weight = p.at(table).param('weight', [vocabSize, hidden.shape.at(-1) as number], embedding);
     return matmul(hidden, weight, { transB: true });
   });

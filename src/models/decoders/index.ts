@@ -2,7 +2,9 @@ import { type Named, nearest, TesseraError } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
 import type { Decoder, LinearPlaces } from './decoder.ts';
 import { gemma2 } from './gemma2.ts';
+import { gptNeox } from './gpt-neox.ts';
 import { llama } from './llama.ts';
+import { mpt } from './mpt.ts';
 import { opt } from './opt.ts';
 import { phi3 } from './phi3.ts';
 import { qwen3 } from './qwen3.ts';
@@ -29,6 +31,8 @@ export const decoders: Named<(json: ConfigJson, where?: string) => Decoder> = {
   phi3,
   gemma2,
   opt,
+  mpt,
+  gpt_neox: gptNeox,
 };
 
 /** Decoders that answer a source. */

@@ -35,7 +35,7 @@ export interface NameMatch {
 const computedBuffer = /(^|\.)(inv_freq|position_ids)$/;
 
 /** Tables with a row for each token. */
-const tokenTable = /(^|\.)(embed_tokens|token_embedding|shared|lm_head)\.weight$/;
+const tokenTable = /(^|\.)(embed_tokens|token_embedding|shared|wte|embed_in|lm_head|embed_out)\.weight$/;
 
 /**
  * Finds the layout under which a file fits a model, and holds every name and shape against it.
