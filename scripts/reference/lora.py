@@ -110,5 +110,23 @@ def write_case(name, base, options, seed):
     write_provenance(folder, __file__, seed, packages=("torch", "transformers", "peft"))
 
 
+def write_starts(name, base, seed):
+    """What fresh adapters begin with: DoRA's magnitudes, and what an update is multiplied by with and without rsLoRA."""
+    folder = fresh_folder("lora", name)
+    torch.manual_seed(seed)
+    options = dict(r=4, lora_alpha=6, task_type="CAUSAL_LM", target_modules="all-linear", use_dora=True)
+    scales = {}
+    for rslora in (False, True):
+        model = get_peft_model(load_base(base), LoraConfig(**options, use_rslora=rslora))
+        scales["rslora" if rslora else "lora"] = model.base_model.model.model.layers[0].self_attn.q_proj.scaling["default"]
+    with tempfile.TemporaryDirectory() as saved:
+        model.save_pretrained(saved)
+        values = load_file(Path(saved) / "adapter_model.safetensors")
+    write_tensors(folder / "expected.safetensors", {key: t for key, t in values.items() if "magnitude" in key})
+    write_json(folder / "expected.json", {"base": f"../../{base}", "r": 4, "alpha": 6, "scales": scales})
+    write_provenance(folder, __file__, seed, packages=("torch", "transformers", "peft"))
+
+
+write_starts("fresh", "decoder/qwen2", SEED + len(CASES))
 for i, (name, (base, options)) in enumerate(CASES.items()):
     write_case(name, base, options, SEED + i)

@@ -29,6 +29,8 @@ export const aliases: Readonly<Record<string, Alias>> = {
   lora_rank: { to: ['lora', 'r'] },
   lora_alpha: { to: ['lora', 'alpha'] },
   lora_dropout: { to: ['lora', 'dropout'] },
+  use_rslora: { to: ['lora', 'use_rslora'] },
+  use_dora: { to: ['lora', 'use_dora'] },
   lora_target: { to: ['lora', 'targets'], values: { all: 'all-linear' } },
   additional_target: { to: ['lora', 'plus'] },
   stage: { no: 'name the objective of each entry of stages' },

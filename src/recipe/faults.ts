@@ -14,7 +14,11 @@ type Issue = z.core.$ZodIssue;
 
 /** The faults behind what zod found in `data`, all of them, each with its place, what stands there and a remedy. */
 export function faultsOf(issues: readonly Issue[], schema: z.ZodType, data: unknown, where: Where): Fault[] {
-  return issues.flatMap((issue) => faultsOfIssue(issue, schema, data, where));
+  const found = issues.flatMap((issue) => faultsOfIssue(issue, schema, data, where));
+  // A number may be too large twice: for what it counts, and for a whole number.
+  return found.filter(
+    (fault, i) => !found.slice(0, i).some(({ code, path }) => code === fault.code && path === fault.path),
+  );
 }
 
 function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Where): Fault[] {
@@ -44,16 +48,22 @@ function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Wh
   ];
 }
 
+const unmerged = 'merge keys of YAML are not read; write the keys out, or use an alias for a whole value';
+
 /** A fault for a key that no section has. */
 function unknownKey(key: string, known: readonly string[], path: string): Fault {
-  const near = otherName(key, known) ?? nearest(key, known);
+  const near = key === '<<' ? undefined : (otherName(key, known) ?? nearest(key, known));
   return {
     code: 'recipe/unknown-key',
     message: `there is no option named ${key}`,
     path,
     expected: `one of ${known.join(', ')}`,
     got: key,
-    remedy: near ? `did you mean ${near}?` : 'take the key out; `tessera recipes options` lists every key',
+    remedy: near
+      ? `did you mean ${near}?`
+      : key === '<<'
+        ? unmerged
+        : 'take the key out; `tessera recipes options` lists every key',
   };
 }
 
@@ -173,6 +183,7 @@ export function valueAt(data: unknown, path: KeyPath): unknown {
 
 /** A value on one line, cut short. */
 export function inline(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no word for numbers that are none.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

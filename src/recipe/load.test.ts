@@ -51,6 +51,14 @@ describe('parsePlan', () => {
     });
   });
 
+  it('says once and as it stands what is wrong with a number', () => {
+    expect(faultsIn(good, 'train.lr=.nan')).toContain('got:      NaN');
+    expect(faultsIn(good, 'train.lr=.inf')).toContain('got:      Infinity');
+    expect(faultsIn(good, 'train.lr=0')).toContain('more than 0');
+    expect(faultsIn(good, 'train.seed=1e30').match(/train\.seed/g)).toHaveLength(2);
+    expect(faultsIn(good, 'train.seed=1e30').match(/recipe\/value/g)).toHaveLength(1);
+  });
+
   it('prefers what a stage says to what the recipe says', () => {
     const [stage] = parsePlan(good, 'r.yaml', ['stages.text.train.epochs=2', 'stages.text.train.lr=1']).stages;
     expect(stage?.train).toMatchObject({ length: { epochs: 2 }, lr: 1 });

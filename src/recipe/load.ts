@@ -67,7 +67,7 @@ export function filePlan(
     system: catalog.find(({ recipe }) => recipe !== undefined)?.name,
     model,
     stages: [stage],
-    train: { steps: 1, lr: 0 },
+    train: { steps: 1, lr: 1 },
   };
   return parsePlan(stringify(recipe), path, overrides);
 }

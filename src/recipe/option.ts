@@ -40,23 +40,43 @@ export interface OptionRow {
   readonly path: string;
   readonly type: string;
   readonly description: string;
+  /** What holds where nobody says anything; absent where the description tells, or where nothing does. */
+  readonly default?: string;
 }
 
-/** Every option under a schema, depth first, in the order of its definition. */
-export function optionRows(schema: z.ZodType, path = ''): OptionRow[] {
+/**
+ * Every option under a schema, depth first, in the order of its definition.
+ * @param defaultOf the value that an option has where it is left out, by its dotted key
+ */
+export function optionRows(
+  schema: z.ZodType,
+  defaultOf: (path: string) => unknown = () => undefined,
+  path = '',
+): OptionRow[] {
   const rows = new Map<string, OptionRow>();
   for (const shape of shapesOf(schema)) {
     for (const [key, value] of Object.entries(shape)) {
       const here = path ? `${path}.${key}` : key;
       const known = rows.get(here);
       const type = known ? either([known.type, typeLabel(value)]) : typeLabel(value);
-      rows.set(here, { path: here, type, description: value.description ?? '' });
+      const given = value instanceof z.ZodOptional ? plain(defaultOf(here)) : 'required';
+      const row = { path: here, type, description: value.description ?? '' };
+      rows.set(here, given === undefined ? row : { ...row, default: given });
       const element = elementOf(value);
       const below = element ? `${here}.<${key === 'stages' ? 'stage' : 'n'}>` : here;
-      for (const row of optionRows(element ?? value, below)) rows.set(row.path, row);
+      for (const row of optionRows(element ?? value, defaultOf, below)) rows.set(row.path, row);
     }
   }
   return [...rows.values()];
+}
+
+/** A value as a recipe writes it. */
+function plain(value: unknown): string | undefined {
+  return value === undefined || typeof value === 'string'
+    ? value
+    : Array.isArray(value)
+      ? value.join(', ')
+      : String(value);
 }
 
 function either(types: readonly string[]): string {
@@ -65,17 +85,17 @@ function either(types: readonly string[]): string {
 
 /** The key-to-schema tables of a section, or of each branch of a choice between sections. */
 export function shapesOf(schema: z.ZodType): Record<string, z.ZodType>[] {
-  const plain = unwrap(schema);
-  if (plain instanceof z.ZodObject) return [plain.shape as Record<string, z.ZodType>];
-  if (plain instanceof z.ZodUnion) return plain.options.flatMap((branch) => shapesOf(branch as z.ZodType));
+  const bare = unwrap(schema);
+  if (bare instanceof z.ZodObject) return [bare.shape as Record<string, z.ZodType>];
+  if (bare instanceof z.ZodUnion) return bare.options.flatMap((branch) => shapesOf(branch as z.ZodType));
   return [];
 }
 
 /** The schema of a list's elements when they are sections. */
 export function elementOf(schema: z.ZodType): z.ZodType | undefined {
-  const plain = unwrap(schema);
-  if (!(plain instanceof z.ZodArray)) return undefined;
-  const element = plain.element as z.ZodType;
+  const bare = unwrap(schema);
+  if (!(bare instanceof z.ZodArray)) return undefined;
+  const element = bare.element as z.ZodType;
   return shapesOf(element).length > 0 ? element : undefined;
 }
 
@@ -86,16 +106,16 @@ function unwrap(schema: z.ZodType): z.ZodType {
 }
 
 function typeLabel(schema: z.ZodType): string {
-  const plain = unwrap(schema);
-  if (plain instanceof z.ZodEnum) return plain.options.join(' | ');
-  if (plain instanceof z.ZodLiteral) return [...plain.values].join(' | ');
-  if (plain instanceof z.ZodArray) return `list of ${typeLabel(plain.element as z.ZodType)}`;
-  if (plain instanceof z.ZodTuple) return plain.def.items.map((item) => typeLabel(item as z.ZodType)).join(', ');
-  if (plain instanceof z.ZodRecord) return `pattern: ${typeLabel(plain.valueType as z.ZodType)}`;
-  if (plain instanceof z.ZodBoolean) return 'true | false';
-  if (plain instanceof z.ZodNumber) return plain.isInt ? 'integer' : 'number';
-  if (plain instanceof z.ZodString) return plain.meta()?.title ?? 'text';
-  if (plain instanceof z.ZodUnion) return either(plain.options.map((branch) => typeLabel(branch as z.ZodType)));
+  const bare = unwrap(schema);
+  if (bare instanceof z.ZodEnum) return bare.options.join(' | ');
+  if (bare instanceof z.ZodLiteral) return [...bare.values].join(' | ');
+  if (bare instanceof z.ZodArray) return `list of ${typeLabel(bare.element as z.ZodType)}`;
+  if (bare instanceof z.ZodTuple) return bare.def.items.map((item) => typeLabel(item as z.ZodType)).join(', ');
+  if (bare instanceof z.ZodRecord) return `pattern: ${typeLabel(bare.valueType as z.ZodType)}`;
+  if (bare instanceof z.ZodBoolean) return 'true | false';
+  if (bare instanceof z.ZodNumber) return bare.isInt ? 'integer' : 'number';
+  if (bare instanceof z.ZodString) return bare.meta()?.title ?? 'text';
+  if (bare instanceof z.ZodUnion) return either(bare.options.map((branch) => typeLabel(branch as z.ZodType)));
   return 'section';
 }
 

@@ -3,6 +3,7 @@ import { taskNames } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { checkRecipe } from './checks.ts';
+import { dataDefaults, loraDefaults, outputDefaults, stageDefaults, trainDefaults } from './defaults.ts';
 import type { Where } from './faults.ts';
 import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
 import { recipeSchema } from './schema.ts';
@@ -37,6 +38,10 @@ export interface LoraPlan {
   readonly r: number;
   readonly alpha: number;
   readonly dropout: number;
+  /** rsLoRA: `alpha / sqrt(r)` in the place of `alpha / r`. */
+  readonly rslora: boolean;
+  /** DoRA: lengths of rows are trained beside their directions. */
+  readonly dora: boolean;
   /** Last names of linear layers, or every linear layer of the language model. */
   readonly targets: readonly string[] | 'all-linear';
 }
@@ -71,26 +76,6 @@ export interface Plan {
   readonly resolved: Recipe;
 }
 
-/** Values of a stage that neither it nor the recipe gives. AdamW, clipping and warm-up as the LLaVA family trains. */
-const trainDefaults = {
-  seed: 0,
-  batch: 8,
-  accumulate: 1,
-  betas: [0.9, 0.999],
-  eps: 1e-8,
-  weight_decay: 0,
-  schedule: 'cosine',
-  warmup_ratio: 0.03,
-  clip: 1,
-  save_every: 0,
-  eval_every: 0,
-  log_every: 10,
-  max_length: 2048,
-  recompute: false,
-} as const;
-
-const loraDefaults = { dropout: 0, targets: ['all-linear'] };
-
 /** Patterns of a language model's parameters, for stages that put adapters in their place. */
 function languagePatterns({ architecture }: ModelRecipe): readonly string[] {
   const { language } = architectures[architecture] as SystemRecipe;
@@ -123,13 +108,16 @@ function resolve(recipe: Recipe, name: string): Recipe {
     return {
       ...bare,
       ...withLossDefaults(stage),
-      template: stage.template ?? 'text',
+      template: stage.template ?? stageDefaults.template,
       data: stage.data.map((data) => withDataDefaults(data)),
       train: mergedTrain(train ?? {}, stage.train ?? {}),
       ...(adapters ? { lora: adapters } : stage.lora === false && { lora: false as const }),
     };
   });
-  const output = { folder: recipe.output?.folder ?? `runs/${name}`, dtype: recipe.output?.dtype ?? 'float32' } as const;
+  const output = {
+    folder: recipe.output?.folder ?? `runs/${name}`,
+    dtype: recipe.output?.dtype ?? outputDefaults.dtype,
+  } as const;
   const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? taskNames() } };
   // Read once more for the order of the schema's keys, so that one plan has one text.
   return recipeSchema.parse({ ...rest, stages, output, ...evaluation }) as Recipe;
@@ -159,8 +147,8 @@ function withLossDefaults({ objective, loss }: StageRecipe): Pick<StageRecipe, '
 
 function withDataDefaults(data: DataRecipe): DataRecipe {
   return data.source === 'tabletop'
-    ? { ...data, split: data.split ?? 'train', seed: data.seed ?? 0 }
-    : { ...data, format: data.format ?? 'auto' };
+    ? { ...data, split: data.split ?? dataDefaults.split, seed: data.seed ?? dataDefaults.seed }
+    : { ...data, format: data.format ?? dataDefaults.format };
 }
 
 function compact(values: Record<string, unknown>): Record<string, unknown> {
@@ -174,7 +162,7 @@ function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
     objective: stage.objective,
     loss: compact(stage.loss ?? {}) as Named<number | boolean>,
     trainable: lora ? besideAdapters(stage.trainable, lora, model) : stage.trainable,
-    template: stage.template ?? 'text',
+    template: stage.template ?? stageDefaults.template,
     addEnd: stage.add_end,
     ...(stage.pictures && { pictures: stage.pictures }),
     data: stage.data,
@@ -196,6 +184,8 @@ function loraPlan(lora: LoraRecipe): LoraPlan {
     r,
     alpha: lora.alpha ?? 2 * r,
     dropout: lora.dropout ?? 0,
+    rslora: lora.use_rslora ?? false,
+    dora: lora.use_dora ?? false,
     targets: targets.length === 1 && targets[0] === 'all-linear' ? 'all-linear' : targets,
   };
 }

@@ -92,7 +92,7 @@ describe('what LLaVA trains', () => {
     ]);
     const [align, instruct] = loadPlan('llava-1.5', ['lora.r=8']).stages;
     expect(align?.lora).toBeUndefined();
-    expect(instruct?.lora).toEqual({ r: 8, alpha: 16, dropout: 0, targets: 'all-linear' });
+    expect(instruct?.lora).toEqual({ r: 8, alpha: 16, dropout: 0, rslora: false, dora: false, targets: 'all-linear' });
   });
 
   it('opens again what plus names', () => {

@@ -26,7 +26,7 @@ const trainSection = section({
   epochs: optional(positive, 'passes over the data; give either steps or epochs'),
   batch: optional(count.max(65_536), 'rows of one forward and backward pass'),
   accumulate: optional(count.max(65_536), 'passes whose gradients make one optimizer step'),
-  lr: optional(nonNegative, 'peak learning rate'),
+  lr: optional(positive, 'peak learning rate'),
   lr_for: optional(z.record(z.string(), nonNegative), 'other peak learning rates, by parameter pattern'),
   betas: optional(z.tuple([fraction, fraction]), 'decay of the first and second moment of AdamW'),
   eps: optional(positive, 'epsilon of AdamW'),
@@ -53,6 +53,8 @@ const loraSection = section({
     words,
     'linear layers that get adapters, by last name, or all-linear for those of the language model',
   ),
+  use_rslora: optional(z.boolean(), 'rsLoRA: the update is multiplied by alpha / sqrt(r)'),
+  use_dora: optional(z.boolean(), 'DoRA: every row of an adapted weight also learns its length'),
   plus: optional(words, 'parameters trained fully beside the adapters'),
 });
 

@@ -1,9 +1,14 @@
+import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
+import { referenceBatch, runCausal } from '../../test/support/causal.ts';
+import { maxRelative } from '../../test/support/compare.ts';
+import { fixture, fixtureTensors, numbers } from '../../test/support/fixtures.ts';
 import { tinyLlava } from '../../test/support/stages.ts';
-import { type ConfigJson, createModel } from '../models/index.ts';
-import { isLoraPart } from '../nn/index.ts';
-import { loadPlan } from '../recipe/index.ts';
-import { adaptersOf } from './lora.ts';
+import { type ConfigJson, createModel, loadModel } from '../models/index.ts';
+import { loraScale } from '../nn/adapters/lora.ts';
+import { isLoraPart, type Lora } from '../nn/index.ts';
+import { type LoraPlan, loadPlan } from '../recipe/index.ts';
+import { adaptersOf, loraOf, withFreshAdapters } from './lora.ts';
 import type { Parts } from './parts.ts';
 
 const widths = { vocab_size: 24, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2 };
@@ -17,6 +22,36 @@ function adapted(json: ConfigJson): string[] {
   const factors = [...loaded.store.tensors.keys()].filter((path) => isLoraPart(path) && path.includes('lora_A'));
   return factors.map((path) => path.replace('.lora_A.weight', '')).filter((path) => !/\.1\./.test(path));
 }
+
+it('fresh adapters begin as those of PEFT: lengths of rows for DoRA, another scale for rsLoRA, and nothing changed', async () => {
+  const base = loadModel(fixture('decoder/qwen2'));
+  const { r, alpha, scales } = JSON.parse(readFileSync(fixture('lora/fresh/expected.json'), 'utf8'));
+  const plan = (kind: Partial<LoraPlan>): LoraPlan => ({
+    r,
+    alpha,
+    dropout: 0,
+    targets: 'all-linear',
+    rslora: false,
+    dora: false,
+    ...kind,
+  });
+  const scaleOf = (lora: Lora) => lora.alpha / loraScale(lora, '').divisor;
+  expect(scaleOf(loraOf(plan({}), base.model, 0))).toBe(scales.lora);
+  expect(scaleOf(loraOf(plan({ rslora: true }), base.model, 0))).toBe(scales.rslora);
+
+  const lora = loraOf(plan({ dora: true }), base.model, 0);
+  const fresh = withFreshAdapters(base, lora, 3);
+  const expected = fixtureTensors('lora/fresh/expected.safetensors');
+  const lengths = [...fresh.store.tensors].filter(([path]) => path.endsWith('.lora_magnitude_vector'));
+  expect(lengths).toHaveLength(expected.size);
+  for (const [path, { data }] of lengths) {
+    const peft = numbers(expected.get(`base_model.model.${path}`));
+    expect(maxRelative([...data], peft), path).toBeLessThan(3e-7);
+  }
+  const batch = referenceBatch(fixtureTensors('decoder/qwen2/expected.safetensors'));
+  const [with_, without] = [await runCausal(fresh, batch, { lora }), await runCausal(base, batch)];
+  expect(maxRelative(with_.logits, without.logits)).toBeLessThan(1e-6);
+});
 
 it.each<[string, ConfigJson, string, string]>([
   ['LLaVA', tinyLlava, 'language_model.model.layers.0.', 'self_attn.q_proj mlp.down_proj'],

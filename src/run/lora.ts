@@ -26,6 +26,8 @@ export function loraOf(plan: LoraPlan, model: Model, seed: number): Lora {
     r: plan.r,
     alpha: plan.alpha,
     ...dropoutOf(plan, seed),
+    ...(plan.rslora && { stabilised: true }),
+    ...(plan.dora && { directional: true }),
     targets: (path) => linears !== undefined && isInBlocks(linears, path) && named(path),
   };
 }
@@ -83,14 +85,20 @@ export function adaptersOf(stage: StagePlan, index: number, { loaded, adapter }:
   return { loaded: lora ? withFreshAdapters(base, lora, train.seed) : base, lora, held: () => false };
 }
 
-function checkRank(stage: string, { r, alpha }: LoraPlan, { lora }: LoadedAdapter): void {
-  if (r === lora.r && alpha === lora.alpha) return;
+/** What an adapter is goes without saying; what the recipe says of it has to be so. */
+function checkRank(stage: string, { r, alpha, rslora, dora }: LoraPlan, { lora }: LoadedAdapter): void {
+  const kind = [
+    rslora && !lora.stabilised && 'lora.use_rslora=false',
+    dora && !lora.directional && 'lora.use_dora=false',
+  ];
+  const others = kind.filter((setting) => setting !== false);
+  if (r === lora.r && alpha === lora.alpha && others.length === 0) return;
   throw new TesseraError({
     code: 'recipe/adapter',
-    message: `stage ${stage} goes on from an adapter of another rank or scale`,
+    message: `stage ${stage} goes on from an adapter of another rank, scale or kind`,
     path: 'model.adapter',
-    expected: `lora.r=${lora.r} lora.alpha=${lora.alpha}`,
-    got: `lora.r=${r} lora.alpha=${alpha}`,
+    expected: [`lora.r=${lora.r} lora.alpha=${lora.alpha}`, ...others].join(' '),
+    got: [`lora.r=${r} lora.alpha=${alpha}`, ...others.map((setting) => setting.replace('false', 'true'))].join(' '),
     remedy: 'give what is expected on the command line; or merge the adapter with `tessera export` and start from that',
   });
 }
@@ -100,7 +108,23 @@ export function withFreshAdapters(base: LoadedModel, lora: Lora, seed: number): 
   const specs = parameterSpecs(base.model, lora);
   const factors = allocateStore(new Map([...specs].filter(([path]) => isLoraPart(path))));
   initializeStore(factors, seed);
+  startLengths(factors.tensors, base.store.tensors);
   return { ...base, store: storeOf(specs, new Map([...base.store.tensors, ...factors.tensors])) };
+}
+
+type Tensors = LoadedModel['store']['tensors'];
+
+/** DoRA begins with the lengths that the rows of the weights have, so that a fresh adapter changes nothing. */
+function startLengths(factors: Tensors, weights: Tensors): void {
+  for (const [path, { data: lengths }] of factors) {
+    const weight = weights.get(path.replace(/lora_magnitude_vector$/, 'weight'));
+    if (!path.endsWith('.lora_magnitude_vector') || !weight) continue;
+    const width = weight.data.length / lengths.length;
+    for (const row of lengths.keys()) {
+      const values = weight.data.subarray(row * width, (row + 1) * width);
+      lengths[row] = Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
+    }
+  }
 }
 
 /** The model that adapters stand beside, what was trained whole beside them included. */

@@ -1,0 +1,37 @@
+/** Values of a stage that neither it nor the recipe gives. AdamW, clipping and warm-up as the LLaVA family trains. */
+export const trainDefaults = {
+  seed: 0,
+  batch: 8,
+  accumulate: 1,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weight_decay: 0,
+  schedule: 'cosine',
+  warmup_ratio: 0.03,
+  clip: 1,
+  save_every: 0,
+  eval_every: 0,
+  log_every: 10,
+  max_length: 2048,
+  recompute: false,
+} as const;
+
+export const loraDefaults = { dropout: 0, targets: ['all-linear'], use_rslora: false, use_dora: false };
+
+export const stageDefaults = { template: 'text' } as const;
+export const dataDefaults = { split: 'train', seed: 0, format: 'auto' } as const;
+export const outputDefaults = { dtype: 'float32' } as const;
+
+const sections: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[] = [
+  [/^(?:stages\.<stage>\.)?train$/, trainDefaults],
+  [/^(?:stages\.<stage>\.)?lora$/, { ...loraDefaults, alpha: '2 r' }],
+  [/^stages\.<stage>$/, stageDefaults],
+  [/^stages\.<stage>\.data\.<n>$/, dataDefaults],
+  [/^output$/, { ...outputDefaults, folder: 'runs/<recipe>' }],
+];
+
+/** The default of an option by its dotted key, where it has one. */
+export function defaultOf(path: string): unknown {
+  const [section, key] = [path.replace(/\.?[^.]*$/, ''), path.split('.').at(-1) as string];
+  return sections.find(([at]) => at.test(section))?.[1][key];
+}
