@@ -1,20 +1,22 @@
 import { isDeepStrictEqual } from 'node:util';
+import { formatFault } from '../base/index.ts';
 import type { DataRecipe, Plan, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
-import { type MemoryPlan, planMemory, requireTrainable } from '../train/index.ts';
+import { type MemoryPlan, type PassedOver, planMemory, requireTrainable } from '../train/index.ts';
 import { checkRunFolder } from './folder.ts';
 import { buildParts } from './parts.ts';
 import { type PreparedStage, prepareStage } from './prepare.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
+import { timeSteps } from './timing.ts';
 import type { Hooks, StageMemory } from './types.ts';
 
 /** How far a source is read for a foretelling: enough to meet rows near the longest, and a matter of seconds. */
 const SAMPLE = { scenes: 200, rows: 1000 } as const;
 
 /**
- * Checks all that training would refuse before its first step, and foretells the memory of every stage of a plan. Reads
- * weights and the beginning of every source, and trains nothing; the plan that a stage makes before its first step knows
+ * Checks all that training would refuse before its first step, and foretells memory and time of every stage of a plan. Reads
+ * weights and the beginning of every source, times a few steps and changes no weight; the plan that a stage makes before its first step knows
  * all its rows, so it may be larger.
  */
 export async function foretellMemory(
@@ -29,14 +31,32 @@ export async function foretellMemory(
   const found: StageMemory[] = [];
   for (const [index, stage] of stages.entries()) {
     const data = await stageData(stage, parts, hooks);
-    const prepared = prepareStage(engine, stage, index, parts, data);
+    const prepared = prepareStage(engine, stage, index, parts, data, toldOnce(hooks));
     requireTrainable({ name: stage.name, store: prepared.loaded.store, trainable: prepared.trainable });
     const all = plan.stages[index]?.data ?? [];
     const partial = stage.data.some((source, at) => isCut(all[at] as DataRecipe, source, data));
     const memory = stageMemory(engine, stage, prepared, false);
-    found.push({ stage: stage.name, memory, ...(partial && { firstRows: data.samples.length }) });
+    const fits = memory.peak - memory.resident < process.availableMemory();
+    found.push({
+      stage: stage.name,
+      memory,
+      ...(partial && { firstRows: data.samples.length }),
+      ...(fits && { time: await timeSteps({ engine, stage }, prepared, !partial, hooks.signal) }),
+    });
   }
   return found;
+}
+
+/** Passes over samples that cannot be read, as training would, and says so. */
+function toldOnce({ log }: Hooks): PassedOver {
+  const known = new Set<number>();
+  return {
+    has: (sample) => known.has(sample),
+    add: (sample, fault) => {
+      known.add(sample);
+      log.warn(`training would pass over this row: ${formatFault(fault)}`);
+    },
+  };
 }
 
 function beginning(data: DataRecipe): DataRecipe {

@@ -88,11 +88,9 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
     memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
   };
   const summaries = [...job.finished, summary];
-  return {
-    status: 'done',
-    summary,
-    parts: finishStage({ ...job, ...prepared, loaded: withoutOwnOfObjective(loaded), data, summaries }),
-  };
+  const after = finishStage({ ...job, ...prepared, loaded: withoutOwnOfObjective(loaded), data, summaries });
+  hooks.log.info(`stage ${stage.name} is done: its model is in ${run.model}`);
+  return { status: 'done', summary, parts: after };
 }
 
 function announceAdapter({ parts, index }: StageJob, { lora }: PreparedStage, hooks: Hooks): void {
@@ -149,8 +147,16 @@ function stepLogger(desk: Desk, hooks: Hooks): LoopHooks['onStep'] {
   const { stage, metrics, tracker, before } = desk;
   const { steps, logEvery } = desk.prepared.settings;
   const rate = rates();
+  let learns = true;
   return (record, used) => {
     desk.loss = record.loss;
+    if (learns && record.grad_norm === 0) {
+      hooks.log.warn(
+        `stage ${stage.name}, step ${record.step}: the gradient is 0, so nothing is learned any more; if the loss rose before, ` +
+          'train.lr is too high',
+      );
+    }
+    learns = record.grad_norm > 0;
     const speed = rate(used);
     if (record.step % logEvery === 0 || record.step === 1 || record.step === steps) {
       metrics.add(record);
@@ -167,6 +173,7 @@ function stepLogger(desk: Desk, hooks: Hooks): LoopHooks['onStep'] {
 
 async function evaluateStep(desk: Desk, step: number, hooks: Hooks): Promise<void> {
   const { stage, metrics, samples, tracker, before, watch } = desk;
+  hooks.log.info(`stage ${stage.name}, step ${step}: looking at held-out rows and at some answers`);
   const found = await watch.loss();
   if (found !== undefined) {
     metrics.add({ stage: stage.name, step, held_out_loss: found });

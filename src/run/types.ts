@@ -42,6 +42,19 @@ export interface StageMemory {
   readonly memory: MemoryPlan;
   /** How many rows the plan was made from, where the stage has more: it is then a lower bound. */
   readonly firstRows?: number;
+  /** Absent where the stage needs more memory than there is. */
+  readonly time?: StageTime;
+}
+
+/** How long the steps of a stage take, by some that were done. */
+export interface StageTime {
+  /** Of the stage; absent where it has more rows than were read. */
+  readonly steps?: number;
+  /** Seconds. */
+  readonly perStep: number;
+  /** Steps that were timed. */
+  readonly timed: number;
+  readonly bound: 'about' | 'at most' | 'at least';
 }
 
 /** How a stage ended. */

@@ -37,7 +37,8 @@ function start(...args: string[]) {
 }
 
 function startIn(cwd: string, ...args: string[]) {
-  const env = { ...process.env, TESSERA_CACHE: join(folder, 'cache') };
+  // As one who has it installed: npm, which may have started the tests, says otherwise.
+  const env = { ...process.env, TESSERA_CACHE: join(folder, 'cache'), npm_command: undefined };
   return spawn(process.execPath, ['--import', tsx, main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
@@ -65,13 +66,21 @@ describe('tessera', () => {
   it('helps with every verb, each with an example', async () => {
     const { code, out } = await tessera('--help');
     expect(code).toBe(0);
-    const verbs = [...out.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map((match) => match[1] as string);
-    expect(verbs).toEqual('demo recipes train resume runs eval chat generate score export data doctor'.split(' '));
-    const helps = await Promise.all(verbs.map((verb) => tessera(verb, '--help')));
-    for (const help of helps) {
+    const groups = out.split(/^(?=[A-Z])/m).slice(3, 6);
+    const verbs = groups.flatMap((group) =>
+      [...group.matchAll(/^ {2}([a-z]+) +[a-z]/gm)].map(([, verb]) => verb as string),
+    );
+    expect(verbs.join(' ')).toBe('demo recipes doctor help data train resume runs chat generate score eval export');
+    const deeper = ['recipes show', 'recipes copy', 'runs compare', 'data inspect', 'data report', 'data make-world'];
+    const lines = [...verbs.filter((verb) => verb !== 'help'), ...deeper];
+    const helps = await Promise.all(lines.map((line) => tessera(...line.split(' '), '--help')));
+    for (const help of [{ code, out, err: '' }, ...helps]) {
       expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
       expect(help.out).toContain('--json');
+      // It fits a terminal of 80 columns, with words whole.
+      expect(help.out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }
+    expect(out.match(/\[options\]/g)).toHaveLength(1);
   });
 
   it('takes a template and a system message wherever a model is asked', async () => {
@@ -110,6 +119,22 @@ describe('tessera', () => {
     expect(rows[3]).toMatchObject({ name: 'llava', status: 'working', cite: 'arXiv:2304.08485' });
   });
 
+  it('shows what holds where an option is left out', async () => {
+    const rows: { path: string; default?: string }[] = JSON.parse((await tessera('recipes', 'options', '--json')).out);
+    const defaults = Object.fromEntries(rows.map((row) => [row.path, row.default]));
+    expect(defaults).toMatchObject({
+      'train.batch': '8',
+      'stages.<stage>.train.warmup_ratio': '0.03',
+      'train.betas': '0.9, 0.999',
+      'lora.targets': 'all-linear',
+      'stages.<stage>.template': 'text',
+      'output.dtype': 'float32',
+      'stages.<stage>.data': 'required',
+    });
+    expect(defaults['train.lr']).toBeUndefined();
+    expect((await tessera('recipes', 'options')).out).toMatch(/^option +type +default +meaning$/m);
+  });
+
   it('copies a recipe out, and never over a file', async () => {
     const file = join(folder, 'mine.yaml');
     expect(await tessera('recipes', 'copy', 'llava', file)).toMatchObject({ code: 0 });
@@ -125,8 +150,20 @@ describe('tessera', () => {
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       recipe: { stages: [{ name: 'text', train: { steps: 7, batch: 2 } }] },
-      memory: [{ stage: 'text', memory: { largest: { B: 1 }, atOnce: 2, peak: expect.any(Number) } }],
+      memory: [
+        {
+          stage: 'text',
+          memory: { largest: { B: 1 }, atOnce: 2, peak: expect.any(Number) },
+          time: { steps: 7, timed: expect.any(Number), perStep: expect.any(Number) },
+        },
+      ],
     });
+    const [{ time }] = JSON.parse(out).memory;
+    expect(time.perStep).toBeGreaterThan(0);
+    expect(time.timed).toBeGreaterThan(0);
+    const said = await tessera('train', fewScenes(), 'train.epochs=1', '--dry-run');
+    expect(said.out).toMatch(/ time {2}(about|at most) .* s a step \(timed here and now on [1-4]\)/);
+    expect(said.out).toContain('1 epoch  ');
   });
 
   it('tells a faulty recipe from a faulty command line', async () => {

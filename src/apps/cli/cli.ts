@@ -1,9 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
+import { calledAs } from './called.ts';
 import { machineFault } from './machine-fault.ts';
 import type { Session } from './session.ts';
 import { exitCodes, interruptedCode, openSession, Stopped, wasStopped } from './session.ts';
-import { noSuchVerb } from './verb.ts';
+import { examples, noSuchVerb, type Verb } from './verb.ts';
 import { chatVerb } from './verbs/chat.ts';
 import { dataVerb } from './verbs/data.ts';
 import { demoVerb } from './verbs/demo.ts';
@@ -18,20 +19,12 @@ import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
 import { version } from './version.ts';
 
-const verbs = [
-  demoVerb,
-  recipesVerb,
-  trainVerb,
-  resumeVerb,
-  runsVerb,
-  evalVerb,
-  chatVerb,
-  generateVerb,
-  scoreVerb,
-  exportVerb,
-  dataVerb,
-  doctorVerb,
-];
+/** Every verb, by what it is for. */
+const groups: Readonly<Record<string, readonly Verb[]>> = {
+  'Begin:': [demoVerb, recipesVerb, doctorVerb],
+  'Train:': [dataVerb, trainVerb, resumeVerb, runsVerb],
+  'Use a model:': [chatVerb, generateVerb, scoreVerb, evalVerb, exportVerb],
+};
 
 /**
  * Runs one command line. Results go to standard output, everything else to standard error.
@@ -53,11 +46,13 @@ export async function runCli(args: readonly string[]): Promise<number> {
 }
 
 function buildProgram(session: Session): Command {
-  const program = new Command('tessera')
+  const program = new Command(calledAs())
     .description('Train, evaluate, talk to and export vision-language models.')
-    .addHelpText('after', '\nExample:\n  $ tessera train llava train.batch=16 train.steps=500')
+    .addHelpText('after', examples('train llava train.batch=16 train.steps=500'))
     .version(version(), '--version', 'print the version');
-  for (const verb of verbs) program.addCommand(verb(session));
+  for (const [group, verbs] of Object.entries(groups)) {
+    for (const verb of verbs) program.addCommand(verb(session).helpGroup(group));
+  }
   return settle(program);
 }
 
@@ -80,10 +75,15 @@ function settle(command: Command): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} })
     .showSuggestionAfterError()
+    .configureHelp({ subcommandTerm: (verb) => verb.name(), minWidthToWrap: 20 })
     .option('--json', 'print the result as one JSON object')
     .option('--quiet', 'print results and faults alone');
   command.commands.forEach(settle);
-  if (command.commands.length > 0) command.helpCommand(false).addCommand(helpOf(command).exitOverride());
+  const [first] = command.commands;
+  if (first) {
+    const help = helpOf(command).exitOverride().helpGroup(first.helpGroup());
+    command.helpCommand(false).addCommand(help);
+  }
   return command;
 }
 

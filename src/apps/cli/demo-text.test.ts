@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DemoAnswer, DemoEvent } from '../../run/index.ts';
+import { command } from './called.ts';
 import { about, closingText, eventText, type Sheet } from './demo-text.ts';
 
 const image = { width: 4, height: 4, data: new Uint8Array(48).fill(200) };
@@ -61,7 +62,7 @@ describe('what the demo tells', () => {
     );
     expect(text).toMatch(/What is in the image\? +Is is is\. +✓ A red ball\. +small red ball/);
     expect(text).toContain('on 7 of 10 other');
-    expect(text).toContain("  npx tessera chat runs/demo --image 'my pictures/0.png'\n");
+    expect(text).toContain(`  ${command("chat runs/demo --image 'my pictures/0.png'")}\n`);
   });
 
   it('tells times as people do', () => {

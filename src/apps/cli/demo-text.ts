@@ -1,5 +1,6 @@
 import type { RgbImage } from '../../data/index.ts';
 import type { DemoAnswer, DemoEvent, DemoPicture, DemoResult } from '../../run/index.ts';
+import { command } from './called.ts';
 import { type Colours, halfBlocks } from './terminal/picture.ts';
 import { table, wrap } from './terminal/table.ts';
 
@@ -140,13 +141,13 @@ export function closingText(result: DemoResult, scores: string, sheet: Sheet): s
 function goOn(folder: string, picture: string, report: string | undefined): string {
   const quoted = (path: string) => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
   const lines = [
-    ['talk to it about that picture', `npx tessera chat ${quoted(folder)} --image ${quoted(picture)}`],
-    ['more pictures, in my-world/images', 'npx tessera data make-world --out my-world --split val --count 20'],
+    ['talk to it about that picture', command(`chat ${quoted(folder)} --image ${quoted(picture)}`)],
+    ['more pictures, in my-world/images', command('data make-world --out my-world --split val --count 20')],
     [
       'the same training with another seed',
-      `npx tessera train ${quoted(`${folder}/recipe.yaml`)} train.seed=1 output.folder=${quoted(`${folder}-seed-1`)}`,
+      command(`train ${quoted(`${folder}/recipe.yaml`)} train.seed=1 output.folder=${quoted(`${folder}-seed-1`)}`),
     ],
-    ['a folder that other tools load', `npx tessera export ${quoted(folder)} --to hf --out my-model`],
+    ['a folder that other tools load', command(`export ${quoted(folder)} --to hf --out my-model`)],
   ];
   return [
     ...(report === undefined ? [] : [`The report, with pictures: ${report}`, '']),

@@ -1,4 +1,5 @@
 import type { EvalResult, Hooks, TrainResult } from '../../run/index.ts';
+import { command } from './called.ts';
 import type { Session } from './session.ts';
 import { exitCodes, Stopped, wasStopped } from './session.ts';
 import { duration, figure } from './terminal/progress.ts';
@@ -6,7 +7,7 @@ import { table } from './terminal/table.ts';
 
 /**
  * Trains with a progress bar.
- * @param again the command that goes on with a training
+ * @param again the verb and words that go on with a training
  * @throws Stopped when it was stopped between its stages or in its evaluation, having said how to go on
  */
 export async function watchTraining<T>(
@@ -18,7 +19,7 @@ export async function watchTraining<T>(
     return await session.watch(work);
   } catch (error) {
     if (!wasStopped(error, session.signal)) throw error;
-    session.log.info(`stopped; go on with: ${again}`);
+    session.log.info(`stopped; go on with: ${command(again)}`);
     throw new Stopped(exitCodes.interrupted);
   }
 }
@@ -29,7 +30,7 @@ export async function watchTraining<T>(
  */
 export async function reportTraining(session: Session, result: TrainResult): Promise<void> {
   if (result.status === 'interrupted') {
-    session.result(result, () => `stopped and saved; go on with: tessera resume ${result.folder}`);
+    session.result(result, () => `stopped and saved; go on with: ${command(`resume ${result.folder}`)}`);
     throw new Stopped(exitCodes.interrupted);
   }
   const parts = [stageTable(result), `wrote ${result.folder}`];

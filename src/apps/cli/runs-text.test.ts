@@ -23,6 +23,11 @@ it('lists runs under what their scores are, and says what is wrong with those it
   expect(fault).toBe('runs/b: its log has a wrong line');
 });
 
+it('names a score by its task once', () => {
+  const chair = { ...score, task: 'chair', group: 'all', metric: 'CHAIRs', better: 'low' } as const;
+  expect(listText([{ ...done, scores: [chair] } as RunSummary], 0)).toMatch(/held out +CHAIRs ↓ +training/);
+});
+
 it('draws the losses of compared runs, with a gap where nothing was held out', () => {
   const metric = { label: 'accuracy', unit: 'share', better: 'high' };
   const estimates = [{ value: 0.75, low: 0.7, high: 0.8 }, null];

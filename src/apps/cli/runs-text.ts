@@ -1,12 +1,13 @@
 import { arrow, type Comparison, formatEstimate } from '../../eval/index.ts';
 import type { RunSummary } from '../../run/index.ts';
+import { command } from './called.ts';
 import { duration, figure } from './terminal/progress.ts';
 import { sparkline } from './terminal/sparkline.ts';
 import { table } from './terminal/table.ts';
 
 /** A table of runs, a line each, and what is wrong with those that cannot be read. */
 export function listText(runs: readonly RunSummary[], now: number): string {
-  if (runs.length === 0) return 'no runs here; start one with: tessera train <recipe>';
+  if (runs.length === 0) return `no runs here; start one with: ${command('train <recipe>')}`;
   const tasks = [...new Set(runs.flatMap(({ scores }) => scores.map(({ task }) => task)))];
   const right = (title: string) => ({ title, align: 'right' as const });
   const columns = [
@@ -42,7 +43,8 @@ export function listText(runs: readonly RunSummary[], now: number): string {
 function scoreTitle(runs: readonly RunSummary[], task: string): string {
   const score = runs.flatMap(({ scores }) => scores).find((candidate) => candidate.task === task);
   if (!score) return task;
-  const words = [task, score.group === 'all' ? '' : score.group, score.metric.replace(/^CHAIR/i, '')];
+  const named = score.metric.toLowerCase().startsWith(task.toLowerCase());
+  const words = [named ? '' : task, score.group === 'all' ? '' : score.group, score.metric];
   return `${words.filter(Boolean).join(' ')}${arrow(score)}`;
 }
 
@@ -81,7 +83,7 @@ export function comparisonText({ runs, settings, scores, curves }: Comparison): 
             reached,
           ),
         ]
-      : ['no run was evaluated; do it with: tessera eval <run>']),
+      : [`no run was evaluated; do it with: ${command('eval <run>')}`]),
     ...curves.map((curve) => curveText(curve, names)),
   ].join('\n\n');
 }

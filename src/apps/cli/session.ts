@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Log } from '../../base/index.ts';
-import { formatFault, silentLog, stderrLog, TesseraError } from '../../base/index.ts';
+import { type Fault, formatFault, silentLog, stderrLog, TesseraError } from '../../base/index.ts';
+import { spelled } from './called.ts';
 import type { Bar } from './terminal/progress.ts';
 import { openBar } from './terminal/progress.ts';
+import { wrapLines } from './terminal/wrap.ts';
 
 export const exitCodes = { done: 0, fault: 1, usage: 2, interrupted: 130 } as const;
 
@@ -81,7 +83,7 @@ export function openSession(args: readonly string[]): Session {
   const signals = endingSignals();
   for (const name of signals) process.on(name, onInterrupt);
   const fault = (error: TesseraError) =>
-    void process.stderr.write(`${json ? JSON.stringify({ error }) : faultText(error)}\n`);
+    void process.stderr.write(`${json ? JSON.stringify({ error: followable(error) }) : faultText(error)}\n`);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // A reader such as `head` that has seen enough is no fault.
     if (error.code === 'EPIPE') process.exit(abort.signal.aborted ? exitCodes.interrupted : exitCodes.done);
@@ -94,14 +96,14 @@ export function openSession(args: readonly string[]): Session {
     json,
     quiet,
     signal: abort.signal,
-    log: quiet ? silentLog : stderrLog,
+    log: quiet ? silentLog : spelledLog(stderrLog),
     result: (data, text) => void process.stdout.write(`${json ? JSON.stringify(data) : text()}\n`),
     fault,
     watch: async (work) => {
       const bar = openBar(process.stderr, quiet);
       const log: Log = quiet
         ? silentLog
-        : { info: (message) => bar.note(message), warn: (message) => bar.note(`warning: ${message}`) };
+        : spelledLog({ info: bar.note, warn: (message) => bar.note(`warning: ${message}`) });
       try {
         return await work({ signal: abort.signal, log, progress: bar.show });
       } finally {
@@ -120,8 +122,34 @@ function unwritten(cause: Error): TesseraError {
   return new TesseraError({ ...fault, got: cause.message, remedy }, { cause });
 }
 
+/** A log whose commands can be typed as they stand. */
+function spelledLog(log: Log): Log {
+  return { info: (message) => log.info(spelled(message)), warn: (message) => log.warn(spelled(message)) };
+}
+
+/** A fault whose remedies can be typed as they stand. */
+function followable(fault: Fault): Fault {
+  const { code, message, path, expected, got, remedy } = fault;
+  const others = fault instanceof TesseraError ? fault.others.map(followable) : [];
+  return {
+    code,
+    message,
+    ...(path !== undefined && { path }),
+    ...(expected !== undefined && { expected: spelled(expected) }),
+    ...(got !== undefined && { got }),
+    ...(remedy !== undefined && { remedy: spelled(remedy) }),
+    ...(others.length > 0 && { others }),
+  };
+}
+
+/** Lines wrapped between words to the width of the terminal, below where their text begins. */
+function fitted(text: string): string {
+  const columns = process.stderr.isTTY ? process.stderr.columns : undefined;
+  return columns ? wrapLines(text, columns) : text;
+}
+
 function faultText(error: TesseraError): string {
-  const faults = [error, ...error.others].map((fault) => `error: ${formatFault(fault)}`);
+  const faults = [error, ...error.others].map((fault) => fitted(`error: ${formatFault(followable(fault))}`));
   // A defect is for its mender, who needs to know where it was.
   const stack = error.code === 'cli/defect' && error.cause instanceof Error ? [error.cause.stack ?? ''] : [];
   return [...faults, ...stack].join('\n');

@@ -1,14 +1,32 @@
 import type { Command } from 'commander';
 import { CommanderError, InvalidArgumentError, Option } from 'commander';
 import { nearest } from '../../base/index.ts';
+import { command } from './called.ts';
 import type { Session } from './session.ts';
 
 /** A verb of the command line, built for one session. */
 export type Verb = (session: Session) => Command;
 
-/** The examples at the end of a verb's help. */
+/** Characters of a line of help, which is what a terminal has when nobody has made it wider. */
+const mostColumns = 80;
+
+/** The examples at the end of a verb's help, each on as many lines as it takes. */
 export function examples(...lines: readonly string[]): string {
-  return `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  $ tessera ${line}`).join('\n')}`;
+  const shown = lines.map((line) => folded(`  $ ${command(line)}`));
+  return `\nExample${lines.length > 1 ? 's' : ''}:\n${shown.join('\n')}`;
+}
+
+/** A command on several lines where it is too long for one, as a shell reads it. */
+function folded(line: string): string {
+  if (line.length < mostColumns) return line;
+  const words = line.match(/(?:^ {2}\$ )?(?:"[^"]*"|\S)+/g) ?? [];
+  const lines: string[] = [];
+  for (const word of words) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length < mostColumns - 2) lines[lines.length - 1] = longer;
+    else lines.push(lines.length === 0 ? word : `      ${word}`);
+  }
+  return lines.join(' \\\n');
 }
 
 /** Reads a number of an option, within bounds. */

@@ -69,7 +69,7 @@ function evaluationDifferences(files: readonly RunFiles[]): Comparison['settings
 
 function evaluationSettings({ settings, seed }: Evaluation): Map<string, string> {
   const defaults = { limit: 'all', data: 'tabletop', quantize: 'none' };
-  return flatten({ ...defaults, ...settings, seed }, 'evaluation');
+  return flatten({ ...defaults, ...settings, seed }, 'eval');
 }
 
 /** Headline scores, in the order in which the runs first name them. */

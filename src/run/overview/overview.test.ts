@@ -2,8 +2,10 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { DataReport } from '../../data/index.ts';
 import { type Evaluation, writeComparison } from '../../eval/index.ts';
 import { formatRecipe, parsePlan } from '../../recipe/index.ts';
+import { saveCheckpoint } from '../checkpoints.ts';
 import { claimRun } from '../claim.ts';
 import { runFolder } from '../folder.ts';
 import { compareRuns } from './compare.ts';
@@ -52,6 +54,21 @@ writeFileSync(
 const stopped = writeRun('stopped', 20, ['train.batch=8', 'stages.text.train.clip=0.5']);
 
 describe('the list of runs', () => {
+  it('tells of a run that was saved behind its last line of metrics, and which file cannot be read', () => {
+    const saved = writeRun('saved', 10);
+    const [moments, tensors] = [{ first: new Float32Array(1), second: new Float32Array(1) }, new Map()];
+    const position = { stage: 0, step: 36, loss: 0.5, seconds: 3, metricsBytes: 0, samplesBytes: 0, finished: [] };
+    const store = { tensors } as unknown as Parameters<typeof saveCheckpoint>[1];
+    const report = new DataReport().toJSON();
+    saveCheckpoint(join(saved, 'checkpoints'), store, { step: 36, moments }, { ...position, report });
+    expect(listRuns([saved])).toMatchObject([{ step: 36, steps: 40, loss: 0.5 }]);
+    const torn = writeRun('torn', 10);
+    writeFileSync(join(torn, 'eval.json'), '{');
+    expect(listRuns([torn])).toMatchObject([{ status: 'unreadable', fault: expect.stringContaining('eval.json') }]);
+    rmSync(saved, { recursive: true });
+    rmSync(torn, { recursive: true });
+  });
+
   it('tells how far each is and what it reached, the latest first, and passes over other folders', () => {
     mkdirSync(join(root, 'no-run'), { recursive: true });
     appendFileSync(join(stopped, 'metrics.jsonl'), '{"stage":"text","st');
@@ -141,9 +158,9 @@ describe('a comparison', () => {
       writeFileSync(join(folder, 'eval.json'), JSON.stringify({ ...evaluation(0.5), seed: 0, settings }));
       return folder;
     });
-    expect(compareRuns(scored).settings).toEqual([{ key: 'evaluation.limit', values: ['all', '100'] }]);
+    expect(compareRuns(scored).settings).toEqual([{ key: 'eval.limit', values: ['all', '100'] }]);
     expect(compareRuns([done, ...scored]).settings).toContainEqual({
-      key: 'evaluation.limit',
+      key: 'eval.limit',
       values: [null, 'all', '100'],
     });
     for (const folder of scored) rmSync(folder, { recursive: true });

@@ -94,14 +94,16 @@ export function summarizeRun(folder: string): RunSummary {
   try {
     return summaryOf(readRun(folder));
   } catch (error) {
-    const { message } = asTesseraError(error, { code: 'run/unreadable' });
-    return { ...diskUse(folder), status: 'unreadable', fault: message, scores: [], seconds: 0 };
+    const { message, path } = asTesseraError(error, { code: 'run/unreadable' });
+    const fault = path === undefined ? message : `${message} (${path})`;
+    return { ...diskUse(folder), status: 'unreadable', fault, scores: [], seconds: 0 };
   }
 }
 
-function progressOf({ plan, metrics }: RunFiles) {
-  const last = metrics.findLast((row) => row.loss !== undefined);
-  if (!last) return {};
+function progressOf({ run, plan, metrics }: RunFiles) {
+  const logged = metrics.findLast((row) => row.loss !== undefined);
+  if (!logged) return {};
+  const last = { ...logged, ...savedAfter(run, plan, logged) };
   const heldOut = metrics.findLast((row) => row.held_out_loss !== undefined)?.held_out_loss;
   const steps = plannedSteps(plan.stages.find(({ name }) => name === last.stage));
   return {
@@ -111,6 +113,13 @@ function progressOf({ plan, metrics }: RunFiles) {
     ...(last.loss !== undefined && { loss: last.loss }),
     ...(heldOut !== undefined && { heldOutLoss: heldOut }),
   };
+}
+
+/** Where the run was saved, if that is later than its last line of metrics. */
+function savedAfter(run: RunFolder, plan: Plan, logged: MetricsRow): Partial<Pick<MetricsRow, 'step' | 'loss'>> {
+  const saved = newestPosition(run.checkpoints);
+  if (!saved || plan.stages[saved.stage]?.name !== logged.stage || saved.step <= logged.step) return {};
+  return { step: saved.step, loss: saved.loss };
 }
 
 function plannedSteps(stage: StagePlan | undefined): number | undefined {

@@ -1,4 +1,5 @@
 import type { Progress } from '../../../run/index.ts';
+import { isPlain } from './plain.ts';
 
 /** Shows how far long work is. */
 export interface Bar {
@@ -21,7 +22,7 @@ const lineEvery = 5000;
 /** A bar that redraws itself on a terminal, a plain line every few seconds elsewhere; nothing when quiet. */
 export function openBar(screen: Screen, quiet: boolean, now: () => number = () => performance.now()): Bar {
   if (quiet) return { show: () => {}, note: () => {}, close: () => {} };
-  const live = screen.isTTY === true;
+  const live = screen.isTTY === true && !isPlain();
   let label = '';
   let begun = 0;
   let first = 0;
@@ -42,12 +43,14 @@ export function openBar(screen: Screen, quiet: boolean, now: () => number = () =
       const last = progress.done >= progress.total;
       if (again || (!fresh && !last && at - shownAt < (live ? redrawEvery : lineEvery))) return;
       shownAt = at;
-      const text = progressText(progress, progress.done - first, (at - begun) / 1000);
-      if (!live) return void screen.write(`${text}\n`);
+      const [since, seconds] = [progress.done - first, (at - begun) / 1000];
+      if (!live) return void screen.write(`${progressText(progress, since, seconds)}\n`);
       wipe();
       drawn = !last;
       const bar = drawBar(progress.done / progress.total);
-      screen.write(`${bar} ${text}`.slice(0, Math.max(20, (screen.columns || 80) - 1)) + (last ? '\n' : ''));
+      const room = Math.max(20, (screen.columns || 80) - 1);
+      const text = progressText(progress, since, seconds, room - bar.length - 1);
+      screen.write(`${bar} ${text}`.slice(0, room) + (last ? '\n' : ''));
     },
     note: (message) => {
       wipe();
@@ -63,8 +66,16 @@ function drawBar(share: number): string {
   return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
 }
 
-/** `stage align  120/300 steps  8.3/s  ETA 0:22  loss 2.314`; `seconds` went by for the last `since` of `done`. */
-export function progressText(progress: Progress, since: number, seconds: number): string {
+/**
+ * `stage align  120/300 steps  8.3/s  ETA 0:22  loss 2.314`; `seconds` went by for the last `since` of `done`. Numbers at
+ * the end that do not fit into the room are left out whole.
+ */
+export function progressText(
+  progress: Progress,
+  since: number,
+  seconds: number,
+  room = Number.POSITIVE_INFINITY,
+): string {
   const { label, done, total, unit = 'steps', numbers } = progress;
   const parts = [label, `${done}/${total} ${unit}`];
   if (since > 0 && seconds > 0) {
@@ -72,8 +83,13 @@ export function progressText(progress: Progress, since: number, seconds: number)
     parts.push(rate >= 1 ? `${brief(rate)}/s` : `${brief(1 / rate)} s each`);
     parts.push(done < total ? `ETA ${duration((total - done) / rate)}` : `in ${duration(seconds)}`);
   }
-  for (const [name, value] of Object.entries(numbers)) parts.push(`${name} ${figure(value)}`);
-  return parts.join('  ');
+  let text = parts.join('  ');
+  for (const [name, value] of Object.entries(numbers)) {
+    const longer = `${text}  ${name} ${figure(value)}`;
+    if (longer.length > room) break;
+    text = longer;
+  }
+  return text;
 }
 
 /** A number from 1 on in two significant figures: 2.3, 1500, 12k. */

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { duration, figure, openBar, progressText } from './progress.ts';
 import { sparkline } from './sparkline.ts';
 import { table } from './table.ts';
+import { wrapLines } from './wrap.ts';
 
 describe('table', () => {
   it('aligns columns, numbers to the right, without spaces at the end', () => {
@@ -61,7 +62,48 @@ describe('sparkline', () => {
   it('draws a level line when there is no range', () => expect(sparkline([2, 2], 4, [2, 2])).toBe('▁▁'));
 });
 
+describe('wrapLines', () => {
+  it('wraps between words, below where the text began', () => {
+    const fault = 'error: the loss is no number [train/not-finite]\n  remedy:   lower train.lr or train.clip';
+    expect(wrapLines(fault, 30).split('\n')).toEqual([
+      'error: the loss is no number',
+      '[train/not-finite]',
+      '  remedy:   lower train.lr or',
+      '            train.clip',
+    ]);
+    expect(wrapLines(`    ${'a'.repeat(40)} b`, 20)).toBe(`    ${'a'.repeat(40)}\n    b`);
+  });
+});
+
+describe('a terminal that knows plain characters alone', () => {
+  afterEach(() => void vi.unstubAllEnvs());
+
+  it('gets no codes and no blocks', () => {
+    vi.stubEnv('TERM', 'dumb');
+    const written: string[] = [];
+    const bar = openBar({ isTTY: true, columns: 80, write: (text) => written.push(text) }, false, () => 0);
+    for (const done of [1, 2]) bar.show({ label: 'x', done, total: 2, numbers: {} });
+    bar.note('halfway');
+    bar.close();
+    expect(`${written.join('')}${sparkline([1, 2, 3], 3, [1, 3])}`).toMatch(/^[\n -~]+$/);
+    expect(sparkline([1, 3], 2, [1, 3])).toBe('_#');
+  });
+});
+
 describe('progressText', () => {
+  it('leaves out whole what does not fit', () => {
+    const progress = {
+      label: 'stage align',
+      done: 120,
+      total: 300,
+      numbers: { loss: 2.31415, lr: 2e-5, grad_norm: 2.5 },
+    };
+    expect(progressText(progress, 20, 2, 70)).toBe(
+      'stage align  120/300 steps  10/s  ETA 0:18  loss 2.314  lr 2.00e-5',
+    );
+    expect(progressText(progress, 20, 2, 60)).toBe('stage align  120/300 steps  10/s  ETA 0:18  loss 2.314');
+  });
+
   it('counts the rate from where it began, so that a resumed run has a true ETA', () => {
     const progress = { label: 'stage align', done: 120, total: 300, numbers: { loss: 2.31415, lr: 2e-5 } };
     expect(progressText(progress, 20, 2)).toBe('stage align  120/300 steps  10/s  ETA 0:18  loss 2.314  lr 2.00e-5');

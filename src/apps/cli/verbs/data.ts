@@ -4,6 +4,7 @@ import type { Plan } from '../../../recipe/index.ts';
 import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
 import { exitCodes, type Session, Stopped } from '../session.ts';
+import { isPlain } from '../terminal/plain.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, templateOption, wholeIn } from '../verb.ts';
@@ -55,7 +56,7 @@ function inspectVerb(data: Command, session: Session): void {
       const { filePlan, loadPlan } = await import('../../../recipe/index.ts');
       const { inspectRows } = await import('../../../run/index.ts');
       const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
-      const colour = process.stdout.isTTY === true && process.env.NO_COLOR === undefined;
+      const colour = process.stdout.isTTY === true && !isPlain() && process.env.NO_COLOR === undefined;
       const options = { rows, colour, ...(stage !== undefined && { stage }) };
       const { shown, report } = await session.watch((hooks) =>
         inspectRows(template === undefined ? plan : inTemplate(plan, template), options, hooks),

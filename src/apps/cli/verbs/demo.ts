@@ -17,7 +17,7 @@ export const demoVerb: Verb = (session) =>
     .addHelpText('after', examples('demo', 'demo --verbose', 'demo --json'))
     .action(async (overrides: string[], { verbose = false }: { verbose?: boolean }) => {
       const { runDemo } = await import('../../../run/index.ts');
-      const result = await watchTraining(session, 'npx tessera demo', async (hooks) => {
+      const result = await watchTraining(session, 'demo', async (hooks) => {
         const telling = teller(hooks, process.stderr);
         const own = verbose ? hooks : { ...hooks, log: { ...hooks.log, info: () => {} } };
         const done = await runDemo({ overrides, tell: telling.tell }, own);

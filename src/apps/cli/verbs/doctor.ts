@@ -2,10 +2,13 @@ import { Command, Option } from 'commander';
 import type { Check } from '../doctor/check.ts';
 import { good } from '../doctor/check.ts';
 import { exitCodes, Stopped } from '../session.ts';
+import { isPlain } from '../terminal/plain.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
-const signs: Readonly<Record<Check['state'], string>> = { good: '✓', lacking: '–', broken: '✗' };
+type Signs = Readonly<Record<Check['state'], string>>;
+const marks: Signs = { good: '✓', lacking: '–', broken: '✗' };
+const letters: Signs = { good: 'ok', lacking: '--', broken: 'NO' };
 
 export const doctorVerb: Verb = (session) =>
   new Command('doctor')
@@ -66,6 +69,7 @@ const machineVerdicts: Verdicts = ['tessera can run here', 'tessera cannot run y
 const modelVerdicts: Verdicts = ['no fault was found', 'the model is damaged'];
 
 function checksText(checks: readonly Check[], [whole, damaged]: Verdicts): string {
+  const signs = isPlain() ? letters : marks;
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.map(({ name, found, state }) => `${signs[state]} ${name.padEnd(width)}  ${found}`).join('\n');
   const remedies = checks.flatMap(({ name, state, remedy }) => (remedy ? [`${signs[state]} ${name}: ${remedy}`] : []));

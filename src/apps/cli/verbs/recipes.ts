@@ -2,7 +2,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { asTesseraError, TesseraError } from '../../../base/index.ts';
+import type { OptionRow } from '../../../recipe/index.ts';
+import { command } from '../called.ts';
 import { table } from '../terminal/table.ts';
+import { wrapLines } from '../terminal/wrap.ts';
 import type { Verb } from '../verb.ts';
 import { examples, noSuchVerb } from '../verb.ts';
 
@@ -16,13 +19,20 @@ export const recipesVerb: Verb = (session) => {
       const { catalog, statusOf } = await import('../../../recipe/index.ts');
       const rows = catalog.map((system) => ({ ...system, status: statusOf(system) }));
       session.result(rows, () =>
-        table(
-          ['name', 'family', 'paper', 'needs', 'status'].map((title) => ({ title })),
-          rows.flatMap((row) => [
-            [row.name, row.family, `${row.authors} ${row.year}, ${row.cite}`, row.needs ?? '', row.status],
-            ...(row.variants ?? []).map(({ name, does, needs }) => [`  ${name}`, '', does, needs, 'working']),
-          ]),
-        ),
+        [
+          table(
+            ['name', 'family', 'paper', 'needs'].map((title) => ({ title })),
+            rows.flatMap((row) =>
+              row.status === 'planned'
+                ? []
+                : [
+                    [row.name, row.family, `${row.authors} ${row.year}, ${row.cite}`, row.needs ?? ''],
+                    ...(row.variants ?? []).map(({ name, does, needs }) => [`  ${name}`, '', does, needs]),
+                  ],
+            ),
+          ),
+          plannedText(rows.filter(({ status }) => status === 'planned')),
+        ].join('\n\n'),
       );
     });
   recipes
@@ -41,24 +51,51 @@ export const recipesVerb: Verb = (session) => {
       const { file, text } = await readRecipe(name);
       const target = /\.ya?ml$/.test(to) ? to : join(to, basename(file));
       copyTo(target, text);
-      session.result({ file: target }, () => `wrote ${target}; run it with: tessera train ${target}`);
+      session.result({ file: target }, () => `wrote ${target}; run it with: ${command(`train ${target}`)}`);
     });
   recipes
     .command('options')
     .description('list every option of a recipe')
     .addHelpText('after', examples('recipes options'))
     .action(async () => {
-      const { optionRows, recipeSchema } = await import('../../../recipe/index.ts');
-      const rows = optionRows(recipeSchema);
+      const { defaultOf, optionRows, recipeSchema } = await import('../../../recipe/index.ts');
+      const rows = optionRows(recipeSchema, defaultOf);
       session.result(rows, () =>
-        table(
-          ['option', 'type', 'meaning'].map((title) => ({ title })),
-          rows.map((row) => [row.path, row.type, row.description]),
-        ),
+        (process.stdout.isTTY ? process.stdout.columns : WIDE) < WIDE ? stacked(rows) : optionsTable(rows),
       );
     });
   return recipes;
 };
+
+/** Systems without a recipe, a line a family. */
+function plannedText(systems: readonly { readonly name: string; readonly family: string }[]): string {
+  const families = [...new Set(systems.map(({ family }) => family))];
+  const named = (family: string) => systems.filter((system) => system.family === family).map(({ name }) => name);
+  return table(
+    [{ title: 'planned' }, { title: 'systems' }],
+    families.map((family) => [family, named(family).join(', ')]),
+  );
+}
+
+/** Characters of a line in which four columns can be read. */
+const WIDE = 140;
+
+function optionsTable(rows: readonly OptionRow[]): string {
+  return table(
+    ['option', 'type', 'default', 'meaning'].map((title) => ({ title })),
+    rows.map((row) => [row.path, row.type, row.default ?? '', row.description]),
+  );
+}
+
+/** Options below each other, each with its meaning on lines of its own. */
+function stacked(rows: readonly OptionRow[]): string {
+  return rows
+    .flatMap(({ path, type, description, ...row }) => [
+      `${path}: ${type}${row.default === undefined ? '' : ` (${row.default === 'required' ? '' : 'default '}${row.default})`}`,
+      wrapLines(`    ${description}`, process.stdout.columns),
+    ])
+    .join('\n');
+}
 
 async function readRecipe(name: string): Promise<{ file: string; text: string }> {
   const { findRecipe } = await import('../../../recipe/index.ts');
@@ -72,7 +109,7 @@ function copyTo(target: string, text: string): void {
       code: 'cli/exists',
       message: 'this file is there already',
       path: target,
-      remedy: 'name another file: tessera recipes copy <name> <file>',
+      remedy: 'name another file: `tessera recipes copy <name> <file>`',
     });
   }
   try {

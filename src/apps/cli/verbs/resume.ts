@@ -10,6 +10,6 @@ export const resumeVerb: Verb = (session) =>
     .addHelpText('after', examples('resume runs/llava'))
     .action(async (folder: string) => {
       const { resumeRun } = await import('../../../run/index.ts');
-      const again = `tessera resume ${folder}`;
+      const again = `resume ${folder}`;
       await reportTraining(session, await watchTraining(session, again, (hooks) => resumeRun(folder, hooks)));
     });

@@ -44,14 +44,15 @@ export const scoreVerb: Verb = (session) =>
             { title: 'p', align: 'right' },
           ],
           [
-            ...tokens.map((t) => [
-              JSON.stringify(t.text),
-              `${t.id}`,
-              t.logProb.toFixed(4),
-              Math.exp(t.logProb).toFixed(4),
-            ]),
-            ['all', '', total.toFixed(4), Math.exp(total).toExponential(2)],
+            ...tokens.map((t) => [JSON.stringify(t.text), `${t.id}`, t.logProb.toFixed(4), probability(t.logProb)]),
+            ['all', '', total.toFixed(4), probability(total)],
           ],
         ),
       );
     });
+
+/** Four decimals, with an exponent where they would all be zeros. */
+function probability(logProb: number): string {
+  const p = Math.exp(logProb);
+  return p > 0 && p < 1e-4 ? p.toExponential(2) : p.toFixed(4);
+}
