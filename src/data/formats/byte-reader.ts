@@ -29,7 +29,7 @@ export class ByteReader {
   #pieceStart = 0;
   #pieceBytes = 0;
 
-  /** @throws TesseraError `data/file` */
+  /** @throws TesseraError `data/file`, `data/encoding` */
   constructor(path: string) {
     this.path = path;
     try {
@@ -49,7 +49,22 @@ export class ByteReader {
         { cause },
       );
     }
+    this.#refuseUtf16();
     if (BYTE_ORDER_MARK.every((byte, i) => i < this.#end && this.#buffer[i] === byte)) this.#at = 3;
+  }
+
+  #refuseUtf16(): void {
+    const [first, second] = this.#buffer.subarray(0, Math.min(2, this.#end));
+    if (!((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))) return;
+    this.close();
+    throw new TesseraError({
+      code: 'data/encoding',
+      message: 'the data file is written in UTF-16',
+      path: this.path,
+      expected: 'UTF-8 text',
+      got: 'the byte order mark of UTF-16',
+      remedy: 'save it as UTF-8',
+    });
   }
 
   close(): void {

@@ -156,6 +156,11 @@ describe('turns that are not to be learned', () => {
 
 describe('what training would not see', () => {
   const said = { messages: [ask, answer] };
+  it('is refused: a refusal in the place of the answer', () => {
+    expect(refusal({ messages: [ask, { ...answer, refusal: 'I will not.' }] })?.code).toBe('row/unread');
+    expect(readOne({ messages: [ask, { ...answer, refusal: null }] }).rows).toHaveLength(1);
+  });
+
   test.each<[string, unknown]>([
     ['an image beside text', { text: 'A cat.', image: 'a.jpg' }],
     ['image_path', { ...said, image_path: 'a.jpg' }],

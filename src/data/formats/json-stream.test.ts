@@ -70,7 +70,11 @@ describe('jsonItems', () => {
     ]) {
       expect(fault(text).code, text).toBe('data/syntax');
     }
-    expect(fault(Uint8Array.of(0x5b, 0x22, 0xff, 0x22, 0x5d)).expected).toBe('UTF-8 text');
+    const latin = fault(Uint8Array.of(0x5b, 0x22, 0xff, 0x22, 0x5d));
+    expect(latin).toMatchObject({ expected: 'UTF-8 text', remedy: 'save it as UTF-8' });
+    const utf16 = fault(Buffer.from('\ufeff[{"a": 1}]', 'utf16le'));
+    expect(utf16).toMatchObject({ code: 'data/encoding', remedy: 'save it as UTF-8' });
+    expect(fault('[{"a": 1, "a": 2}]').remedy).toBe('keep one of the two');
     expect(() => [...jsonItems(folder.path('absent.json'))]).toThrow('there is no such data file');
   });
 });

@@ -113,9 +113,10 @@ function readValue(reader: ByteReader, keep: boolean): unknown {
   try {
     if (text !== undefined) return parseJson(text, { file: reader.path, area: 'data' });
   } catch (cause) {
-    return fail(reader, 'a JSON value', { line, cause });
+    const twice = cause instanceof TesseraError && cause.code.endsWith('duplicate-key');
+    return fail(reader, 'a JSON value', { line, cause, ...(twice && { remedy: 'keep one of the two' }) });
   }
-  return fail(reader, 'UTF-8 text', { line });
+  return fail(reader, 'UTF-8 text', { line, remedy: 'save it as UTF-8' });
 }
 
 /** Moves past one value by its brackets and quotes alone. */
@@ -159,7 +160,7 @@ function passWord(reader: ByteReader): void {
 function fail(
   reader: ByteReader,
   expected: string,
-  about: { line?: number; got?: string; cause?: unknown } = {},
+  about: { line?: number; got?: string; cause?: unknown; remedy?: string } = {},
 ): never {
   const next = reader.peek();
   const seen = next === -1 ? 'the end of the file' : JSON.stringify(String.fromCharCode(next));
@@ -171,7 +172,7 @@ function fail(
       path: `${reader.path} line ${about.line ?? reader.line}`,
       expected,
       got: about.got ?? parser ?? (about.line === undefined ? seen : 'other bytes'),
-      remedy: 'one record a line is a .jsonl file; otherwise the file may be cut short',
+      remedy: about.remedy ?? 'one record a line is a .jsonl file; otherwise the file may be cut short',
     },
     { cause: about.cause },
   );

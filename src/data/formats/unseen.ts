@@ -45,6 +45,11 @@ const unseen: readonly Unseen[] = [
     key: /^(?:history)$/i,
     remedy: 'write the earlier turns as turns',
   },
+  {
+    what: 'a refusal in the place of the answer',
+    key: /^refusal$/i,
+    remedy: 'write it as the content of the answer, or take it out',
+  },
 ];
 
 /** A key of any make that may say whether, or how much, something is learned, by the words that it is made of. */
