@@ -90,8 +90,9 @@ export function prepareStage(
  * A pattern that selects nothing is a mistake, whatever the others select.
  * @throws TesseraError `train/no-such-parameter`, all faults at once
  */
-function checkPatterns({ name, trainable, train }: StagePlan, { store }: LoadedModel): void {
-  const paths = [...store.tensors.keys()].filter((path) => !isLoraPart(path));
+function checkPatterns({ name, trainable, train }: StagePlan, { model, store }: LoadedModel): void {
+  // What is one with another parameter has none of its own, and may be named.
+  const paths = [...store.tensors.keys(), ...Object.keys(model.tied)].filter((path) => !isLoraPart(path));
   const rates = train.lrFor.map(({ pattern }) => ['train.lr_for', pattern] as const);
   const patterns = [...trainable.map((pattern) => ['trainable', pattern] as const), ...rates];
   raise(
