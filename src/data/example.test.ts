@@ -233,6 +233,23 @@ describe('encodeRow', () => {
   });
 });
 
+describe('a model that sees from beside the text', () => {
+  const { imageToken: _, processor: __, ...words } = settings;
+  const beside = { ...words, processor: { ...imageTokens(0), beside: true, most: 1 } };
+
+  test('gets the words alone, without the break behind the image, and the image at their beginning', () => {
+    const shown: Turn = { role: 'user', parts: [...asks(0).parts.slice(0, 1), { type: 'text', text: '\nWhat?' }] };
+    const { ids, media } = kept(encodePrompt(rowOf([shown]), beside));
+    expect([...ids]).toEqual([...kept(encodePrompt(rowOf([says('user', 'What?')]), words)).ids]);
+    expect(media).toMatchObject([{ input: 'ids', start: 0, tokens: 0, media: { path: '0.png' } }]);
+  });
+
+  test('and refuses more than it sees at once', () => {
+    expect(reason(encodePrompt(rowOf([asks(0, 1)]), beside))).toMatchObject({ code: 'row/media-count', got: '2' });
+    expect(reason(encodePrompt(rowOf([asks(0)]), beside))).toBeUndefined();
+  });
+});
+
 describe('encodePrompt', () => {
   // `text` is for rows without pictures.
   test.each(builtinTemplateNames.filter((name) => name !== 'text'))(

@@ -81,6 +81,7 @@ interface Growing {
 
 function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean): Example {
   const { tokenizer, template, imageToken, processor } = settings;
+  refuseMore(given, processor?.most);
   const spelled = withBoxes(given, processor);
   const row = processor?.beside ? wordsOf(spelled) : spelled;
   const tokens = chatTokens(tokenizer, imageToken);
@@ -121,10 +122,25 @@ function withBoxes(row: Row, processor: Processor | undefined): Row {
   return { ...row, turns: row.turns.map((turn) => ({ ...turn, parts: turn.parts.map(spell) })) };
 }
 
-/** The row without what its turns show. */
+/** The row without what its turns show, and without the white space that parted it from the words. */
 function wordsOf(row: Row): Row {
-  const turns = row.turns.map((turn) => ({ ...turn, parts: turn.parts.filter((part) => part.type === 'text') }));
+  const turns = row.turns.map((turn) => {
+    if (turn.parts.every(({ type }) => type === 'text')) return turn;
+    const text = turn.parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+    return { ...turn, parts: text.trim() === '' ? [] : [{ type: 'text' as const, text: text.trim() }] };
+  });
   return { ...row, media: [], turns };
+}
+
+function refuseMore({ media }: Row, most = Number.POSITIVE_INFINITY): void {
+  if (media.length <= most) return;
+  throw new TesseraError({
+    code: 'row/media-count',
+    message: 'the row shows more than the system sees at once',
+    expected: `at most ${most}`,
+    got: `${media.length}`,
+    remedy: 'ask about each in a row, or a conversation, of its own',
+  });
 }
 
 /** The padded inputs that the token at a character goes to. */

@@ -25,6 +25,8 @@ export interface Processor {
   readonly boxes?: BoxSpelling;
   /** True where media are seen from beside the text: no mark stands for them. */
   readonly beside?: boolean;
+  /** The most media that a row may show, where there is a limit. */
+  readonly most?: number;
   /** The padded inputs that a piece of the prompt goes to; `ids` for all of them unless told. */
   texts?(segment: Pick<Segment, 'supervised'>): readonly string[];
   /** Ids that padded inputs begin with; those of `ids` are the tokenizer's unless told. */
