@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Named } from '../base/index.ts';
 import { type ChatTemplate, type ImageProcessor, type Tokenizer, writeImageProcessor } from '../data/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import { type JsonObject, type LoadedModel, type SaveDType, saveModel, writeJsonObject } from '../models/index.ts';
@@ -20,6 +21,8 @@ export interface ModelFolderOptions {
   /** Text of the model card. */
   readonly card?: string;
   readonly overwrite?: boolean;
+  /** Paths from the folder to those of parts that are named and not written. */
+  readonly bases?: Named<string>;
   /** Folders that are being read. */
   readonly sources?: readonly string[];
 }
@@ -29,7 +32,7 @@ export function writeModelFolder(folder: string, parts: SpeakingModel, options: 
   writeFolder(
     folder,
     (partial) => {
-      saveModel(partial, parts.loaded, options.dtype);
+      saveModel(partial, parts.loaded, options.dtype, options.bases);
       for (const [name, text] of parts.tokenizer.files) writeFileSync(join(partial, name), text);
       const { bos, eos, pad } = parts.tokenizer;
       const ids = { bos_token_id: bos ?? null, eos_token_id: eos ?? null, pad_token_id: pad ?? null };

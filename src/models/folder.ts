@@ -1,6 +1,6 @@
 import { TesseraError } from '../base/index.ts';
 import { join, pathExists, resolve } from '../files/index.ts';
-import { readJsonObject } from './weights/index.ts';
+import { readJsonObject, readOptionalJsonObject } from './weights/index.ts';
 
 /** Where a run folder keeps the model that it has trained. */
 export const trainedModel = 'model';
@@ -65,6 +65,41 @@ function baseOf(adapter: string): string {
     path: adapter,
     expected: name === undefined ? 'base_model_name_or_path in adapter_config.json' : `the model ${name}`,
     remedy: `give the folder of that model, and \`--adapter ${adapter}\`, or model.from and model.adapter in a recipe`,
+  });
+}
+
+/**
+ * The folder of a part of a model that stands in a folder of its own: a path from the model's folder, or from the working
+ * directory.
+ * @throws TesseraError `model/part-missing`, `model/part-beside`
+ */
+export function partFolder(folder: string, part: string, name: unknown): string {
+  const places = typeof name === 'string' ? [resolve(folder, name), name] : [];
+  const found = places.map(folderWithConfig).find((place) => place !== undefined);
+  if (found !== undefined && namesBases(found)) throw partOfParts(folder, part, found);
+  if (found !== undefined) return found;
+  throw new TesseraError({
+    code: 'model/part-missing',
+    message: `the folder holds what was trained beside a ${part} model, and that model is not here`,
+    path: `${join(folder, 'config.json')}: base_models.${part}`,
+    expected: typeof name === 'string' ? `a model at ${places[0]}` : 'the path of a folder',
+    remedy: `put it there, or write its path as base_models.${part}`,
+  });
+}
+
+/** Whether a folder holds what was trained beside models of other folders, which it names. */
+export function namesBases(folder: string): boolean {
+  return readOptionalJsonObject(join(folder, 'config.json'))?.base_models !== undefined;
+}
+
+function partOfParts(folder: string, part: string, found: string): TesseraError {
+  return new TesseraError({
+    code: 'model/part-beside',
+    message: `the ${part} model does not hold all of its weights either`,
+    path: `${join(folder, 'config.json')}: base_models.${part}`,
+    expected: 'a folder with whole weights',
+    got: found,
+    remedy: `write one with \`tessera export ${found} --to hf --merge --out <folder>\``,
   });
 }
 

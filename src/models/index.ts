@@ -3,7 +3,7 @@ export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, openModel
 export { modelFromConfig, modelThat, parameterSpecs } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
 export { isInBlocks } from './decoders/index.ts';
-export { type ModelPlace, modelPlace, sideFolder, trainedModel } from './folder.ts';
+export { type ModelPlace, modelPlace, namesBases, sideFolder, trainedModel } from './folder.ts';
 export { originalTower } from './foreign.ts';
 export { isOriginalLlava } from './fusion/llava-original.ts';
 export { declareInputs } from './inputs.ts';

@@ -1,8 +1,9 @@
 import { formatShape, type Named, sameShape, type Tensor, TesseraError } from '../base/index.ts';
-import { join, resolve } from '../files/index.ts';
+import { isJsonObject, join, resolve } from '../files/index.ts';
 import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/index.ts';
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
+import { partFolder } from './folder.ts';
 import { originalTower, refuseQuantized } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
 import { fromOpenFlamingo, frozenFolders, isOpenFlamingo } from './fusion/openflamingo.ts';
@@ -46,6 +47,7 @@ export function loadModel(folder: string): LoadedModel {
   refuseQuantized(config, join(folder, 'config.json'));
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   if (isOpenFlamingo(config)) return loadTrainedParts(folder, config);
+  if (isJsonObject(config.base_models)) return loadBeside(folder, config, config.base_models);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
   const source = sourceOf(specs, openCheckpoint(folder), model.layouts, model.tied);
@@ -79,6 +81,24 @@ function fillFrom(store: ParameterStore, { checkpoint, match }: Source): void {
   const paths = [...match.names.keys()];
   const targets = new Map(paths.map((path) => [path, (store.tensors.get(path) as Tensor<'float32'>).data]));
   loadWeights(checkpoint, match, targets);
+}
+
+/** A model whose folder holds a part of it, and names the folders of the others. */
+function loadBeside(folder: string, { base_models: _, ...config }: JsonObject, bases: JsonObject): LoadedModel {
+  const model = modelFromConfig(config, join(folder, 'config.json'));
+  const hosts = Object.entries(bases).map(([part, name]) => {
+    return { part, prefix: partPrefix(model, part), folder: partFolder(folder, part, name) };
+  });
+  const specs = parameterSpecs(model);
+  const own = new Map([...specs].filter(([path]) => !hosts.some(({ prefix }) => path.startsWith(prefix))));
+  const source = sourceOf(own, openCheckpoint(folder), model.layouts);
+  const store = filled(specs, [source]);
+  for (const host of hosts) {
+    const loaded = loadModel(host.folder);
+    copyPart(loaded, partPrefix(loaded.model, host.part), store, host.prefix);
+  }
+  const from = Object.fromEntries(hosts.map((host) => [host.part, host.folder]));
+  return { model, store, layout: source.match.layout, from };
 }
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
@@ -150,11 +170,21 @@ function layoutForFile(model: Model, layout: Layout): Layout {
   return layout.name.includes('original') ? (model.layouts[0] as Layout) : layout;
 }
 
-/** Writes config and weights into a folder, as transformers reads them; `dtype` is what the weights are stored as. */
-export function saveModel(folder: string, loaded: LoadedModel, dtype: SaveDType = 'float32'): void {
-  const { config, tensors } = fileForm(loaded, dtype);
-  writeJsonObject(join(folder, 'config.json'), config);
-  writeCheckpoint(folder, tensors, { dtype });
+/**
+ * Writes config and weights into a folder, as transformers reads them; `dtype` is what the weights are stored as.
+ * @param bases paths from the folder to those of parts that are named and not written, by the name of the part
+ */
+export function saveModel(
+  folder: string,
+  loaded: LoadedModel,
+  dtype: SaveDType = 'float32',
+  bases: Named<string> = {},
+): void {
+  const { config, tensors, paths } = fileForm(loaded, dtype);
+  const named = Object.keys(bases).map((part) => partPrefix(loaded.model, part));
+  const held = [...tensors].filter(([name]) => !named.some((prefix) => paths.get(name)?.startsWith(prefix)));
+  writeJsonObject(join(folder, 'config.json'), named.length > 0 ? { ...config, base_models: bases } : config);
+  writeCheckpoint(folder, new Map(held), { dtype });
 }
 
 /** A configuration that no longer says, here or in a part, what type its weights used to have. */

@@ -1,3 +1,4 @@
+import type { Named } from '../base/index.ts';
 import type { ParameterStore } from '../nn/index.ts';
 import type { Model } from './model.ts';
 import type { Layout } from './weights/index.ts';
@@ -8,4 +9,6 @@ export interface LoadedModel {
   readonly store: ParameterStore;
   /** The key names under which the parameters were read, and are saved again. */
   readonly layout: Layout;
+  /** Folders that parts were taken from as they are, by the name of the part. */
+  readonly from?: Named<string>;
 }

@@ -18,6 +18,8 @@ export interface Model {
   readonly parts: Named<string>;
   /** Tables of which training moves these rows alone, such as those of added tokens, by path. */
   readonly openRows?: Named<readonly number[]>;
+  /** Parts that its method leaves as they were: a folder of what is trained beside them names theirs and does not hold them. */
+  readonly hosts?: readonly string[];
   /** Absent where the model sees no images. */
   readonly image?: ModelImage;
   /** How rows become its inputs. @param images how images are prepared, at the configuration's own size when absent */

@@ -118,7 +118,7 @@ export function llavaJson(parts: {
   readonly vision: ConfigJson;
   readonly language: ConfigJson;
   readonly projector: 'linear' | 'mlp';
-  readonly imageTokenId: number;
+  readonly imageTokenId: number | undefined;
 }): ConfigJson {
   return {
     architectures: ['LlavaForConditionalGeneration'],

@@ -1,12 +1,14 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { writeAdapterExport, writeModelFolder, writeOnnx } from '../export/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   copySideFiles,
   isOriginalLlava,
+  loadModel,
   type ModelPlace,
   modelPlace,
+  namesBases,
   openModel,
   readJsonObject,
   saveModel,
@@ -22,6 +24,11 @@ import type { ExportOptions } from './types.ts';
 export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
   const place = modelPlace(folder, options.adapter);
   const adapter = place.adapter ?? ownAdapter(folder);
+  const beside = [adapter, place.folder].find((each) => each !== undefined && namesBases(each));
+  if (options.to === 'hf' && beside !== undefined && !options.merge) {
+    writeFolder(options.out, (partial) => writeBeside(partial, beside, options), { sources: [folder, beside] });
+    return written(options.out);
+  }
   if (options.to === 'hf' && (adapter === undefined || options.merge) && isOriginal(place)) {
     await writeRelease(place, options);
     return written(options.out);
@@ -48,6 +55,15 @@ async function writeRelease(place: ModelPlace, { dtype, out }: ExportOptions): P
   const { template, processor } = parts;
   const sources = [place.folder, ...(place.adapter === undefined ? [] : [place.adapter])];
   writeModelFolder(out, parts, { dtype, ...(template && { template }), ...(processor && { processor }), sources });
+}
+
+/** That alone again, with the paths from its new folder. */
+function writeBeside(partial: string, folder: string, { dtype, out }: ExportOptions): void {
+  const loaded = loadModel(folder);
+  const bases = Object.entries(loaded.from ?? {}).map(([part, place]) => [part, relative(out, place)]);
+  saveModel(partial, loaded, dtype, Object.fromEntries(bases));
+  copyPlaceFiles({ folder }, partial);
+  sealFolder(partial, ['README.md']);
 }
 
 /** The adapter that a run has trained; its model has it merged already. */

@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { ChatTemplate, DataReport } from '../data/index.ts';
 import { hubName, type ModelFolderOptions, modelCard, writeModelFolder } from '../export/index.ts';
-import { type LoadedModel, modelPlace } from '../models/index.ts';
+import { removeFolder } from '../files/index.ts';
+import { type LoadedModel, modelPlace, partPrefix } from '../models/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
+import { stageBase } from './checkpoint-base.ts';
 import type { RunFolder } from './folder.ts';
 import { merge, withoutAdapters, writeAdapterFolder } from './lora.ts';
 import { type Parts, stageProcessor } from './parts.ts';
@@ -49,8 +52,29 @@ export function finishStage(finished: FinishedStage): Parts {
     writeAdapterFolder(run.adapter, withoutAdapters(loaded), loaded, lora, trainable, base);
   }
   const after = { ...parts, loaded: lora ? merge(loaded, lora) : loaded, adapter: undefined };
-  writeModelFolder(run.model, after, { ...options, card: modelCard(plan, loaded.model, summaries, report) });
+  const card = modelCard(plan, loaded.model, summaries, report);
+  if (!lora) writeBesideHosts(finished, after, { ...options, card });
+  writeModelFolder(run.model, after, { ...options, card });
   return after;
+}
+
+/** What was trained alone, where it stands beside parts that are still those of their folders. */
+function writeBesideHosts(
+  { run, plan, index, parts, trainable }: FinishedStage,
+  after: Parts,
+  options: ModelFolderOptions,
+) {
+  const { model, store, from = {} } = after.loaded;
+  const { given } = stageBase(plan, index, parts, store, trainable);
+  const asRead = (part: string) => {
+    const prefix = partPrefix(model, part);
+    return [...store.tensors.keys()].every((path) => !path.startsWith(prefix) || given(path));
+  };
+  const hosts = (model.hosts ?? []).filter((part) => from[part] !== undefined && asRead(part));
+  if (hosts.length > 0) {
+    const bases = Object.fromEntries(hosts.map((part) => [part, relative(run.adapter, from[part] as string)]));
+    writeModelFolder(run.adapter, after, { ...options, bases });
+  } else if (model.hosts && existsSync(run.adapter)) removeFolder(run.adapter);
 }
 
 /** A prompt for captions, which leaves questions out, does not take the place of the model's own prompt for talking. */

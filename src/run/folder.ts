@@ -29,7 +29,7 @@ export interface RunFolder {
   readonly dataReport: string;
   /** The trained model as a Hugging Face folder, adapters merged. */
   readonly model: string;
-  /** Adapters of the last stage in PEFT layout. */
+  /** Adapters of the last stage in PEFT layout, or what a method trains beside parts that stay in their own folders. */
   readonly adapter: string;
   /** The model that the adapters stand beside, where no other folder holds it. */
   readonly base: string;

@@ -109,8 +109,9 @@ export async function buildParts(
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  const { fresh, joined, tokens = [] } = architectures[model.architecture] as SystemRecipe;
-  if (joined) return joinedParts(model, joined, { tokens: [imageToken, ...tokens], seed, log });
+  const { fresh, joined, beside, tokens = [] } = architectures[model.architecture] as SystemRecipe;
+  const marks = beside ? [] : [imageToken];
+  if (joined) return joinedParts(model, joined, { tokens: [...marks, ...tokens], seed, log });
   if (!fresh) throw onlyFrom(model);
   const tokenizer = model.tokenizer
     ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
@@ -170,7 +171,7 @@ async function joinedParts(
   // Checked with the recipe: a model that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
-  const { tokenizer, decoder } = await withTokens(place, settings);
+  const { tokenizer, decoder, grown } = await withTokens(place, settings);
   const eyes = loadModel(vision);
   const tower = visionPart(readJsonObject(join(vision, 'config.json')), vision);
   const tokenIds = Object.fromEntries(tokenizer.specials);
@@ -178,7 +179,7 @@ async function joinedParts(
     vision: tower,
     language: languageJson(decoder),
     tokenIds,
-    imageTokenId: tokenIds[imageToken] as number,
+    imageTokenId: settings.tokens.includes(imageToken) ? tokenIds[imageToken] : undefined,
   };
   const loaded = createModel(joined({ ...parts, values: model }));
   initializeStore(loaded.store, settings.seed);
@@ -186,7 +187,11 @@ async function joinedParts(
   copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));
   const side = (loaded.model.image as ModelImage).height;
   const processor = folderProcessor(vision) ?? clipCrop(side);
-  return { loaded, tokenizer, imageToken, processor, ...(await templateOf(place)) };
+  // A language model that an adapter or a row was added to is not the one of its folder.
+  const asRead = place.adapter === undefined && !grown;
+  const from = { vision, ...(asRead && { language: place.folder }) };
+  const mark = parts.imageTokenId === undefined ? {} : { imageToken };
+  return { loaded: { ...loaded, from }, tokenizer, ...mark, processor, ...(await templateOf(place)) };
 }
 
 interface NewTokens {
@@ -199,7 +204,8 @@ interface NewTokens {
 /** A language model and its words, with a token and a row of its tables for each of these where it has none. */
 async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
   let tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
-  let decoder = openModel(place);
+  const read = openModel(place);
+  let decoder = read;
   for (const token of tokens) {
     const longer = withSpecialToken(tokenizer, token);
     if (longer === tokenizer) continue;
@@ -212,7 +218,7 @@ async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
     );
     [tokenizer, decoder] = [longer, grown];
   }
-  return { tokenizer, decoder };
+  return { tokenizer, decoder, grown: decoder !== read };
 }
 
 /** A language model's configuration as a part of another's: whether its head is its embedding is said, not left to its kind. */

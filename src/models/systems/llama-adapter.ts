@@ -41,6 +41,7 @@ export const llamaAdapterRecipe: SystemRecipe = {
   }),
   does: ['writer'],
   language: adapterParts.language,
+  beside: true,
   seesImages: true,
 };
 
@@ -65,6 +66,7 @@ export function llamaAdapter(json: ConfigJson, where?: string): Model {
     layouts: layoutsOf(c),
     tied: mountNames(text.tied, language),
     parts: { language, adapter, ...(picture && { vision }) },
+    hosts: picture ? ['language', 'vision'] : ['language'],
     ...(side !== undefined && { image: { height: side, width: side } }),
     processor: (images) => processor(c, images),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
@@ -98,7 +100,7 @@ function layoutsOf({ text }: LlamaAdapterConfig): readonly Layout[] {
   ];
 }
 
-/** An image is seen from beside the text: no token stands for it. */
+/** One image is seen from beside the text: no token stands for it. */
 function processor(c: LlamaAdapterConfig, given?: ImageProcessor): Processor {
   const images: Input = { dtype: 'int32', shape: ['B'], join: 'row', says: 'images of each text: 0 or 1' };
   const row: Processor['row'] = ({ media = [] }) => ({
@@ -118,6 +120,7 @@ function processor(c: LlamaAdapterConfig, given?: ImageProcessor): Processor {
     },
     plan: fixedImages(prepared, { ids: [], slots: {} }),
     beside: true,
+    most: 1,
     row,
   };
 }

@@ -13,7 +13,8 @@ export interface RecipeKey {
 export interface JoinedParts {
   readonly vision: ConfigJson;
   readonly language: ConfigJson;
-  readonly imageTokenId: number;
+  /** Absent for a system that sees images from beside the text. */
+  readonly imageTokenId: number | undefined;
   /** Ids of the further tokens that its record names. */
   readonly tokenIds: Named<number>;
   /** The model section of the recipe. */
@@ -39,6 +40,8 @@ export interface SystemRecipe {
   readonly does: readonly Capability[];
   /** The path of its language model in the parameter tree, `''` for all of it; adapters go there. Absent where it has none. */
   readonly language?: string;
-  /** Images stand between the words, so that a stage has to say its prompt, and questions about them can be asked. */
+  /** Its models see images from beside the text: no token marks them. */
+  readonly beside?: boolean;
+  /** It takes images, so that a stage has to say its prompt, and questions about them can be asked. */
   readonly seesImages: boolean;
 }
