@@ -1,11 +1,17 @@
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../../src/base/index.ts';
 import { collate } from '../../src/data/index.ts';
 import { GenerationProgram, type GenerationRequest, generate } from '../../src/generate/index.ts';
-import { copyPart, createModel, loadModel, modelThat, saveModel } from '../../src/models/index.ts';
+import { copyPart, createModel, loadModel, modelThat, partPrefix, saveModel } from '../../src/models/index.ts';
 import { fromFileName, halvesOfPairs } from '../../src/models/weights/layouts.ts';
 import { initializeStore } from '../../src/nn/index.ts';
+import { loadPlan } from '../../src/recipe/index.ts';
+import { exportModel, trainPlan } from '../../src/run/index.ts';
+import { hooks } from '../end-to-end/material.ts';
 import { referenceBatch, runCausal } from '../support/causal.ts';
+import { maxAbsolute } from '../support/compare.ts';
 import { sharedEngine } from '../support/evaluate.ts';
 import { fixture, fixtureJson, fixtureTensors } from '../support/fixtures.ts';
 import { expectGradients, expectLogits, expectLoss } from '../support/parity.ts';
@@ -124,4 +130,54 @@ describe('a gate at zero', () => {
     expect(begun.logits).toEqual(plain.logits);
     expect(begun.loss).toBe(plain.loss);
   });
+});
+
+describe('a run of the recipe', () => {
+  const root = fresh();
+  const overrides = [
+    'stages.adapt.data.0.scenes=8',
+    'train.steps=3',
+    'train.batch=4',
+    'train.warmup_ratio=0',
+    'eval=null',
+    `output.folder=${join(root, 'run')}`,
+  ];
+
+  it('moves the adapter alone, saves it in under 500 kB, and gives the model back from it and its hosts', async () => {
+    await trainPlan(loadPlan('llama-adapter', overrides), { resume: false }, hooks());
+    const run = (path: string) => join(root, 'run', path);
+    const { model, store } = loadModel(run('model'));
+    const begun = createModel(model.json);
+    initializeStore(begun.store, 0);
+    for (const [part, folder] of Object.entries({ language: 'tabletop-lm', vision: 'tabletop-clip' })) {
+      const host = loadModel(`assets/backbones/${folder}`);
+      copyPart(host, partPrefix(host.model, part), begun.store, partPrefix(model, part));
+    }
+    const moved = [...store.tensors].filter(([path, { data }]) => {
+      const before = begun.store.tensors.get(path)?.data as Float32Array;
+      return data.some((x, i) => !Object.is(x, before[i]));
+    });
+    const adapter = [...store.specs.keys()].filter((path) => path.startsWith('adapter.'));
+    expect(adapter.length).toBe(8);
+    expect(moved.map(([path]) => path).sort()).toEqual(adapter.sort());
+
+    await exportModel(join(root, 'run'), { to: 'hf', out: join(root, 'exported'), dtype: 'float32', merge: false });
+    for (const folder of [run('adapter'), join(root, 'exported')]) {
+      expect(statSync(join(folder, 'model.safetensors')).size).toBeLessThan(500_000);
+      const again = loadModel(folder);
+      expect(Object.keys(again.from ?? {})).toEqual(['language', 'vision']);
+      for (const [path, { data }] of store.tensors) {
+        expect(maxAbsolute(again.store.tensors.get(path)?.data ?? [], data), path).toBe(0);
+      }
+    }
+    const config = JSON.parse(readFileSync(run('adapter/config.json'), 'utf8'));
+    for (const [language, code] of [
+      ['gone', 'model/part-missing'],
+      ['.', 'model/part-beside'],
+    ]) {
+      const base_models = { ...config.base_models, language };
+      writeFileSync(run('adapter/config.json'), JSON.stringify({ ...config, base_models }));
+      expect(() => loadModel(run('adapter'))).toThrow(expect.objectContaining({ code }));
+    }
+  }, 300_000);
 });
