@@ -1,10 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { TesseraError } from '../../base/index.ts';
 import { checkImage } from './check.ts';
 import { decodeImage } from './decode.ts';
+import { fits } from './limits.ts';
 
 const folder = scratchFolder();
 const files = new URL('../../../test/fixtures/image/files/', import.meta.url).pathname;
@@ -49,6 +51,35 @@ describe('checkImage', () => {
     png.writeUInt32BE(30_000, 20);
     png.writeUInt32BE(crc32(png.subarray(12, 29)), 29);
     expect(await written('huge.png', png)).toBe('image/too-large');
+  });
+
+  it('takes the photos of telephones, and no size above that of a bomb', () => {
+    for (const [width, height] of [
+      [8_000, 6_000],
+      [12_000, 9_000],
+      [9_248, 6_936],
+    ] as const) {
+      expect(fits(width, height)).toBe(true);
+    }
+    expect([fits(13_377, 13_377), fits(13_378, 13_378), fits(30_000, 30_000)]).toEqual([true, false, false]);
+  });
+
+  it('refuses a PNG whose pixels have another checksum than they say', async () => {
+    const png = Buffer.from(bytesOf('rgb.png'));
+    const at = png.indexOf('IDAT') + 4;
+    const sum = at + png.readUInt32BE(at - 8);
+    png.writeUInt32BE((png.readUInt32BE(sum) ^ 1) >>> 0, sum);
+    expect(await written('sum.png', png)).toBe('image/corrupt');
+  });
+
+  it('calls the pages of a TIFF pages', async () => {
+    const page = Buffer.from(await sharp(bytesOf('rgb.png')).tiff({ compression: 'none' }).toBuffer());
+    const first = page.readUInt32LE(4);
+    const next = first + 2 + 12 * page.readUInt16LE(first);
+    const both = Buffer.concat([page, Buffer.alloc(page.length % 2), page.subarray(first, next + 4)]);
+    both.writeUInt32LE(page.length + (page.length % 2), next);
+    const path = folder.write('pages.tif', both);
+    await expect(checkImage(path)).rejects.toMatchObject({ code: 'image/pages', got: '2 pages' });
   });
 
   it('takes pictures with something behind their end', async () => {

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
 import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 import { decodeImage } from './decode.ts';
@@ -19,9 +20,9 @@ interface Ends {
 }
 
 /**
- * Looks whether an image can be read, without decoding it when its header and its end are as they should be. Whatever
- * looks odd is decoded whole, so that nothing is refused here that training could read. Damage in the middle of a file
- * stays unseen.
+ * Looks whether an image can be read, without decoding it when its header and its end are as they should be, and of a
+ * PNG the checksums near its beginning. Whatever looks odd is decoded whole, so that nothing is refused here that training
+ * could read. Other damage in the middle of a file stays unseen.
  *
  * @throws TesseraError as `decodeImage`
  */
@@ -65,13 +66,24 @@ function looksWhole({ head, tail, total }: Ends): boolean {
   const start = head.toString('latin1', 0, 12);
   if (start.startsWith('\xff\xd8\xff')) return sizeFits(head) && endsWith(tail, END_OF_JPEG);
   if (start.startsWith('\x89PNG\r\n\x1a\n'))
-    return sizeFits(head) && endsWith(tail, END_OF_PNG) && !head.includes('acTL');
+    return sizeFits(head) && endsWith(tail, END_OF_PNG) && !head.includes('acTL') && sumsAgree(head);
   if (start.startsWith('RIFF') && start.endsWith('WEBP')) return webpLooksWhole(head, total);
   return false;
 }
 
 function endsWith(tail: Buffer, end: Buffer): boolean {
   return tail.subarray(-end.length).equals(end);
+}
+
+/** Whether the chunks of a PNG, as far as they are there, have the checksums that stand behind them. */
+function sumsAgree(png: Buffer): boolean {
+  for (let at = 8; at + 12 <= png.length; ) {
+    const sum = at + 8 + png.readUInt32BE(at);
+    if (sum + 4 > png.length) return true;
+    if (crc32(png.subarray(at + 4, sum)) !== png.readUInt32BE(sum)) return false;
+    at = sum + 4;
+  }
+  return true;
 }
 
 function sizeFits(head: Buffer): boolean {

@@ -39,7 +39,7 @@ function sniff(bytes: Uint8Array): Format | undefined {
  * samples keep their high byte, grey is repeated over the channels and CMYK is converted as PIL does it.
  *
  * @throws TesseraError `image/missing`, `image/unreadable`, `image/remote`, `image/data-uri`, `image/empty`,
- *   `image/format`, `image/too-large`, `image/animated`, `image/corrupt`
+ *   `image/format`, `image/too-large`, `image/animated`, `image/pages`, `image/corrupt`
  * @example const picture = await decodeImage('photo.jpg');
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
@@ -123,7 +123,11 @@ const impostors = [
   { begins: /^[\s\S]{4}ftyp(?:heic|heix|mif1)/, got: 'a HEIC picture', remedy: 'convert the picture to PNG or JPEG' },
 ];
 
-function checkHeader(header: Size & Pick<Metadata, 'pages'>, path: string, options: DecodeOptions): void {
+function checkHeader(
+  header: Size & Partial<Pick<Metadata, 'pages' | 'format'>>,
+  path: string,
+  options: DecodeOptions,
+): void {
   const { width, height } = header;
   const limit = options.maxPixels ?? DEFAULT_MAX_PIXELS;
   if (!fits(width, height, limit)) {
@@ -137,7 +141,7 @@ function checkHeader(header: Size & Pick<Metadata, 'pages'>, path: string, optio
     });
   }
   if ((header.pages ?? 1) > 1 && options.firstFrame !== true) {
-    throw animated(path, `${header.pages} frames`);
+    throw header.format === 'tiff' ? paged(path, `${header.pages} pages`) : animated(path, `${header.pages} frames`);
   }
 }
 
@@ -149,6 +153,17 @@ function animated(path: string, got: string): TesseraError {
     expected: 'one frame',
     got,
     remedy: 'save one frame as PNG',
+  });
+}
+
+function paged(path: string, got: string): TesseraError {
+  return new TesseraError({
+    code: 'image/pages',
+    message: 'the file has several pages',
+    path,
+    expected: 'one picture',
+    got,
+    remedy: 'save each page as a picture of its own',
   });
 }
 

@@ -16,7 +16,7 @@ declare const OffscreenCanvas: new (width: number, height: number) => { getConte
 
 export type { DecodeOptions } from './decode.ts';
 
-const DEFAULT_MAX_PIXELS = 40_000_000;
+const DEFAULT_MAX_PIXELS = 178_956_970;
 
 /**
  * Decodes a picture by the browser: its bytes, or what a URL gives. Of an animation it is the first frame.
