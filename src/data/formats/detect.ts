@@ -24,11 +24,13 @@ export function detectFormat(path: string): FormatName {
   throw new TesseraError({ code: 'data/empty', message: 'the data file holds no records', path });
 }
 
+const longest = Math.max(...entries.map(([name]) => name.length));
+
 const keysOf = (value: unknown) =>
   new Set(typeof value === 'object' && value !== null && !Array.isArray(value) ? Object.keys(value) : []);
 
 /** Keys that tell a format, for those who misspell them. */
-const TELLING = ['conversations', 'messages', 'text', 'completion', 'response', 'instruction'];
+const TELLING = ['conversations', 'messages', 'text', 'completion', 'response', 'instruction', 'image'];
 
 function formatOfRecord(value: unknown, path: string): FormatName {
   const keys = keysOf(value);
@@ -64,7 +66,7 @@ function unknownFormat(path: string, got: string, remedy?: string): TesseraError
     code: 'data/unknown-format',
     message: 'the format of the data file is not known',
     path,
-    expected: entries.map(([name, { looks }]) => `${name}: ${looks}`).join('; '),
+    expected: entries.map(([name, { looks }]) => `\n    ${name.padEnd(longest)}  ${looks}`).join(''),
     got,
     ...(remedy !== undefined && { remedy }),
   });

@@ -41,6 +41,9 @@ describe('the dialects that tools write', () => {
       { query: '<image>What?', response: 'It.', images: ['a.jpg'] },
       seen,
     ],
+    ['question and answer', 'query-response', { question: 'What?', answer: 'It.', image: 'a.jpg' }, seen],
+    ['image and text', 'image-folder', { image: 'a.jpg', text: 'It.' }, ['user: <media>', 'assistant: It.']],
+    ['image and caption', 'image-folder', { image: ['a.jpg'], caption: 'It.' }, ['user: <media>', 'assistant: It.']],
     [
       'ms-swift history',
       'query-response',
@@ -119,6 +122,25 @@ describe('Hugging Face image folders', () => {
     ]);
   });
 
+  it('need one image', () => {
+    for (const image of [null, [], ['a.jpg', 'b.jpg']]) {
+      expect(refusal({ image, text: 'A' })).toMatchObject({
+        code: 'row/schema',
+        remedy: expect.stringContaining('messages'),
+      });
+    }
+    expect(refusal({ file_name: 'a.jpg', image: 'b.jpg', text: 'A' })?.code).toBe('row/unread');
+  });
+
+  it('is named by its file, which a folder of data is told', () => {
+    folder.write('shots/metadata.jsonl', '{"file_name": "a.jpg", "text": "A"}');
+    folder.write('shots/extra.json', '[]');
+    expect(faultOf(() => readRows(folder.path('shots')))).toMatchObject({
+      code: 'data/file',
+      remedy: `name the file: ${folder.path('shots/metadata.jsonl')}`,
+    });
+  });
+
   it('need one caption', () => {
     expect(refusal({ file_name: 'a.jpg', text: 'A', caption: 'B' })?.code).toBe('row/caption');
     expect(refusal({ file_name: 'a.jpg', text: '' })?.code).toBe('row/caption');
@@ -162,7 +184,7 @@ describe('what training would not see', () => {
   });
 
   test.each<[string, unknown]>([
-    ['an image beside text', { text: 'A cat.', image: 'a.jpg' }],
+    ['an image beside text', { text: 'A cat.', img: 'a.jpg' }],
     ['image_path', { ...said, image_path: 'a.jpg' }],
     ['file_name', { conversations: talk, file_name: 'a.jpg' }],
     ['picture', { query: 'What?', response: 'It.', picture: ['a.jpg'] }],

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readSync } from 'node:fs';
-import { extname } from 'node:path';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 
@@ -61,6 +61,24 @@ export function refuseForeign(path: string, takesTables: boolean): void {
     expected: 'JSON, JSON lines, plain text, or metadata.csv',
     got: found.what,
     remedy: found.remedy.replace('IN', path.replace(/['"\\]/g, '')),
+  });
+}
+
+/**
+ * Refuses a folder in the place of a file, naming the files in it that may be meant.
+ * @throws TesseraError `data/file`
+ */
+export function refuseFolder(path: string): void {
+  if (lookUp(path)?.kind !== 'folder') return;
+  const files = readdirSync(path).filter((name) => /\.(?:jsonl?|csv|txt)$/i.test(name));
+  const [name] = [...files.filter((file) => /^metadata\./i.test(file)), ...files];
+  throw new TesseraError({
+    code: 'data/file',
+    message: 'the data is a folder',
+    path,
+    expected: 'a file of rows, beside the images or with their folder as images',
+    got: files.length === 0 ? 'a folder without one' : `a folder with ${files.slice(0, 6).join(', ')}`,
+    remedy: name === undefined ? 'name the file that lists the images' : `name the file: ${join(path, name)}`,
   });
 }
 

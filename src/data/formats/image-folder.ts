@@ -1,3 +1,4 @@
+import { realpathSync } from 'node:fs';
 import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
@@ -23,14 +24,21 @@ export function imageFolder(folder: string): ImageFolder {
     known.set(path, exists);
     return exists;
   };
+  const real = realPath(root);
+  /** A whole path may go through the real folder where the given one is a link, or the other way round. */
+  const inRoot = (path: string) => {
+    const way = relative(real, realPath(path));
+    return leaves(relative(root, path)) && !leaves(way) ? resolve(root, way) : path;
+  };
   return {
     find(name, where) {
       if (/^data:/i.test(name)) return { kind: 'image', path: name };
       const local = localName(name, where);
       const path = resolve(root, local);
-      refuseOutside(root, path, local, where);
-      if (!isFile(path)) throw missing(root, name, where);
-      return { kind: 'image', path };
+      const inside = isAbsolute(local) ? inRoot(path) : path;
+      refuseOutside(root, inside, local, where);
+      if (!isFile(inside)) throw missing(root, name, where);
+      return { kind: 'image', path: inside };
     },
   };
 }
@@ -65,11 +73,22 @@ function noPath(name: string, path: string): TesseraError {
   return new TesseraError({ code: 'row/image-path', message, path, got: JSON.stringify(name.slice(0, 120)) });
 }
 
+function leaves(way: string): boolean {
+  return way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
+}
+
+/** A path without links; as it is where there is no such file. */
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
 function refuseOutside(root: string, path: string, name: string, where: string): void {
-  const way = relative(root, path);
-  const leaves = way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way);
   // A drive letter is no absolute path elsewhere than on Windows, and no name of a file anywhere.
-  if (!leaves && (isAbsolute(name) || !win32.isAbsolute(name))) return;
+  if (!leaves(relative(root, path)) && (isAbsolute(name) || !win32.isAbsolute(name))) return;
   throw new TesseraError({
     code: 'row/image-outside',
     message: 'the picture lies outside the folder of pictures',

@@ -6,6 +6,7 @@ import { csvRecords } from './csv.ts';
 import { alone, type Format } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
 import type { Located } from './json-lines.ts';
+import { imageNames, namedImages } from './names.ts';
 import { records } from './records.ts';
 import { attempt, checked } from './schema.ts';
 import { refuseUnseen } from './unseen.ts';
@@ -13,30 +14,48 @@ import { refuseUnseen } from './unseen.ts';
 /** Keys under which image folders keep the words about an image. */
 const captionKeys = ['text', 'caption', 'description'];
 
-const schema = z.looseObject({ id: z.union([z.string(), z.number()]).nullish(), file_name: z.string() });
+const schema = z.looseObject({
+  id: z.union([z.string(), z.number()]).nullish(),
+  file_name: z.string().nullish(),
+  image: imageNames,
+});
 
 /**
- * A record of a Hugging Face image folder: `{file_name, text}`; the caption may also stand under `caption` or
- * `description`. The user shows the picture and the assistant says the caption.
+ * A record of a Hugging Face image folder: `{file_name, text}`, or `{image, text}`; the caption may also stand under
+ * `caption` or `description`. The user shows the picture and the assistant says the caption.
  *
  * @throws TesseraError `row/schema`, `row/caption`, `row/unread`, and those of the pictures
  */
 function captionedRow(value: unknown, where: string, folder: ImageFolder): Row {
   const record = checked(schema, value, where);
-  const media = [folder.find(record.file_name, where)];
+  const source = record.file_name == null ? 'image' : 'file_name';
+  const names = namedImages(record[source], undefined, where);
+  const [name] = names;
+  if (name === undefined || names.length > 1) throw notOneImage(names, where);
   const present = captionKeys.filter((key) => typeof record[key] === 'string' && (record[key] as string).trim() !== '');
   const [key] = present;
   if (key === undefined || present.length > 1) throw noCaption(record, present, where);
-  refuseUnseen(value, where, ['id', 'file_name', key], [record.file_name]);
+  refuseUnseen(value, where, ['id', source, key], names);
   return {
     id: String(record.id ?? where),
     where,
-    media,
+    media: [folder.find(name, where)],
     turns: [
       { role: 'user', parts: [{ type: 'media', media: 0 }] },
       { role: 'assistant', parts: [{ type: 'text', text: (record[key] as string).trim() }] },
     ],
   };
+}
+
+function notOneImage(names: readonly string[], path: string): TesseraError {
+  return new TesseraError({
+    code: 'row/schema',
+    message: 'the record is about one image',
+    path,
+    expected: 'its name under image or file_name',
+    got: names.join(', ') || 'none',
+    remedy: 'write rows of several images, or of none, as {messages, images}',
+  });
 }
 
 function noCaption(record: object, present: readonly string[], path: string): TesseraError {
@@ -62,10 +81,11 @@ function* folderSamples(path: string, folder: ImageFolder): Generator<Outcome<Sa
 }
 
 export const imageFolderFormat = {
-  looks: 'metadata.jsonl or metadata.csv with {file_name, text} beside the images',
+  looks:
+    'records {image, text}, or metadata.jsonl or metadata.csv with {file_name, text}; caption or description for text',
   known: {
     file: (name) => /^metadata\.csv$/i.test(name),
-    record: (keys) => keys.has('file_name') && captionKeys.some((key) => keys.has(key)),
+    record: (keys) => (keys.has('file_name') || keys.has('image')) && captionKeys.some((key) => keys.has(key)),
   },
   options: {},
   samples: folderSamples,

@@ -1,3 +1,4 @@
+import { existsSync, symlinkSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { faultOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
@@ -237,6 +238,19 @@ describe('pictures', () => {
     expect(refusals('p.json', row('C:\\pictures\\a.jpg'))[0]?.code).toBe('row/image-outside');
   });
 
+  it('may be named through a link to their folder, or by the real path behind it', () => {
+    if (!existsSync(folder.path('linked'))) symlinkSync(folder.path('pictures'), folder.path('linked'));
+    for (const [images, name] of [
+      ['linked', 'pictures/a.jpg'],
+      ['pictures', 'linked/a.jpg'],
+      ['linked', 'linked/a.jpg'],
+    ] as const) {
+      expect(refusals('p.json', row(folder.path(name)), { images: folder.path(images) })).toEqual([]);
+    }
+    const fault = refusals('p.json', row(folder.path('p.json')), { images: folder.path('linked') })[0];
+    expect(fault?.code).toBe('row/image-outside');
+  });
+
   it('may be data URIs, but not remote, nameless or folders', () => {
     expect(refusals('p.json', row('data:image/png;base64,AAAA'))).toEqual([]);
     expect(refusals('p.json', row('https://example.org/a.jpg'))[0]?.code).toBe('row/image-remote');
@@ -414,7 +428,18 @@ describe('the format of a file', () => {
     expect(formatFault(error).replace(error.path ?? '', 'x.json')).toMatchInlineSnapshot(`
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
-        expected: preference: records {prompt, chosen, rejected}; llava: records {image, conversations: [{from, value}]}; messages: records {messages: [{role, content}]}; prompt-completion: records {prompt, completion}; query-response: records {query, response}; alpaca: records {instruction, input, output}; labelled: records {image, caption, labels: [{box, classes}]}; image-folder: metadata.jsonl or metadata.csv with {file_name, text} beside the images; text: records {text}, or a .txt file with a text a line; coco-captions: an object {images: [{id, file_name}], annotations: [{image_id, caption}]}; vqa: an object {questions: [{question_id, image_id, question}]}
+        expected: 
+          preference         records {prompt, chosen, rejected}
+          llava              records {image, conversations: [{from, value}]}
+          messages           records {messages: [{role, content}]}
+          prompt-completion  records {prompt, completion}
+          query-response     records {query, response} or {question, answer}
+          alpaca             records {instruction, input, output}
+          labelled           records {image, caption, labels: [{box, classes}]}
+          image-folder       records {image, text}, or metadata.jsonl or metadata.csv with {file_name, text}; caption or description for text
+          text               records {text}, or a .txt file with a text a line
+          coco-captions      an object {images: [{id, file_name}], annotations: [{image_id, caption}]}
+          vqa                an object {questions: [{question_id, image_id, question}]}
         got:      a first record with conversatons
         remedy:   did you mean conversations instead of conversatons?"
     `);
