@@ -1,6 +1,7 @@
 import { TesseraError } from '../base/index.ts';
 import { join, pathExists, resolve } from '../files/index.ts';
-import { readJsonObject, readOptionalJsonObject } from './weights/index.ts';
+import { refuseGguf } from './foreign.ts';
+import { hubRemedy, readJsonObject, readOptionalJsonObject } from './weights/index.ts';
 
 /** Where a run folder keeps the model that it has trained. */
 export const trainedModel = 'model';
@@ -22,6 +23,7 @@ export interface ModelPlace {
  * @throws TesseraError `run/no-model`, `model/adapter-alone`, `model/two-adapters`
  */
 export function modelPlace(where: string, adapter?: string): ModelPlace {
+  refuseGguf(where);
   const folder = folderWithConfig(where);
   for (const place of [where, folder, adapter]) if (place !== undefined) refuseRest(place);
   const own = folder ?? where;
@@ -32,13 +34,16 @@ export function modelPlace(where: string, adapter?: string): ModelPlace {
     return { folder, adapter: adapter ?? beside };
   }
   if (beside !== undefined) return { folder: baseOf(beside), adapter: beside };
+  const remedy = pathExists(join(where, 'recipe.yaml'))
+    ? `finish it with \`tessera resume ${where}\``
+    : hubRemedy(where);
   throw new TesseraError({
     code: 'run/no-model',
     message: 'the folder holds no model',
     path: where,
     expected: 'a run folder whose training is over, or a Hugging Face folder with config.json',
     ...(!pathExists(where) && { got: 'no such folder' }),
-    ...(pathExists(join(where, 'recipe.yaml')) && { remedy: `finish it with \`tessera resume ${where}\`` }),
+    ...(remedy !== undefined && { remedy }),
   });
 }
 

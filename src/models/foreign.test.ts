@@ -54,6 +54,51 @@ describe('a folder that is not read has one fault', () => {
     );
   });
 
+  it.each([
+    ['bitsandbytes', 'model.layers.0.mlp.down_proj.weight.absmax'],
+    ['bitsandbytes', 'model.layers.0.mlp.down_proj.weight.quant_state.bitsandbytes__nf4'],
+    ['GPTQ or AWQ', 'model.layers.0.mlp.down_proj.qweight'],
+  ])('for weights that %s has packed without a word: %s', (tool, name) => {
+    const folder = changed('decoder/gqa', (at) => {
+      const header = JSON.stringify({ [name]: { dtype: 'F32', shape: [1], data_offsets: [0, 4] } });
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(header.length));
+      writeFileSync(join(at, 'model.safetensors'), Buffer.concat([length, Buffer.from(header), Buffer.alloc(4)]));
+    });
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'model/quantized', message: expect.stringContaining(tool), others: [] }),
+    );
+  });
+
+  it('for a GGUF file, and a folder of one', () => {
+    const folder = scratch.fresh();
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'llava.Q4_K_M.gguf'), 'GGUF');
+    for (const where of [folder, join(folder, 'llava.Q4_K_M.gguf')]) {
+      expect(() => modelPlace(where)).toThrow(
+        expect.objectContaining({ code: 'model/gguf', got: 'llava.Q4_K_M.gguf' }),
+      );
+    }
+  });
+
+  it('for a name on the hub, with the way to a folder', () => {
+    const folder = scratch.fresh();
+    mkdirSync(folder, { recursive: true });
+    const remedy = expect.stringContaining('hf download llava-hf/llava-1.5-7b-hf --local-dir llava-1.5-7b-hf');
+    const name = join(folder, 'llava-hf/llava-1.5-7b-hf');
+    expect(() => modelPlace(name)).toThrow(expect.objectContaining({ code: 'run/no-model', remedy }));
+    expect(() => loadModel(name)).toThrow(expect.objectContaining({ code: 'folder/missing-file', remedy }));
+    const plain = join(folder, 'nowhere');
+    expect(() => modelPlace(plain)).toThrow(expect.objectContaining({ got: 'no such folder', remedy: undefined }));
+  });
+
+  it('for a vision tower of another kind, which is not to be fetched', () => {
+    const folder = changed('llava/v1', (at) => withConfig(at, { mm_vision_tower: 'google/siglip-so400m-patch14-384' }));
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'model/tower', remedy: expect.not.stringContaining('download') }),
+    );
+  });
+
   it('for a vision tower named by the hub, which says where it goes', () => {
     const folder = changed('llava/v1', (at) =>
       withConfig(at, { mm_vision_tower: 'openai/clip-vit-large-patch14-336' }),

@@ -4,7 +4,7 @@ import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/in
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { partFolder } from './folder.ts';
-import { originalTower, refuseQuantized } from './foreign.ts';
+import { originalTower, refusePacked, refuseQuantized } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
 import { fromOpenFlamingo, frozenFolders, isOpenFlamingo } from './fusion/openflamingo.ts';
 import type { LoadedModel } from './loaded.ts';
@@ -66,6 +66,7 @@ function sourceOf(
   layouts: readonly Layout[],
   tied: Named<string> = {},
 ): Source {
+  refusePacked(checkpoint.tensors.keys(), checkpoint.folder);
   const options = { path: checkpoint.folder, tied: new Map(Object.entries(tied)) };
   return { checkpoint, match: matchNames(wanted, checkpoint.tensors, layouts, options) };
 }

@@ -10,6 +10,7 @@ import {
   parseJson,
   pathExists,
   readText,
+  resolve,
   writeTextAtomically,
 } from '../../files/index.ts';
 
@@ -46,5 +47,23 @@ function present(path: string): string {
   if (pathExists(path)) return path;
   const near = pathExists(dirname(path)) ? namesIn(dirname(path)).slice(0, 12).join(', ') : 'no such folder';
   const [code, message] = ['folder/missing-file', `${basename(path)} is missing`];
-  throw new TesseraError({ code, message, path, expected: 'a file', got: near || 'an empty folder' });
+  const remedy = hubRemedy(dirname(path));
+  throw new TesseraError({
+    code,
+    message,
+    path,
+    expected: 'a file',
+    got: near || 'an empty folder',
+    ...(remedy !== undefined && { remedy }),
+  });
+}
+
+/** The way from a name on the Hugging Face hub to a folder; a path that is none has a folder around it. */
+export function hubRemedy(folder: string): string | undefined {
+  const path = resolve(folder);
+  const around = dirname(path);
+  const base = dirname(around);
+  if (pathExists(around) || !pathExists(base) || dirname(base) === base) return undefined;
+  const name = `${basename(around)}/${basename(path)}`;
+  return `${name} looks like a name on the Hugging Face hub, and tessera reads folders: \`hf download ${name} --local-dir ${basename(path)}\` makes one, to be named here`;
 }

@@ -6,7 +6,7 @@ export { writeCheckpoint } from './checkpoint-write.ts';
 export type { SaveDType } from './convert.ts';
 export { copySideFiles } from './copy-side-files.ts';
 export { fetchFolder } from './fetch-folder.ts';
-export { readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
+export { hubRemedy, readJsonObject, readOptionalJsonObject, writeJsonObject } from './folder.ts';
 export type { Layout } from './layouts.ts';
 export {
   clipLayouts,
