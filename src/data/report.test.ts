@@ -38,6 +38,19 @@ describe('DataReport', () => {
     expect(JSON.parse(JSON.stringify(report)).reasons[0]).toMatchObject({ code: 'row/markers', count: 5 });
   });
 
+  it('says how many rows are used where that is fewer than were kept', () => {
+    const stage = filled(10, 0);
+    const all = filled(5, 1);
+    all.merge(stage);
+    all.use('train.json', 'llava', { kept: 10, used: 4 });
+    expect(all.sources).toEqual([{ file: 'train.json', format: 'llava', kept: 15, rejected: 1, used: 9 }]);
+    expect(all.format()).toContain('15 rows kept, 9 of them used, 1 refused');
+    // A later stage, all of whose rows are used.
+    all.merge(filled(2, 0));
+    expect(DataReport.from(all.toJSON()).sources[0]).toMatchObject({ kept: 17, used: 11 });
+    expect(filled(2, 0).sources[0]).not.toHaveProperty('used');
+  });
+
   it('merges and takes rows back', () => {
     const report = filled(3, 2);
     report.merge(filled(1, 4));

@@ -15,6 +15,8 @@ export interface SourceCount {
   readonly format: string;
   readonly kept: number;
   readonly rejected: number;
+  /** Rows of those kept that steps read; all when absent. */
+  readonly used?: number;
 }
 
 /** A report as it is kept in a file. */
@@ -31,7 +33,10 @@ const idOf = ({ file, format }: { readonly file: string; readonly format: string
 
 /** Counts the rows kept and, by reason, those refused, over all files of a run. */
 export class DataReport {
-  readonly #sources = new Map<string, { file: string; format: string; kept: number; rejected: number }>();
+  readonly #sources = new Map<
+    string,
+    { file: string; format: string; kept: number; rejected: number; used?: number }
+  >();
   readonly #reasons = new Map<string, { code: string; count: number; examples: Fault[] }>();
 
   get kept(): number {
@@ -66,6 +71,12 @@ export class DataReport {
     this.reject(file, format, fault);
   }
 
+  /** Says of rows that were kept of a file how many are used; rows of it that were kept before stay as they are told. */
+  use(file: string, format: string, { kept, used }: { readonly kept: number; readonly used: number }): void {
+    const source = this.#source(file, format);
+    source.used = (source.used ?? source.kept) - kept + used;
+  }
+
   /** Keeps the values of a stream and counts both kinds. */
   collect<T>(
     file: string,
@@ -86,8 +97,9 @@ export class DataReport {
 
   /** Adds the counts of another report. */
   merge(other: DataReport): void {
-    for (const { file, format, kept, rejected } of other.sources) {
+    for (const { file, format, kept, rejected, used } of other.sources) {
       const source = this.#source(file, format);
+      if (used !== undefined || source.used !== undefined) source.used = (source.used ?? source.kept) + (used ?? kept);
       source.kept += kept;
       source.rejected += rejected;
     }
@@ -132,7 +144,8 @@ export class DataReport {
   /** The report as lines of text. */
   format(): string {
     const lines = this.sources.map(
-      ({ file, format, kept, rejected }) => `${file} (${format}): ${kept} rows kept, ${rejected} refused`,
+      ({ file, format, kept, rejected, used }) =>
+        `${file} (${format}): ${kept} rows kept, ${used === undefined ? '' : `${used} of them used, `}${rejected} refused`,
     );
     for (const { code, count, examples } of this.reasons) {
       lines.push(`${code}: ${count} refused`);
@@ -142,7 +155,7 @@ export class DataReport {
     return lines.join('\n');
   }
 
-  #source(file: string, format: string): { kept: number; rejected: number } {
+  #source(file: string, format: string): { kept: number; rejected: number; used?: number } {
     const id = idOf({ file, format });
     const known = this.#sources.get(id);
     if (known) return known;

@@ -3,6 +3,7 @@ import type { LoadedModel } from '../models/index.ts';
 import { isLoraPart } from '../nn/index.ts';
 import type { StagePlan } from '../recipe/index.ts';
 import type { Batch, StepRecord } from '../train/index.ts';
+import type { PreparedStage } from './prepare.ts';
 import type { StageData } from './rows.ts';
 import type { Hooks } from './types.ts';
 
@@ -38,10 +39,8 @@ export function rates(): (used: readonly Batch[]) => number | undefined {
 /** Says what is about to be trained, with names and counts. */
 export function announce(
   stage: StagePlan,
-  loaded: LoadedModel,
-  trainable: (path: string) => boolean,
+  { loaded, trainable, settings, used }: PreparedStage,
   { samples, report }: StageData,
-  steps: number,
   hooks: Hooks,
 ): void {
   const groups = new Map<string, number>();
@@ -53,7 +52,9 @@ export function announce(
     groups.set(group, (groups.get(group) ?? 0) + data.length);
   }
   const parts = [...groups].map(([group, count]) => `${group} ${count.toLocaleString('en')}`).join(', ');
-  const rows = `${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
+  const some = used.size < samples.length ? `${used.size} of ` : '';
+  const rows = `${some}${samples.length} rows${report.rejected > 0 ? ` (${report.rejected} refused)` : ''}`;
+  const { steps } = settings;
   hooks.log.info(`stage ${stage.name}: ${steps} ${steps === 1 ? 'step' : 'steps'} over ${rows}`);
   const { batch, accumulate } = stage.train;
   if (accumulate > 1 && samples.length < batch * accumulate) {

@@ -94,7 +94,13 @@ async function heldOutExamples(
   const samples: SampleRows[] = [];
   for (const data of stage.data) {
     if (data.source !== 'tabletop') continue;
-    const { rows } = await sourceRows({ ...data, split: 'val', scenes: SCENES }, objective, new DataReport(), hooks);
+    const { rows } = await sourceRows(
+      { ...data, split: 'val', scenes: SCENES },
+      objective,
+      new DataReport(),
+      hooks,
+      'all',
+    );
     for (const row of rows) {
       const outcome = encode(row);
       if ('kept' in outcome) samples.push(outcome.kept);

@@ -4,6 +4,7 @@ import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { SampleRows } from '../train/index.ts';
 import { endFault } from './ending.ts';
 import { buildParts } from './parts.ts';
+import { usedByStage } from './prepare.ts';
 import { readStage, sourceRows, stageEncoder, stageObjective, stageTemplate, stageTexts } from './rows.ts';
 import type { DataCounts, Hooks } from './types.ts';
 
@@ -15,9 +16,11 @@ export async function reportData(plan: Plan, hooks: Hooks): Promise<readonly Dat
     const data = await readStage(stage, parts, hooks);
     const { report } = data;
     warn(endFault(stage, data, parts), hooks);
+    const used = data.samples.length === 0 ? 0 : usedByStage(stage, data).size;
     counts.push({
       source: `${stage.name}: ${report.sources.map(({ file }) => file).join(', ')}`,
       kept: report.kept,
+      ...(used < data.samples.length && { used }),
       refused: Object.fromEntries(report.reasons.map(({ code, count }) => [code, count])),
       examples: report.reasons.flatMap(({ examples }) =>
         examples.map(({ path, message, got, remedy }) =>

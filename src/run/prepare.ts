@@ -21,6 +21,7 @@ import { adaptersOf } from './lora.ts';
 import { withOwnOfObjective } from './own.ts';
 import { type Parts, stageReader } from './parts.ts';
 import { type StageData, stageObjective } from './rows.ts';
+import { usedSamples } from './used.ts';
 
 /** What reads the samples of a stage, those that it trains on and those that are held out. */
 export interface StageReading {
@@ -46,6 +47,8 @@ export interface PreparedStage {
   /** What the steps are going to read. */
   readonly sizes: () => ReturnType<typeof exampleSizes> & { readonly evaluation: readonly BatchSize[] };
   readonly settings: StageSettings;
+  /** The samples that the steps are going to read. */
+  readonly used: ReadonlySet<number>;
 }
 
 /**
@@ -83,6 +86,7 @@ export function prepareStage(
     source,
     sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(reading, data) }),
     settings,
+    used: usedSamples(options.plan, data.samples.length, settings.steps * options.accumulate),
   };
 }
 
@@ -110,6 +114,14 @@ function checkPatterns({ name, trainable, train }: StagePlan, { model, store }: 
 
 /** The outermost name of a path, for everything below it. */
 const branch = (path: string): string => `${path.slice(0, path.indexOf('.'))}.**`;
+
+/** The samples that the steps of a stage are going to read. */
+export function usedByStage({ train }: StagePlan, { samples }: Pick<StageData, 'samples'>): ReadonlySet<number> {
+  const { batch, seed, accumulate } = train;
+  const plan = planBatches({ count: samples.length, batch, seed, lengths: samples.map(longest) });
+  const { steps } = settingsOf(train, Math.ceil(plan.stepsPerEpoch / accumulate));
+  return usedSamples(plan, samples.length, steps * accumulate);
+}
 
 /** The most bytes of further gradients, so that two halves of a batch run side by side. */
 const mostAdded = 2 ** 30;

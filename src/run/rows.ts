@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
   builtinTemplateNames,
@@ -23,6 +23,7 @@ import { trainingFile, type WorldRequest } from '../world/index.ts';
 import { checkEnds } from './ending.ts';
 import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
+import { readsSizes } from './used.ts';
 import { cachedWorld, refuseStopped } from './world-cache.ts';
 
 type Tabletop = Extract<DataRecipe, { source: 'tabletop' }>;
@@ -33,16 +34,22 @@ interface SourceRows {
   readonly rows: readonly Sample[];
   readonly file: string;
   readonly format: string;
+  /** The folder of the tabletop world that the file is of. */
+  readonly world?: string | undefined;
 }
 
-/** The rows of one data source, those that cannot be used counted in the report. */
+/**
+ * The rows of one data source, those that cannot be used counted in the report.
+ * @param pictures of a world: `later` leaves them to `writeUsedPictures`
+ */
 export async function sourceRows(
   data: DataRecipe,
   objective: Pick<Objective, 'views' | 'makes'>,
   report: DataReport,
   hooks: Hooks,
+  pictures: 'all' | 'later' = 'later',
 ): Promise<SourceRows> {
-  const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks);
+  const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks, pictures);
   const settings = { ...options, views: readViews(objective) };
   // The images of a world are its own.
   const read =
@@ -50,7 +57,12 @@ export async function sourceRows(
       ? await readUsableSamples(file, settings, (done, refused) => readingRow(file, done, refused, hooks))
       : readSamples(file, settings);
   report.merge(read.report);
-  return { rows: read.samples, file, format: read.format };
+  return {
+    rows: read.samples,
+    file,
+    format: read.format,
+    ...(data.source === 'tabletop' && { world: dirname(file) }),
+  };
 }
 
 /** Tells how far the reading of a file is, now and then, and lets others have their turn. */
@@ -83,14 +95,15 @@ function settingsOf(data: DataRecipe): NonNullable<ReadOptions['settings']> {
   return Object.fromEntries(said);
 }
 
-async function worldOf(data: Tabletop, hooks: Hooks): Promise<Asked> {
+async function worldOf(data: Tabletop, hooks: Hooks, pictures: 'all' | 'later'): Promise<Asked> {
   const { file, format, ...settings } = trainingFile(data.task);
-  const folder = await cachedWorld(worldRequest(data), hooks);
+  const folder = await cachedWorld(worldRequest(data), hooks, pictures);
   const { annotations } = settings;
   return {
     file: join(folder, file),
     format,
     images: join(folder, 'images'),
+    picturesLater: pictures === 'later',
     settings: {
       ...settings,
       ...(annotations !== undefined && { annotations: join(folder, annotations) }),
@@ -116,7 +129,7 @@ function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldR
 }
 
 /** The file of a sample, and what it is read as. */
-export type Origin = Pick<SourceRows, 'file' | 'format'>;
+export type Origin = Omit<SourceRows, 'rows'>;
 
 /** What a stage trains on. */
 export interface StageData {
@@ -152,13 +165,17 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
   const encode = stageEncoder(stage, template, parts);
   const samples: SampleRows[] = [];
   const origins: Origin[] = [];
+  // Where the picture of a file breaks, any other row may have to take its place.
+  const sure = stage.data.every(({ source }) => source === 'tabletop');
+  const pictures = sure && !readsSizes(stageReader(parts, stage.pictures)) ? 'later' : 'all';
   for (const data of stage.data) {
-    const { rows, file, format } = await sourceRows(data, stageObjective(stage), report, hooks);
+    const { rows, ...origin } = await sourceRows(data, stageObjective(stage), report, hooks, pictures);
+    const { file, format } = origin;
     for (const [i, row] of rows.entries()) {
       const outcome = encode(row);
       if ('kept' in outcome) {
         samples.push(outcome.kept);
-        origins.push({ file, format });
+        origins.push(origin);
       } else report.withdraw(file, format, outcome.refused);
       if (i % 256 === 0 || i + 1 === rows.length) {
         hooks.progress({

@@ -121,6 +121,8 @@ export interface ExportOptions {
 export interface DataCounts {
   readonly source: string;
   readonly kept: number;
+  /** Of those, the rows that the steps of the stage read; all when absent. */
+  readonly used?: number;
   readonly refused: Readonly<Record<string, number>>;
   readonly examples: readonly string[];
 }

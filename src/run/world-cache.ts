@@ -11,18 +11,24 @@ function worldCache(): string {
 
 /**
  * Writes a world unless the cache has it; its folder.
+ * @param pictures `later` leaves them to `writePictures`
  * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
  */
-export async function cachedWorld(request: WorldRequest, hooks: Hooks): Promise<string> {
+export async function cachedWorld(
+  request: WorldRequest,
+  hooks: Hooks,
+  pictures: 'all' | 'later' = 'all',
+): Promise<string> {
   const key = createHash('sha256')
     .update(JSON.stringify(worldOptions(request)))
     .digest('hex')
     .slice(0, 12);
   const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
-  await writeWorld(folder, request, (done, total) => {
+  const progress = (done: number, total: number) => {
     refuseStopped(hooks);
     hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });
-  });
+  };
+  await writeWorld(folder, request, progress, pictures);
   return folder;
 }
 

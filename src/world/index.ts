@@ -18,5 +18,5 @@ export type { WorldManifest } from './tasks/read-world.ts';
 export { readScenes } from './tasks/read-world.ts';
 export type { TrainingTask, WorldTask } from './tasks/table.ts';
 export { trainingFile, trainingTasks, worldTasks, worldTaskTable } from './tasks/table.ts';
-export { writeWorld } from './tasks/write-world.ts';
+export { writePictures, writeWorld } from './tasks/write-world.ts';
 export { worldTaskOptions } from './tasks/writer.ts';

@@ -15,8 +15,9 @@ export interface ImageFolder {
 
 /**
  * A folder that picture names are relative to.
+ * @param looks whether a picture has to be there; who draws pictures when they are used knows that they will be
  */
-export function imageFolder(folder: string): ImageFolder {
+export function imageFolder(folder: string, looks = true): ImageFolder {
   const root = resolve(folder);
   const known = new Map<string, boolean>();
   const isFile = (path: string) => {
@@ -37,7 +38,7 @@ export function imageFolder(folder: string): ImageFolder {
       const path = resolve(root, local);
       const inside = isAbsolute(local) ? inRoot(path) : path;
       refuseOutside(root, inside, local, where);
-      if (!isFile(inside)) throw missing(root, name, where);
+      if (looks && !isFile(inside)) throw missing(root, name, where);
       return { kind: 'image', path: inside };
     },
   };

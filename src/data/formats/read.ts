@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly format?: FormatName | undefined;
   /** Folder that the names of pictures are relative to; the data file's own when absent. */
   readonly images?: string | undefined;
+  /** Pictures are made once they are used, so that they are not looked for before. */
+  readonly picturesLater?: boolean | undefined;
   /** What the format has to be told. */
   readonly settings?: Readonly<Partial<Record<FormatOptionName, string>>> | undefined;
   /** What an objective reads together; one row when absent. */
@@ -31,7 +33,7 @@ export interface ReadOptions {
 export function* streamSamples(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
   if (options.images !== undefined) requireFolder(options.images);
   const format = formats[formatOf(path, options)];
-  const folder = imageFolder(options.images ?? dirname(path));
+  const folder = imageFolder(options.images ?? dirname(path), options.picturesLater !== true);
   for (const outcome of format.samples(path, folder, (options.settings ?? {}) as Named<string>)) {
     yield 'refused' in outcome && options.format ? { refused: hinted(outcome.refused, path, options.format) } : outcome;
   }

@@ -11,7 +11,12 @@ import { keyFigures, scoreTables } from './scores.ts';
 
 /** What the training files gave, as a data report has it. */
 export interface DataSummary {
-  readonly sources: readonly { readonly file: string; readonly kept: number; readonly rejected: number }[];
+  readonly sources: readonly {
+    readonly file: string;
+    readonly kept: number;
+    readonly rejected: number;
+    readonly used?: number;
+  }[];
   readonly reasons: readonly { readonly code: string; readonly count: number }[];
 }
 
@@ -50,7 +55,8 @@ Wilson's score interval (1927) where each picture counts 0 or 1 or all resamples
 
 function dataReport({ sources, reasons }: DataSummary): Html {
   const rows = sources.map(
-    ({ file, kept, rejected }) => html`<li><b>${file}</b>: ${kept} rows kept, ${rejected} refused</li>`,
+    ({ file, kept, rejected, used }) =>
+      html`<li><b>${file}</b>: ${kept} rows kept, ${used === undefined ? '' : `${used} of them used, `}${rejected} refused</li>`,
   );
   const why = reasons.map(({ code, count }) => html`<li>${count} × <code>${code}</code></li>`);
   const refused = reasons.length > 0 ? html`<div class="panel">Refused because of<ul>${why}</ul></div>` : nothing;

@@ -14,6 +14,8 @@ export interface WorldManifest {
   readonly options: WorldOptions;
   /** Rows in each file. */
   readonly files: Readonly<Record<string, number>>;
+  /** `images/` holds the pictures that somebody has asked for; all of them when absent. */
+  readonly pictures?: 'later';
 }
 
 async function text(path: string): Promise<string> {

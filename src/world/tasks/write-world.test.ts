@@ -12,7 +12,7 @@ import type { LlavaRow } from './llava.ts';
 import type { PopeQuestion } from './pope.ts';
 import { readManifest, readScenes } from './read-world.ts';
 import type { VqaAnnotation, VqaQuestion } from './vqa.ts';
-import { writeWorld } from './write-world.ts';
+import { writePictures, writeWorld } from './write-world.ts';
 
 const request = { seed: 5, split: 'train', count: 400, annotatorNoise: 3 } as const;
 let root: string;
@@ -212,5 +212,24 @@ describe('writeWorld', () => {
       'scene.bias',
     ]);
     expect((await readdir(root)).includes('wrong')).toBe(false);
+  });
+
+  it('leaves pictures to later, writes those that are asked for, and all once they are wanted', async () => {
+    const late = join(root, 'late');
+    const small = { ...request, count: 20, tasks: ['captions'] } as const;
+    const names = ['000000000003.png', '000000000017.png'];
+    await writeWorld(late, small, undefined, 'later');
+    expect(await readdir(join(late, 'images'))).toEqual([]);
+    await writePictures(late, [...names, names[0] as string]);
+    expect((await readdir(join(late, 'images'))).sort()).toEqual(names);
+    for (const name of names) {
+      const [one, other] = await Promise.all([late, folder].map((world) => readFile(join(world, 'images', name))));
+      expect(one?.equals(other as Buffer)).toBe(true);
+    }
+    expect((await writeWorld(late, small, undefined, 'later')).reused).toBe(true);
+    expect(await readdir(join(late, 'images'))).toHaveLength(2);
+    await writeWorld(late, small);
+    expect(await readdir(join(late, 'images'))).toHaveLength(20);
+    expect((await readdir(late)).sort()).toEqual(['captions.json', 'images', 'scenes.jsonl', 'world.json']);
   });
 });

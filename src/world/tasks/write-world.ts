@@ -21,6 +21,7 @@ const batch = 64;
  * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `labelled_captions.jsonl`, `llava.json` and `llava_text.json` (LLaVA),
  * `vqa_questions.json` with `vqa_annotations.json` (VQAv2), `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
+ * @param pictures `later` leaves them to `writePictures`; a folder that has them keeps them
  * @param onProgress called after each batch of pictures and each file; what it throws ends the writing.
  * @throws TesseraError `world/option`, `world/folder-differs`, `world/folder-taken`, `world/write`
  * @example await writeWorld('data/world', { seed: 0, split: 'train', count: 5000 })
@@ -28,15 +29,19 @@ const batch = 64;
 export async function writeWorld(
   folder: string,
   request: WorldRequest,
-  onProgress: (done: number, total: number) => void = () => {},
+  onProgress: OnProgress = () => {},
+  pictures: 'all' | 'later' = 'all',
 ): Promise<WorldManifest & { readonly reused: boolean }> {
   const options = worldOptions(request);
   const known = await sameWorld(folder, options);
-  if (known) return { ...known, reused: true };
+  if (known) {
+    if (pictures === 'all' && known.pictures === 'later') await writePictures(folder, undefined, onProgress);
+    return { ...known, reused: true };
+  }
   const draft = `${folder}.partial-${process.pid}`;
   try {
     await rm(draft, { recursive: true, force: true });
-    const manifest = await fill(draft, options, onProgress);
+    const manifest = await fill(draft, options, onProgress, pictures);
     await mkdir(dirname(folder), { recursive: true });
     await rmdir(folder).catch(() => {});
     await rename(draft, folder);
@@ -105,7 +110,7 @@ async function list(folder: string): Promise<string[]> {
 async function checkComplete(folder: string, manifest: WorldManifest, entries: readonly string[]): Promise<void> {
   const missing = Object.keys(manifest.files).filter((name) => !entries.includes(name));
   const pictures = (await list(join(folder, 'images'))).length;
-  if (missing.length === 0 && pictures === manifest.options.count) return;
+  if (missing.length === 0 && (manifest.pictures === 'later' || pictures === manifest.options.count)) return;
   const got =
     missing.length > 0 ? `no ${missing.join(', ')}` : `${pictures} pictures for ${manifest.options.count} scenes`;
   throw damaged(folder, got);
@@ -119,20 +124,64 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+type OnProgress = (done: number, total: number) => void;
+
+function sceneOf({ seed, split, scene, size }: WorldOptions, index: number): Scene {
+  return scaleScene(makeScene(seed, split, index, scene), size);
+}
+
+/**
+ * Writes pictures that a world was left without; those that are there stay.
+ * @param names their files; all when absent. A world that was written with its pictures needs none.
+ * @throws TesseraError `world/unreadable`, `world/damaged`, `world/write`
+ */
+export async function writePictures(
+  folder: string,
+  names: Iterable<string> | undefined,
+  onProgress: OnProgress = () => {},
+): Promise<void> {
+  const { options, pictures } = await readManifest(folder);
+  if (pictures !== 'later') return;
+  const there = new Set(await list(join(folder, 'images')));
+  const indices = names ? [...names].map((name) => Number.parseInt(name, 10)) : [...Array(options.count).keys()];
+  const scenes = [...new Set(indices)].filter((index) => index < options.count).map((index) => sceneOf(options, index));
+  const missing = scenes.filter((scene) => !there.has(imageName(scene)));
+  try {
+    for (let at = 0; at < missing.length; at += batch) {
+      await Promise.all(missing.slice(at, at + batch).map((scene) => writePicture(folder, scene)));
+      onProgress(Math.min(at + batch, missing.length), missing.length);
+    }
+  } catch (error) {
+    throw isRefusal(error)
+      ? asTesseraError(error, { code: 'world/write', path: folder, remedy: 'check free space and permissions' })
+      : error;
+  }
+}
+
+/** A picture appears whole or not at all. */
+async function writePicture(folder: string, scene: Scene): Promise<void> {
+  const path = join(folder, 'images', imageName(scene));
+  const draft = join(folder, `${imageName(scene)}.partial-${process.pid}`);
+  await writeFile(draft, encodePng(renderScene(scene)));
+  await rename(draft, path);
+}
+
 async function fill(
   folder: string,
   options: WorldOptions,
-  onProgress: (done: number, total: number) => void,
+  onProgress: OnProgress,
+  pictures: 'all' | 'later',
 ): Promise<WorldManifest> {
   await mkdir(join(folder, 'images'), { recursive: true });
   const scenes: Scene[] = [];
   while (scenes.length < options.count) {
     const more = Array.from({ length: Math.min(batch, options.count - scenes.length) }, (_, i) =>
-      scaleScene(makeScene(options.seed, options.split, scenes.length + i, options.scene), options.size),
+      sceneOf(options, scenes.length + i),
     );
-    await Promise.all(
-      more.map((scene) => writeFile(join(folder, 'images', imageName(scene)), encodePng(renderScene(scene)))),
-    );
+    if (pictures === 'all')
+      await Promise.all(
+        more.map((scene) => writeFile(join(folder, 'images', imageName(scene)), encodePng(renderScene(scene)))),
+      );
     scenes.push(...more);
     onProgress(scenes.length, options.count);
   }
@@ -145,7 +194,13 @@ async function fill(
       onProgress(scenes.length, options.count);
     }
   }
-  const manifest: WorldManifest = { format: 'tessera-world', version: worldVersion, options, files };
+  const manifest: WorldManifest = {
+    format: 'tessera-world',
+    version: worldVersion,
+    options,
+    files,
+    ...(pictures === 'later' && { pictures }),
+  };
   await writeFile(join(folder, 'world.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;
 }

@@ -119,8 +119,8 @@ function inTemplate(plan: Plan, template: string): Plan {
 function countsText(counts: readonly DataCounts[]): string {
   const rows = table(
     [{ title: 'source' }, { title: 'rows', align: 'right' }, { title: 'what became of them' }],
-    counts.flatMap(({ source, kept, refused }) => [
-      [source, `${kept}`, 'kept'],
+    counts.flatMap(({ source, kept, used, refused }) => [
+      [source, `${kept}`, used === undefined ? 'kept' : `kept, ${used} of them used by its steps`],
       ...Object.entries(refused).map(([reason, count]) => ['', `${count}`, `refused: ${reason}`]),
     ]),
   );
