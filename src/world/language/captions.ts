@@ -1,11 +1,11 @@
 import type { Random } from '../../base/index.ts';
 import { colors, shapes } from '../attributes.ts';
 import type { Description } from '../predicates.ts';
-import { select } from '../predicates.ts';
+import { relations, select, someRelated } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
 import { companions, isHeldOut } from '../themes.ts';
-import { capital, counted, indefinite, leftToRight, list } from './phrase.ts';
+import { capital, counted, definite, indefinite, leftToRight, list, unique } from './phrase.ts';
 
 /** Which attributes a caption names besides the shape. */
 const levels: readonly ((object: SceneObject) => Description)[] = [
@@ -43,6 +43,23 @@ function frame(parts: readonly string[], scene: Scene, random: Random): string {
     () => `this is an image of ${things} on a ${scene.background} table.`,
   ];
   return capital(random.pick(forms)());
+}
+
+/** "The red ball is left of the blue cube." for two objects that can be told apart, or undefined. */
+export function relationSentence(scene: Scene, random: Random): string | undefined {
+  const [a, b] = random.shuffle(scene.objects);
+  if (!a || !b) return undefined;
+  const first = unique(scene, a);
+  const second = unique(scene, b);
+  if (!first || !second) return undefined;
+  const holding = relations.filter((relation) => someRelated(scene, relation, first, second) === true);
+  if (holding.length === 0) return undefined;
+  return capital(`${definite(first)} is ${relationWords(random.pick(holding))} ${definite(second)}.`);
+}
+
+/** "to the left of" for "left of"; the others as they are. */
+export function relationWords(relation: (typeof relations)[number]): string {
+  return relation === 'left of' || relation === 'right of' ? `to the ${relation}` : relation;
 }
 
 /** A short caption that names every object, and is true. */

@@ -58,6 +58,6 @@ export function instruct(
   random: Random,
 ): Exchange[] {
   if (kind === 'conversation') return converse(scene, options, random);
-  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene) }];
+  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene, random) }];
   return reason(scene, random.int(1, 3), random);
 }

@@ -6,7 +6,7 @@ import { makeScene, shapesOf, splits } from '../scene.ts';
 import { altText, caption } from './captions.ts';
 import { claimTruth } from './claim.ts';
 import { converse, defaultConversationOptions } from './conversation.ts';
-import { detail, fullDetail, shuffledDetail } from './details.ts';
+import { detail, fullDetail } from './details.ts';
 import { parseClaims } from './parse-claims.ts';
 import { reason } from './reasoning.ts';
 
@@ -117,12 +117,7 @@ describe('what the generator says', () => {
     fc.assert(
       fc.property(anyScene, fc.nat(), (scene, seed) => {
         const random = new Random(seed);
-        for (const text of [
-          caption(scene, random),
-          detail(scene),
-          fullDetail(scene, random),
-          shuffledDetail(scene, random),
-        ]) {
+        for (const text of [caption(scene, random), detail(scene, random), fullDetail(scene, random)]) {
           expectTrue(scene, text);
           expect(parseClaims(text).unparsed).toBe(0);
           expect(new Set(parseClaims(text).mentions.map((m) => m.of.shape))).toEqual(new Set(shapesOf(scene)));

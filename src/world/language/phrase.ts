@@ -1,3 +1,4 @@
+import type { Random } from '../../base/index.ts';
 import type { Description, Place } from '../predicates.ts';
 import { count, inPlace, places } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
@@ -49,6 +50,12 @@ export function unique(scene: Scene, object: SceneObject): Description | undefin
 /** The places where an object surely is. */
 export function surePlaces(scene: Scene, object: SceneObject): Place[] {
   return places.filter((place) => inPlace(scene, object, place) === true);
+}
+
+/** One sure place; undefined when the object lies between places. */
+export function placeOf(scene: Scene, object: SceneObject, random: Random): Place | undefined {
+  const sure = surePlaces(scene, object);
+  return sure.length > 0 ? random.pick(sure) : undefined;
 }
 
 /** "on the left", "at the top", "in the middle". */

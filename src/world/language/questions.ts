@@ -1,12 +1,13 @@
 import type { Random } from '../../base/index.ts';
 import { sizes } from '../attributes.ts';
-import type { Description, Place, Relation } from '../predicates.ts';
-import { count, inPlace, leftOf, relations, someRelated } from '../predicates.ts';
+import type { Description, Place } from '../predicates.ts';
+import { count, inPlace, relations, someRelated } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
+import { relationWords } from './captions.ts';
 import { askColoredExistence, askExistence } from './existence.ts';
 import { numberWord, plural } from './lexicon.ts';
-import { bare, capital, counted, definite, indefinite, leftToRight, placeWords, unique } from './phrase.ts';
+import { bare, capital, counted, definite, indefinite, placeWords, unique } from './phrase.ts';
 import type { Question } from './question.ts';
 
 /**
@@ -129,45 +130,6 @@ const askRelation: Asker = (scene, random, yes) => {
   return { topic: 'relation', subject, answerType: 'yes/no', text, short: yes ? 'yes' : 'no', sentences };
 };
 
-/** "to the left of" for "left of"; the others as they are. */
-function relationWords(relation: Relation): string {
-  return relation === 'left of' || relation === 'right of' ? `to the ${relation}` : relation;
-}
-
-/** Objects from left to right, or none when two of them are too near to one above the other to have an order. */
-function inOrder(scene: Scene): SceneObject[] {
-  const row = leftToRight(scene);
-  return row.every((object, i) => i === 0 || leftOf(scene, row[i - 1] as SceneObject, object)) ? row : [];
-}
-
-/** The answer to a question that names no attribute of an object. */
-function named({ shape, color }: SceneObject) {
-  return {
-    answerType: 'other',
-    short: shape,
-    sentences: [`It is ${indefinite({ shape })}.`, `It is ${indefinite({ color, shape })}.`],
-  } as const;
-}
-
-const askOrder: Asker = (scene, random) => {
-  const row = inOrder(scene);
-  const at = random.int(0, row.length);
-  const object = row[at];
-  if (!object || row.length < 2) return undefined;
-  const subject = `object ${numberWord(at + 1)} from the left`;
-  return { topic: 'order', subject, text: `What is ${subject}?`, ...named(object) };
-};
-
-const askNext: Asker = (scene, random) => {
-  const row = inOrder(scene);
-  const at = random.int(0, row.length);
-  const [before, after] = [row[at], row[at + 1]];
-  const name = before && unique(scene, before);
-  if (!name || !after) return undefined;
-  const subject = `the next object to the right of ${definite(name)}`;
-  return { topic: 'next', subject, text: `What is ${subject}?`, ...named(after) };
-};
-
 const askTable: Asker = (scene) => ({
   topic: 'table',
   subject: 'table',
@@ -188,8 +150,6 @@ const askers = {
   pattern: askPattern,
   relation: askRelation,
   table: askTable,
-  order: askOrder,
-  next: askNext,
 } as const satisfies Record<string, Asker>;
 
 export type Topic = keyof typeof askers;
@@ -205,11 +165,6 @@ export function only(topicsAsked: readonly Topic[] | undefined, weights: TopicWe
   return Object.fromEntries(Object.entries(weights).filter(([topic]) => topicsAsked.includes(topic as Topic)));
 }
 
-/** The weights but for some topics. */
-function without(left: readonly Topic[], weights: TopicWeights): TopicWeights {
-  return Object.fromEntries(Object.entries(weights).filter(([topic]) => !left.includes(topic as Topic)));
-}
-
 /** Conversations are dense in what hallucination tests ask. */
 export const conversationWeights: TopicWeights = {
   exists: 9,
@@ -222,16 +177,10 @@ export const conversationWeights: TopicWeights = {
   pattern: 0.5,
   relation: 1.5,
   table: 0.5,
-  order: 1.5,
-  next: 1,
 };
 
 /** Some two fifths yes/no and a seventh numbers, near the shares of VQAv2. */
-export const vqaWeights: TopicWeights = without(['order', 'next'], {
-  ...conversationWeights,
-  exists: 5,
-  'exists-color': 2,
-});
+export const vqaWeights: TopicWeights = { ...conversationWeights, exists: 5, 'exists-color': 2 };
 
 /**
  * Different questions about a scene, topics drawn by their weights; fewer than asked for only when the scene has no

@@ -2,7 +2,7 @@ import type { Random } from '../../base/index.ts';
 import { caption, colorCaption } from '../language/captions.ts';
 import type { ConversationOptions } from '../language/conversation.ts';
 import { answered, captionPrompts, detailPrompts } from '../language/conversation.ts';
-import { detail, fullDetail, shuffledDetail } from '../language/details.ts';
+import { detail, fullDetail } from '../language/details.ts';
 import type { TopicWeights } from '../language/questions.ts';
 import { askQuestions, only } from '../language/questions.ts';
 import type { Exchange } from '../language/reasoning.ts';
@@ -13,8 +13,6 @@ import { lines, stream, type WorldTaskRecord } from './writer.ts';
 /** What a caption with colours tells, and what a detailed description tells besides. */
 const toldByCaption: TopicWeights = { exists: 7, 'exists-color': 3, color: 4, shape: 3, count: 3 };
 const toldByDetail: TopicWeights = { ...toldByCaption, size: 1, pattern: 0.5, position: 2.5, table: 0.5 };
-/** What only a numbered description tells. */
-const toldByList: TopicWeights = { ...toldByDetail, order: 3, next: 2 };
 
 /** A description in words, with questions that it answers: what a language model can learn without eyes. */
 export function textDialogue(
@@ -22,9 +20,6 @@ export function textDialogue(
   options: ConversationOptions,
   random: Random,
 ): { description: string; exchanges: Exchange[] } {
-  if (options.topics?.some((topic) => topic in toldByList && !(topic in toldByDetail))) {
-    return listDialogue(scene, options, random);
-  }
   const detailed = random.chance(0.4);
   const description = detailed ? fullDetail(scene, random) : colorCaption(scene, random);
   const [least, most] = options.turns;
@@ -35,21 +30,6 @@ export function textDialogue(
   if (detailed && random.chance(0.4)) exchanges.splice(-1, 1, ...reason(scene, 1, random));
   if (random.chance(0.25)) exchanges.splice(0, 1, retell(scene, description, detailed, random));
   return { description, exchanges };
-}
-
-/** A numbered description out of order, with questions about it; one in three begins with a request for it in order. */
-function listDialogue(
-  scene: Scene,
-  { turns: [least, most], topics, shortAnswers }: ConversationOptions,
-  random: Random,
-) {
-  const questions = askQuestions(scene, random.int(least, most + 1), random, only(topics, toldByList));
-  const exchanges = questions.map((question) => answered(question, random.chance(shortAnswers), random));
-  const inOrder = { question: random.pick(detailPrompts), answer: detail(scene) };
-  return {
-    description: shuffledDetail(scene, random),
-    exchanges: random.chance(1 / 3) ? [inOrder, ...exchanges.slice(1)] : exchanges,
-  };
 }
 
 /** A request for a description, which the text before it answers. */
@@ -69,7 +49,7 @@ const facts = factSentences();
 /** Text about one scene for a language model: a description, a dialogue, and now and then the world's facts. */
 function corpusTexts(scene: Scene, options: ConversationOptions, random: Random): string[] {
   const { description, exchanges } = textDialogue(scene, options, random);
-  const told = random.chance(0.5) ? caption(scene, random) : detail(scene);
+  const told = random.chance(0.5) ? caption(scene, random) : detail(scene, random);
   const texts = [told, plainDialogue(description, exchanges)];
   if (random.chance(0.1)) texts.push(random.shuffle(facts).slice(0, 3).join(' '));
   return texts;
