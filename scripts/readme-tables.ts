@@ -49,7 +49,7 @@ function systemsTable(): string {
     return `| ${family} | ${system.title} | ${citation(system.cite)} | ${recipe} | ${status(system.name)} |`;
   });
   return [
-    `${working} of ${systems.length} have a recipe.`,
+    `${working} of ${systems.length} work.`,
     '',
     '| family | system | paper | recipe | status |',
     '|---|---|---|---|---|',
@@ -61,6 +61,7 @@ function systemsTable(): string {
 function status(name: string): string {
   const system = catalog.find((each) => each.name === name);
   if (!system || statusOf(system) === 'planned') return 'planned';
+  if (statusOf(system) === 'unproven') return 'equals its reference, not yet shown to learn';
   return records.has(name) ? 'working, [measured](#results)' : 'working, not yet measured';
 }
 

@@ -15,6 +15,8 @@ const row = z.strictObject({
   paper: z.string(),
   needs: z.string().optional(),
   recipe: z.string().optional(),
+  /** True where the model equals its reference and no run has shown yet that its recipe teaches it. */
+  unproven: z.literal(true).optional(),
   variants: z.array(variant).optional(),
 });
 
@@ -28,7 +30,8 @@ export const catalog: readonly System[] = Object.entries(
   z.record(z.string(), z.array(row)).parse(parse(readFileSync(packaged('recipes/catalog.yaml'), 'utf8'))),
 ).flatMap(([family, rows]) => rows.map((system) => ({ ...system, family })));
 
-/** `working` where a recipe trains it, `planned` elsewhere. */
-export function statusOf(system: System): 'working' | 'planned' {
-  return system.recipe === undefined ? 'planned' : 'working';
+/** `working` where a recipe teaches it, `unproven` where there is one that has not been shown to, `planned` elsewhere. */
+export function statusOf({ recipe, unproven }: System): 'working' | 'unproven' | 'planned' {
+  if (recipe === undefined) return 'planned';
+  return unproven ? 'unproven' : 'working';
 }

@@ -26,7 +26,7 @@ export const recipesVerb: Verb = (session) => {
               row.status === 'planned'
                 ? []
                 : [
-                    [row.name, row.family, `${row.authors} ${row.year}, ${row.cite}`, row.needs ?? ''],
+                    [row.name, row.family, `${row.authors} ${row.year}, ${row.cite}`, needsOf(row)],
                     ...(row.variants ?? []).map(({ name, does, needs }) => [`  ${name}`, '', does, needs]),
                   ],
             ),
@@ -66,6 +66,10 @@ export const recipesVerb: Verb = (session) => {
     });
   return recipes;
 };
+
+function needsOf({ needs = '', status }: { readonly needs?: string | undefined; readonly status: string }): string {
+  return status === 'unproven' ? `${needs}; not yet shown to learn` : needs;
+}
 
 /** Systems without a recipe, a line a family. */
 function plannedText(systems: readonly { readonly name: string; readonly family: string }[]): string {
