@@ -15,7 +15,7 @@ export { worldOptions } from './tasks/options.ts';
 export type { PopeImage, PopeQuestion, PopeSplit } from './tasks/pope.ts';
 export { popeSplits } from './tasks/pope.ts';
 export type { WorldManifest } from './tasks/read-world.ts';
-export { readScenes } from './tasks/read-world.ts';
+export { readScenes, worldVersion } from './tasks/read-world.ts';
 export type { TrainingTask, WorldTask } from './tasks/table.ts';
 export { trainingFile, trainingTasks, worldTasks, worldTaskTable } from './tasks/table.ts';
 export { writePictures, writeWorld } from './tasks/write-world.ts';
