@@ -35,6 +35,7 @@ function steady(output: string): string {
     .trimEnd()
     .split('\n')
     .map((line) => (line.startsWith('  ') ? line.replace(/\d+ /g, 'N ').replace(/\d+$/, 'N') : line))
+    .map((line) => line.replace(/^ {2}time .*/, 'time'))
     .map((line) => line.replace(/^(\w+ +\d+) +[\d:]+ +[\d.]+( +\d+ +\d+)$/, '$1 TIME LOSS$2'));
   return lines.map((line) => line.trimEnd().replace(/ +/g, ' ').replace(/-{2,}/g, '--')).join('\n');
 }
@@ -60,6 +61,7 @@ describe('README: your own model, your own pictures', () => {
       ...process.env,
       PATH: `${bin}:${process.env.PATH}`,
       NO_COLOR: '1',
+      TERM: 'xterm',
       TESSERA_CACHE: join(place, 'cache'),
     };
     const { status, stdout, stderr } = spawnSync('sh', ['-e', '-c', commands], { cwd: place, env, encoding: 'utf8' });
