@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { type WorldRequest, worldOptions, writeWorld } from '../world/index.ts';
+import { type WorldRequest, worldOptions, worldVersion, writeWorld } from '../world/index.ts';
 import type { Hooks } from './types.ts';
 
 /** Where worlds that were written once are kept. */
@@ -10,7 +10,7 @@ function worldCache(): string {
 }
 
 /**
- * Writes a world unless the cache has it; its folder.
+ * Writes a world unless the cache has it; its folder. Worlds of another version stay beside it, for those who are on that.
  * @param pictures `later` leaves them to `writePictures`
  * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
  */
@@ -20,7 +20,7 @@ export async function cachedWorld(
   pictures: 'all' | 'later' = 'all',
 ): Promise<string> {
   const key = createHash('sha256')
-    .update(JSON.stringify(worldOptions(request)))
+    .update(JSON.stringify([worldVersion, worldOptions(request)]))
     .digest('hex')
     .slice(0, 12);
   const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
