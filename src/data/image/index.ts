@@ -9,3 +9,4 @@ export type { ResampleFilter } from './resample.ts';
 export type { RgbImage, Size } from './rgb.ts';
 export { imageSize } from './size.ts';
 export type { ImageSource } from './source.ts';
+export { sourceName } from './source.ts';

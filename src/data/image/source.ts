@@ -8,7 +8,11 @@ export type ImageSource = string | URL | Uint8Array;
 export function sourceName(source: ImageSource): string {
   if (source instanceof Uint8Array) return `(${source.length} bytes in memory)`;
   const text = source.toString();
-  return text.startsWith('data:') ? `${text.slice(0, 32)}… (data URI)` : text;
+  if (!/^data:/i.test(text)) return text;
+  const comma = text.indexOf(',');
+  const body = text.length - comma - 1;
+  if (comma < 0 || comma > 60) return `${text.slice(0, 32)}… (data URI)`;
+  return `${text.slice(0, comma + 1)}… (${Math.ceil((body * 3) / 4 / 1024)} KB)`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Example } from '../example.ts';
+import { sourceName } from '../image/index.ts';
 import { mediaPaths } from '../media.ts';
 import type { Tokenizer } from '../tokenize/index.ts';
 
@@ -43,7 +44,11 @@ export function describeExample(example: Example, tokenizer: Tokenizer): Example
       images: example.media.length,
       imageTokens: imageAt.size,
     },
-    images: example.media.map(({ media, start, tokens }) => ({ path: mediaPaths(media).join(', '), start, tokens })),
+    images: example.media.map(({ media, start, tokens }) => ({
+      path: mediaPaths(media).map(sourceName).join(', '),
+      start,
+      tokens,
+    })),
     tokens,
   };
 }
