@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parsePlan } from '../../src/recipe/index.ts';
@@ -11,13 +12,17 @@ const root = scratchFolder().fresh();
 const warnings: string[] = [];
 const log = { info: () => {}, warn: (message: string) => void warnings.push(message) };
 
-/** A PNG whose header and end are whole and whose pixels are not: only decoding it tells. */
+/** A PNG whose chunks and checksums are whole and whose pixels are not: only decoding it tells. */
 async function tornPng(): Promise<Buffer> {
   const noise = Buffer.from(Array.from({ length: 3 * 60 * 60 }, (_, i) => (i * 7919) % 251));
   const png = await sharp(noise, { raw: { width: 60, height: 60, channels: 3 } })
     .png()
     .toBuffer();
-  return png.fill(0, 200, 500);
+  const at = png.indexOf('IDAT') + 4;
+  const end = at + png.readUInt32BE(at - 8);
+  png.fill(0, at + 100, at + 400);
+  png.writeUInt32BE(crc32(png.subarray(at - 4, end)), end);
+  return png;
 }
 
 /** Twice the rows about good pictures, and rows about one or several torn ones between them. */
