@@ -7,7 +7,7 @@ import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import type { Layout } from '../weights/index.ts';
 import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
-import { builtinSize } from './keys.ts';
+import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
 /** Ends the text that belongs to an image, as OpenFlamingo spells it. */
@@ -16,8 +16,7 @@ const endOfChunk = '<|endofchunk|>';
 export const flamingoRecipe: SystemRecipe = {
   keys: {
     size: builtinSize,
-    vision: { value: 'folder', says: 'folder of the image encoder' },
-    language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
+    ...partFolders,
     every: {
       value: { from: 1, to: 1024 },
       says: 'a gated layer stands in front of every n-th block; each when absent',
@@ -26,12 +25,7 @@ export const flamingoRecipe: SystemRecipe = {
     depth: { value: { from: 1, to: 256 }, says: 'layers of the resampler; 6 when absent' },
   },
   needs: ['vision', 'language'],
-  refuses: {
-    size: {
-      message: 'the vision and language folders already say the size',
-      remedy: 'take size out; for another size give other folders to model.vision and model.language',
-    },
-  },
+  refuses: sizeOfFolders,
   tokens: [endOfChunk],
   joined: ({ vision, language, imageTokenId, tokenIds: added, values: { every = 1, latents = 64, depth = 6 } }) => ({
     architectures: ['Flamingo'],

@@ -1,5 +1,5 @@
 import type { Named } from '../../base/index.ts';
-import type { RecipeKey } from './recipe.ts';
+import type { RecipeKey, SystemRecipe } from './recipe.ts';
 
 /** Recipe keys that several systems have. */
 
@@ -21,4 +21,18 @@ export const newWords: Named<RecipeKey> = {
 export const oneTokenizer = {
   keys: ['tokenizer', 'vocab_size'],
   expected: 'tokenizer (a folder) or vocab_size (train one of this many pieces)',
+};
+
+/** The folders that a joined model is made of. */
+export const partFolders: Named<RecipeKey> = {
+  vision: { value: 'folder', says: 'folder of the image encoder' },
+  language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
+};
+
+/** Why a joined model takes no size. */
+export const sizeOfFolders: NonNullable<SystemRecipe['refuses']> = {
+  size: {
+    message: 'the vision and language folders already say the size',
+    remedy: 'take size out; for another size give other folders to model.vision and model.language',
+  },
 };

@@ -11,25 +11,19 @@ import {
 import type { Model, Writer } from '../model.ts';
 import { type Layout, mountLayouts } from '../weights/index.ts';
 import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
-import { builtinSize } from './keys.ts';
+import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
 export const llamaAdapterRecipe: SystemRecipe = {
   keys: {
     size: builtinSize,
-    vision: { value: 'folder', says: 'folder of the image encoder' },
-    language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
+    ...partFolders,
     prompts: { value: { from: 1, to: 4096 }, says: 'learned prompts of each adapted layer; 10 when absent' },
     layers: { value: { from: 1, to: 1024 }, says: 'layers that are adapted, the upper ones; 30 when absent' },
     projection: { value: { from: 1, to: 65536 }, says: 'inner width of the image projection; 128 when absent' },
   },
   needs: ['vision', 'language'],
-  refuses: {
-    size: {
-      message: 'the vision and language folders already say the size',
-      remedy: 'take size out; for another size give other folders to model.vision and model.language',
-    },
-  },
+  refuses: sizeOfFolders,
   joined: ({ vision, language, values: { prompts, layers, projection } }) => ({
     architectures: ['LlamaAdapter'],
     model_type: 'llama_adapter',

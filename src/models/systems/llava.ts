@@ -7,23 +7,17 @@ import type { Model, Writer } from '../model.ts';
 import { llavaJson } from '../sizes.ts';
 import { llavaLayouts } from '../weights/index.ts';
 import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
-import { builtinSize } from './keys.ts';
+import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
 export const llavaRecipe: SystemRecipe = {
   keys: {
     size: builtinSize,
     projector: { value: ['linear', 'mlp'], says: 'what joins images to words' },
-    vision: { value: 'folder', says: 'folder of the image encoder' },
-    language: { value: 'folder', says: 'folder of the language model and its tokenizer' },
+    ...partFolders,
   },
   needs: ['projector', 'vision', 'language'],
-  refuses: {
-    size: {
-      message: 'the vision and language folders already say the size',
-      remedy: 'take size out; for another size give other folders to model.vision and model.language',
-    },
-  },
+  refuses: sizeOfFolders,
   joined: ({ values, ...parts }) => llavaJson({ ...parts, projector: (values.projector ?? 'mlp') as 'linear' | 'mlp' }),
   does: ['writer'],
   language: 'language_model',
