@@ -3,8 +3,9 @@ import type { DataReport, Example } from '../data/index.ts';
 import { writeTextAtomically } from '../files/index.ts';
 import type { PassedOver, SampleRows } from '../train/index.ts';
 import type { RunFolder } from './folder.ts';
-import type { Origin, StageData } from './rows.ts';
+import type { StageData } from './rows.ts';
 import type { Hooks } from './types.ts';
+import type { Origin } from './used.ts';
 
 /** A sample that a stage passes over, and why; a checkpoint keeps them, so that a resume passes over the same. */
 export interface Lost {

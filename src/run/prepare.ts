@@ -1,5 +1,5 @@
 import { raise, selector } from '../base/index.ts';
-import { type MediaLoader, mediaLoader, type Processor, planBatches } from '../data/index.ts';
+import { type BatchPlan, type MediaLoader, mediaLoader, type Processor, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { copyStore, isLoraPart, type Lora, type ParameterStore } from '../nn/index.ts';
 import type { StagePlan, TrainPlan } from '../recipe/index.ts';
@@ -117,10 +117,14 @@ const branch = (path: string): string => `${path.slice(0, path.indexOf('.'))}.**
 
 /** The samples that the steps of a stage are going to read. */
 export function usedByStage({ train }: StagePlan, { samples }: Pick<StageData, 'samples'>): ReadonlySet<number> {
-  const { batch, seed, accumulate } = train;
-  const plan = planBatches({ count: samples.length, batch, seed, lengths: samples.map(longest) });
-  const { steps } = settingsOf(train, Math.ceil(plan.stepsPerEpoch / accumulate));
-  return usedSamples(plan, samples.length, steps * accumulate);
+  const plan = batchesOf(train, samples);
+  const { steps } = settingsOf(train, Math.ceil(plan.stepsPerEpoch / train.accumulate));
+  return usedSamples(plan, samples.length, steps * train.accumulate);
+}
+
+/** Which samples each pass of a stage takes. */
+function batchesOf({ batch, seed }: TrainPlan, samples: readonly SampleRows[]): BatchPlan {
+  return planBatches({ count: samples.length, batch, seed, lengths: samples.map(longest) });
 }
 
 /** The most bytes of further gradients, so that two halves of a batch run side by side. */
@@ -143,12 +147,11 @@ function lanesOf(
 }
 
 function sourceOptions(reading: StageReading, { samples }: StageData): SourceOptions {
-  const { batch, seed, accumulate } = reading.stage.train;
-  const lengths = samples.map(longest);
+  const { train } = reading.stage;
   return {
     ...evaluationOptions(reading, samples),
-    plan: planBatches({ count: samples.length, batch, seed, lengths }),
-    accumulate,
+    plan: batchesOf(train, samples),
+    accumulate: train.accumulate,
   };
 }
 

@@ -23,19 +23,15 @@ import { trainingFile, type WorldRequest } from '../world/index.ts';
 import { checkEnds } from './ending.ts';
 import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
-import { readsSizes } from './used.ts';
+import { type Origin, readsSizes } from './used.ts';
 import { cachedWorld, refuseStopped } from './world-cache.ts';
 
 type Tabletop = Extract<DataRecipe, { source: 'tabletop' }>;
 type Files = Extract<DataRecipe, { source: 'files' }>;
 
 /** Rows with the file they stand in and its format. */
-interface SourceRows {
+interface SourceRows extends Origin {
   readonly rows: readonly Sample[];
-  readonly file: string;
-  readonly format: string;
-  /** The folder of the tabletop world that the file is of. */
-  readonly world?: string | undefined;
 }
 
 /**
@@ -127,9 +123,6 @@ function worldRequest({ seed, split, scenes, task, kinds, objects, turns, topics
 function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldRequest['instructions']> {
   return Object.fromEntries(Object.entries(kinds).filter(([, share]) => share !== undefined));
 }
-
-/** The file of a sample, and what it is read as. */
-export type Origin = Omit<SourceRows, 'rows'>;
 
 /** What a stage trains on. */
 export interface StageData {

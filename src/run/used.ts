@@ -11,10 +11,11 @@ interface Origins {
   readonly origins: readonly Origin[];
 }
 
-interface Origin {
+/** The file of a sample, and what it is read as. */
+export interface Origin {
   readonly file: string;
   readonly format: string;
-  /** The folder of the world that it is of. */
+  /** The folder of the tabletop world that the file is of. */
   readonly world?: string | undefined;
 }
 
