@@ -1,28 +1,9 @@
-import { afterAll, expect, it } from 'vitest';
-import { writeKind } from '../../test/exact/kinds.ts';
-import { scratchFolder } from '../../test/support/scratch-folder.ts';
-import { silentLog } from '../base/index.ts';
-import { loadPlan, type StagePlan } from '../recipe/index.ts';
-import { openEngine } from '../runtime/index.ts';
-import { buildParts } from './parts.ts';
+import { expect, it } from 'vitest';
+import { contrastiveStage } from '../../test/support/contrastive-stage.ts';
 import { prepareStage } from './prepare.ts';
-import { stageData } from './rows.ts';
-
-const before = process.env.TESSERA_CACHE;
-const root = scratchFolder().fresh();
-process.env.TESSERA_CACHE = root;
-afterAll(() => {
-  if (before === undefined) delete process.env.TESSERA_CACHE;
-  else process.env.TESSERA_CACHE = before;
-});
 
 it('refuses every pattern that selects nothing, of what is trained and of rates', async () => {
-  const plan = loadPlan(await writeKind(root, 'contrastive', { steps: 1, threads: 1 }));
-  const stage = plan.stages[0] as StagePlan;
-  const parts = await buildParts(plan, async () => []);
-  const hooks = { signal: new AbortController().signal, log: silentLog, progress: () => {} };
-  const data = await stageData(stage, parts, hooks);
-  const engine = await openEngine({ threads: 1 });
+  const { stage, parts, data, engine } = await contrastiveStage();
   const prepared = (trainable: readonly string[], pattern: string) => () =>
     prepareStage(
       engine,
