@@ -13,7 +13,7 @@ export type StageName = (typeof stageNames)[number];
 export interface LlavaProblem {
   readonly vocabSize: number;
   readonly batch: number;
-  /** Text tokens of a row, all supervised; they follow the picture. */
+  /** Text tokens of a row, all supervised; they follow the image. */
   readonly textLength: number;
 }
 
@@ -104,13 +104,13 @@ function batchTensors({ vocabSize, batch, textLength }: LlavaProblem): Map<strin
   const length = rows + textLength;
   const pixels = initialValue('pixels', [batch, 3, side, side]).map((x) => 50 * x);
   const noise = initialValue('tokens', [batch, length]);
-  const isPicture = (i: number) => i % length < rows;
+  const isImage = (i: number) => i % length < rows;
   const text = (i: number) => Math.floor(((noise[i] as number) / (0.02 * Math.sqrt(12)) + 0.5) * (vocabSize - 2));
-  const ids = new Int32Array(batch * length).map((_, i) => (isPicture(i) ? vocabSize - 1 : text(i)));
+  const ids = new Int32Array(batch * length).map((_, i) => (isImage(i) ? vocabSize - 1 : text(i)));
   const shape = [batch, length];
   return new Map<string, Tensor>([
     ['pixels', { dtype: 'float32', shape: [batch, 3, side, side], data: pixels }],
     ['ids', { dtype: 'int32', shape, data: ids }],
-    ['labels', { dtype: 'int32', shape, data: ids.map((id, i) => (isPicture(i) ? -100 : id)) }],
+    ['labels', { dtype: 'int32', shape, data: ids.map((id, i) => (isImage(i) ? -100 : id)) }],
   ]);
 }

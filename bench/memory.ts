@@ -73,7 +73,7 @@ async function recompute() {
 async function plans() {
   const stage = { task: 'stage', times: 2 } as const;
   const text = { ...stage, rows: 8, length: 256 };
-  const seeing = { ...stage, config: llava, rows: 8, length: 260, pictures: 1 };
+  const seeing = { ...stage, config: llava, rows: 8, length: 260, images: 1 };
   const onlyProjector = ['multi_modal_projector.**'];
   const cases: readonly [string, MemoryCase][] = [
     ['decoder D=64 L=2, B=8 T=64', { ...text, config: tiny, length: 64 }],
@@ -82,10 +82,10 @@ async function plans() {
     ['the same, recomputed', { ...text, config: decoder(256, 12), recompute: true }],
     ['decoder D=256 L=6, B=1 T=1024', { ...text, config: decoder(256, 6), rows: 1, length: 1024 }],
     ['decoder D=512 L=4, B=4 T=256, 2 passes a step', { ...text, config: decoder(512, 4), rows: 4, accumulate: 2 }],
-    ['LLaVA with pictures, all trained', seeing],
+    ['LLaVA with images, all trained', seeing],
     ['the same, recomputed', { ...seeing, recompute: true }],
-    ['LLaVA with pictures, projector', { ...seeing, trainable: onlyProjector }],
-    ['LLaVA with pictures, LoRA and projector', { ...seeing, lora: 16, trainable: [...onlyProjector, '**.lora_*.*'] }],
+    ['LLaVA with images, projector', { ...seeing, trainable: onlyProjector }],
+    ['LLaVA with images, LoRA and projector', { ...seeing, lora: 16, trainable: [...onlyProjector, '**.lora_*.*'] }],
     ['LLaVA on text alone', { ...text, config: llava }],
   ];
   const rows = [];

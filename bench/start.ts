@@ -46,12 +46,12 @@ interface Start {
 
 const temporary = mkdtempSync(join(tmpdir(), 'tessera-start-'));
 try {
-  const { llava, picture } = await tinyLlava(temporary);
+  const { llava, image } = await tinyLlava(temporary);
   const ask = ['--prompt', 'What is in the image?', '--max-tokens', '8', '--quiet'];
   const cases = [
     { name: 'node alone', args: ['-e', 'console.log(1)'] },
     { name: 'language model', args: [command, 'generate', language, ...ask] },
-    { name: 'LLaVA with a picture', args: [command, 'generate', llava, '--image', picture, ...ask] },
+    { name: 'LLaVA with an image', args: [command, 'generate', llava, '--image', image, ...ask] },
   ].map((one) => ({ ...one, samples: [] as Start[] }));
   for (const { args } of cases) await start(args);
   for (let round = 0; round < rounds; round++) {
@@ -63,8 +63,8 @@ try {
   rmSync(temporary, { recursive: true, force: true });
 }
 
-/** The tiny LLaVA of `recipes/projection/llava.yaml` before its training, and a picture to show it. */
-async function tinyLlava(folder: string): Promise<{ llava: string; picture: string }> {
+/** The tiny LLaVA of `recipes/projection/llava.yaml` before its training, and an image to show it. */
+async function tinyLlava(folder: string): Promise<{ llava: string; image: string }> {
   const [decoder, tower] = [loadModel(language), loadModel(eyes)];
   const { specials } = await loadTokenizer(language);
   const vision = visionPart(readJsonObject(join(eyes, 'config.json')), eyes);
@@ -84,11 +84,11 @@ async function tinyLlava(folder: string): Promise<{ llava: string; picture: stri
   saveModel(llava, made, 'float16');
   copySideFiles(eyes, llava);
   copySideFiles(language, llava);
-  const picture = join(folder, 'picture.png');
+  const image = join(folder, 'picture.png');
   await sharp({ create: { width: 96, height: 64, channels: 3, background: '#c04030' } })
     .png()
-    .toFile(picture);
-  return { llava, picture };
+    .toFile(image);
+  return { llava, image };
 }
 
 function start(args: readonly string[]): Promise<Start> {

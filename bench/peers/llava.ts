@@ -66,7 +66,7 @@ function load() {
   return { ...attachAdapter(base, adapter), lora: adapter.lora };
 }
 
-/** Every row begins with its picture, whose places have no label. */
+/** Every row begins with its image, whose places have no label. */
 function readBatch(): BatchSource {
   const file = openSafetensors(join(folder, 'batch.safetensors'));
   const [pixels, ids, labels] = ['pixels', 'ids', 'labels'].map((name) => readTensor(file, name)) as [

@@ -24,8 +24,8 @@ export interface MemoryCase {
   readonly config: ConfigJson;
   readonly rows: number;
   readonly length: number;
-  /** Pictures in each row. */
-  readonly pictures?: number;
+  /** Images in each row. */
+  readonly images?: number;
   readonly recompute?: boolean;
   readonly accumulate?: number;
   readonly lora?: number;
@@ -58,13 +58,13 @@ function status(name: 'VmRSS' | 'VmHWM'): number {
 }
 
 function rows() {
-  const { length, pictures = 0, accumulate = 1 } = one;
+  const { length, images = 0, accumulate = 1 } = one;
   const plan = model.processor().plan?.({ kind: 'image', path: 'row' }, () => []);
   const tokens = plan?.ids.length ?? 0;
   const examples = Array.from({ length: one.rows }, (_, row) => {
     const ids = new Int32Array(length).map((_, i) => ((row * length + i) * 7919) % 97);
-    const images = Array.from({ length: pictures }, (_, i) => i * tokens);
-    return exampleOf(row, ids, new Uint8Array(length).fill(1).fill(0, 0, pictures * tokens + 1), plan, images);
+    const starts = Array.from({ length: images }, (_, i) => i * tokens);
+    return exampleOf(row, ids, new Uint8Array(length).fill(1).fill(0, 0, images * tokens + 1), plan, starts);
   });
   const shape = [one.rows, 3, model.image?.height ?? 0, model.image?.width ?? 0];
   const pixels = new Float32Array(shape.reduce((n, d) => n * d, 1)).fill(0.3);

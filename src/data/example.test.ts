@@ -93,7 +93,7 @@ describe('encodeRow', () => {
     expect(specials).toEqual([tokenizer.bos, tokenizer.eos]);
   });
 
-  test('every picture becomes its tokens, unsupervised, at the place its span says', () => {
+  test('every image becomes its tokens, unsupervised, at the place its span says', () => {
     const turn = fc.array(fc.boolean(), { maxLength: 3 });
     fc.assert(
       fc.property(
@@ -101,7 +101,7 @@ describe('encodeRow', () => {
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 12, maxLength: 12 }),
         (shape, sizes) => {
           let next = 0;
-          const turns = shape.flatMap((pictures) => [asks(...pictures.map(() => next++)), says('assistant', 'a cube')]);
+          const turns = shape.flatMap((images) => [asks(...images.map(() => next++)), says('assistant', 'a cube')]);
           const row = rowOf(turns);
           const example = kept(
             encodeRow(row, {
@@ -164,12 +164,12 @@ describe('encodeRow', () => {
       'row/too-long',
     ],
     [
-      'leaves a picture unused',
+      'leaves an image unused',
       { ...rowOf([says('user', 'q'), says('assistant', 'a')]), media: [{ kind: 'image', path: 'a' }] },
       {},
       'row/image-count',
     ],
-    ['shows a picture it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), media: [] }, {}, 'row/image-count'],
+    ['shows an image it lacks', { ...rowOf([asks(0), says('assistant', 'a')]), media: [] }, {}, 'row/image-count'],
     [
       'shows an image to a model that takes none',
       rowOf([asks(0), says('assistant', 'a')]),
@@ -251,7 +251,7 @@ describe('a model that sees from beside the text', () => {
 });
 
 describe('encodePrompt', () => {
-  // `text` is for rows without pictures.
+  // `text` is for rows without images.
   test.each(builtinTemplateNames.filter((name) => name !== 'text'))(
     '%s: a prompt is how the training example begins',
     (name) => {

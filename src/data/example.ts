@@ -40,7 +40,7 @@ export interface EncodeSettings {
 
 /**
  * A conversation as a training example. Nothing is cut: a row that is too long, has no supervised token, leaves a
- * picture unused or spells a special token the vocabulary cannot avoid is refused with the reason.
+ * image unused or spells a special token the vocabulary cannot avoid is refused with the reason.
  */
 export function encodeRow(row: Row, settings: EncodeSettings): Outcome<Example> {
   return attempt(row, () => {

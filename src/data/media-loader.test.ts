@@ -7,15 +7,15 @@ import { mediaLoader } from './media-loader.ts';
 import type { MediaPlan } from './processor.ts';
 
 const SIDE = 14;
-const PICTURE = 4 * 3 * SIDE * SIDE;
+const IMAGE = 4 * 3 * SIDE * SIDE;
 const { path } = scratchFolder();
 
 const show = (file: string, ...names: readonly string[]) => {
   for (const name of names) copyFileSync(`test/fixtures/image/files/${file}`, path(name));
 };
 
-function open(pictures: number) {
-  const loader = mediaLoader({ cacheBytes: pictures * PICTURE });
+function open(images: number) {
+  const loader = mediaLoader({ cacheBytes: images * IMAGE });
   const processor = clipCrop(SIDE);
   const plan: MediaPlan = {
     ids: [],
@@ -39,7 +39,7 @@ describe('mediaLoader', () => {
     expect(await load('b', 'a', 'b')).toEqual(Float32Array.from([...b, ...a, ...b]));
   });
 
-  it('keeps what fits, counts every picture once, and lets the oldest go', async () => {
+  it('keeps what fits, counts every image once, and lets the oldest go', async () => {
     show('bits.png', 'a', 'b', 'c');
     const load = open(2);
     const old = await load('a', 'a', 'a', 'b');
@@ -52,10 +52,10 @@ describe('mediaLoader', () => {
     expect(await load('a')).toEqual(fresh);
   });
 
-  it('reads a picture again that could not be read', async () => {
+  it('reads an image again that could not be read', async () => {
     const load = open(2);
     await expect(load('later')).rejects.toMatchObject({ code: 'image/missing' });
     show('bits.png', 'later');
-    expect((await load('later')).length).toBe(PICTURE / 4);
+    expect((await load('later')).length).toBe(IMAGE / 4);
   });
 });

@@ -2,12 +2,12 @@ import type { Random } from '../base/index.ts';
 import { TesseraError } from '../base/index.ts';
 
 /** @throws TesseraError `eval/too-few-pictures` for fewer than a blind run needs */
-export function requirePictures(count: number): void {
+export function requireImages(count: number): void {
   if (count >= 2) return;
   throw new TesseraError({
     code: 'eval/too-few-pictures',
-    message: 'a blind run shows each question the picture of another, so it needs two pictures at least',
-    expected: 'at least 2 pictures',
+    message: 'a blind run shows each question the image of another, so it needs two images at least',
+    expected: 'at least 2 images',
     got: `${count}`,
     remedy: 'raise the limit or switch the blind run off',
   });
@@ -19,7 +19,7 @@ export function requirePictures(count: number): void {
  * @throws TesseraError `eval/too-few-pictures` when there are fewer than two.
  */
 export function derange<T>(elements: readonly T[], random: Random): Map<T, T> {
-  requirePictures(elements.length);
+  requireImages(elements.length);
   const shuffled = [...elements];
   for (let i = shuffled.length - 1; i > 0; i--) {
     const j = random.int(0, i);

@@ -34,7 +34,7 @@ function result(evaluation: Evaluation, task: string, group: string, metric: str
 }
 
 describe('evaluate', () => {
-  it('gives an oracle full marks where it sees, and about chance where it is shown other pictures', async () => {
+  it('gives an oracle full marks where it sees, and about chance where it is shown other images', async () => {
     const evaluation = await evaluate(seeing, tasks(), { version, date: '2026-01-01', seed: 3 });
     for (const split of ['random', 'popular', 'adversarial']) {
       const accuracy = result(evaluation, 'pope', split, 'accuracy');
@@ -56,7 +56,7 @@ describe('evaluate', () => {
     expect(result(evaluation, 'vqa', 'all', 'accuracy').blind!.value!).toBeLessThan(0.45);
   });
 
-  it('gives a responder that looks at no picture the same score with any picture', async () => {
+  it('gives a responder that looks at no image the same score with any image', async () => {
     const parrot: Responder = { name: 'parrot', answer: async (requests) => requests.map(() => ({ text: 'Yes.' })) };
     const evaluation = await evaluate(parrot, tasks(), { version });
     const accuracy = result(evaluation, 'pope', 'random', 'accuracy');
@@ -72,7 +72,7 @@ describe('evaluate', () => {
     expect((await run(7, 2)).tasks).not.toEqual((await run(7, 1)).tasks);
   });
 
-  it('shows a blind question the picture of another, and asks the same thing once', async () => {
+  it('shows a blind question the image of another, and asks the same thing once', async () => {
     const records: ItemRecord[] = [];
     const requests: Request[] = [];
     const spy: Responder = {

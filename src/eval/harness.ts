@@ -9,7 +9,7 @@ import type { Item, Task, Verdict } from './tasks/task.ts';
 
 /** One question to a model. */
 export interface Request {
-  /** Path of a picture file. */
+  /** Path of an image file. */
   readonly image?: string;
   readonly prompt: string;
   readonly maxTokens: number;
@@ -33,11 +33,11 @@ export interface Progress {
 export interface EvaluateOptions {
   /** Version of tessera, for the results. */
   readonly version: string;
-  /** Number of pictures a task; all when absent. */
+  /** Number of images a task; all when absent. */
   readonly limit?: number;
   /** Seeds the shuffle of the blind run and the bootstrap; 0 unless told. */
   readonly seed?: number;
-  /** Whether each task also runs with every picture replaced by another one; true unless told. */
+  /** Whether each task also runs with every image replaced by another one; true unless told. */
   readonly blind?: boolean;
   /** Requests a call of the responder; 16 unless told. */
   readonly batch?: number;
@@ -56,7 +56,7 @@ export interface EvaluateOptions {
   readonly onRecord?: (record: ItemRecord) => void;
 }
 
-/** One pass over a task's items, each with the picture it is shown. */
+/** One pass over a task's items, each with the image it is shown. */
 interface Run {
   readonly task: Task;
   readonly items: readonly Item[];
@@ -67,7 +67,7 @@ interface Run {
 }
 
 /**
- * Asks a responder every question of the tasks, once with the picture and once *blind*, with the pictures dealt anew so
+ * Asks a responder every question of the tasks, once with the image and once *blind*, with the images dealt anew so
  * that no question keeps its own: what a model scores blind it owes to its language alone. All tasks are loaded before
  * the first question.
  *
@@ -112,7 +112,7 @@ async function loadItems(task: Task, limit: number | undefined): Promise<readonl
     message: 'the task has no questions',
     path: task.name,
     expected: 'at least one question',
-    got: limit === undefined ? 'none in its files' : `none in the first ${limit} pictures`,
+    got: limit === undefined ? 'none in its files' : `none in the first ${limit} images`,
   });
 }
 
@@ -120,11 +120,11 @@ function planRuns(task: Task, items: readonly Item[], blind: boolean, seed: numb
   const plan = (run: ItemRecord['run'], shown: (item: Item) => string): Run => {
     return { task, items, run, shown, requests: distinctRequests(task, items, shown) };
   };
-  const sighted = plan('sighted', (item) => item.picture);
+  const sighted = plan('sighted', (item) => item.image);
   if (!blind) return [sighted];
-  const pictures = [...new Set(items.map((item) => item.picture))];
-  const other = derange(pictures, new Random(seed, 'blind', task.name));
-  return [sighted, plan('blind', (item) => other.get(item.picture) as string)];
+  const images = [...new Set(items.map((item) => item.image))];
+  const other = derange(images, new Random(seed, 'blind', task.name));
+  return [sighted, plan('blind', (item) => other.get(item.image) as string)];
 }
 
 function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item) => string): Run['requests'] {
@@ -198,13 +198,13 @@ function toRecord(
   { text: answer, boxes }: Answer,
   verdict: Verdict,
 ): ItemRecord {
-  const { id, picture, prompt, truth } = item;
+  const { id, image, prompt, truth } = item;
   const { correct, covers, read, invented } = verdict;
   return {
     task: task.name,
     run,
     id,
-    picture,
+    picture: image,
     shown: shown(item),
     prompt,
     answer,
@@ -231,7 +231,7 @@ function summariseTask(
     describe,
     prompt,
     decoding: { strategy, maxTokens },
-    pictures: new Set(items.map((item) => item.picture)).size,
+    pictures: new Set(items.map((item) => item.image)).size,
     questions: items.length,
     metrics,
     groups: Object.fromEntries(
@@ -243,17 +243,17 @@ function summariseTask(
   };
 }
 
-/** One tally a picture, in the order of the items' own pictures. */
+/** One tally an image, in the order of the items' own images. */
 function clusters(verdicts: ReadonlyMap<Item, Verdict>, items: readonly Item[], group: string): Tally[] {
-  const byPicture = new Map<string, Tally[]>();
+  const byImage = new Map<string, Tally[]>();
   for (const item of items) {
     const tally = verdicts.get(item)?.tallies[group];
     if (!tally) continue;
-    const known = byPicture.get(item.picture);
+    const known = byImage.get(item.image);
     if (known) known.push(tally);
-    else byPicture.set(item.picture, [tally]);
+    else byImage.set(item.image, [tally]);
   }
-  return [...byPicture.values()].map(sumTallies);
+  return [...byImage.values()].map(sumTallies);
 }
 
 function groupResults(

@@ -1,4 +1,4 @@
-export { requirePictures } from './derangement.ts';
+export { requireImages } from './derangement.ts';
 export { arrow, formatEstimate, formatScores } from './format-scores.ts';
 export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';
 export { evaluate } from './harness.ts';

@@ -6,7 +6,7 @@ import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
 import type { Metric, Span } from './tasks/task.ts';
 
-/** A metric with the pictures seen, with other pictures shown instead, and the paired difference of the two. */
+/** A metric with the images seen, with other images shown instead, and the paired difference of the two. */
 export interface MetricResult {
   readonly sighted: Estimate;
   readonly blind?: Estimate;
@@ -30,7 +30,7 @@ export interface ItemRecord {
   readonly task: string;
   readonly run: 'sighted' | 'blind';
   readonly id: string;
-  /** The picture the question is about, and the one that was shown. */
+  /** The image the question is about, and the one that was shown. */
   readonly picture: string;
   readonly shown: string;
   readonly prompt: string;
@@ -48,7 +48,7 @@ export interface ItemRecord {
 /** What was asked, so that no answers to other questions are taken for these. */
 export interface EvaluationSettings {
   readonly tasks: readonly string[];
-  /** Pictures of each task; all when absent. */
+  /** Images of each task; all when absent. */
   readonly limit?: number;
   readonly blind: boolean;
   /** The folder of questions; the tabletop world when absent. */

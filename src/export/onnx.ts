@@ -19,7 +19,7 @@ import { encodeModel, lower, type OnnxInitializer, type OnnxModel, type OnnxNode
 import { describePorts, onnxCard } from './onnx-card.ts';
 
 /**
- * One graph from a model's inputs to its outputs: logits of every position, or the unit vectors of pictures and texts.
+ * One graph from a model's inputs to its outputs: logits of every position, or the unit vectors of images and texts.
  * The weights stay in `model.safetensors`, which the ONNX file refers to by offset, so nothing is stored twice. Weights of
  * 16 bits are widened as the graph begins: it computes in float32 whatever is stored.
  */

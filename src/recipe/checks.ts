@@ -103,7 +103,7 @@ function evalFaults({ eval: evaluation, model }: Recipe, where: Where): Fault[] 
   if (!(architectures[model.architecture] as SystemRecipe).seesImages) {
     faults.push({
       code: 'recipe/eval',
-      message: `every evaluation asks about pictures, and a ${model.architecture} model cannot answer such questions`,
+      message: `every evaluation asks about images, and a ${model.architecture} model cannot answer such questions`,
       path: where(['eval', 'tasks']),
       expected: `a ${seeing.join(' or ')} model, or no eval section`,
       got: evaluation.tasks?.join(', ') ?? '',
@@ -113,7 +113,7 @@ function evalFaults({ eval: evaluation, model }: Recipe, where: Where): Fault[] 
   if (evaluation.limit === 1) {
     faults.push({
       code: 'recipe/eval',
-      message: 'the blind run shows each question the picture of another, so it needs two pictures at least',
+      message: 'the blind run shows each question the image of another, so it needs two images at least',
       path: where(['eval', 'limit']),
       expected: 'at least 2',
       got: '1',

@@ -56,7 +56,7 @@ export interface StagePlan {
   readonly template: NonNullable<StageRecipe['template']>;
   /** What becomes of answers that the template does not end; such a stage is refused when absent. */
   readonly addEnd?: boolean | undefined;
-  /** How pictures become squares; the model folder says when absent. */
+  /** How images become squares; the model folder says when absent. */
   readonly pictures?: 'crop' | 'pad';
   readonly data: readonly DataRecipe[];
   readonly train: TrainPlan;

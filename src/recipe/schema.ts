@@ -37,7 +37,7 @@ const trainSection = section({
   save_every: optional(countOrZero, 'steps between checkpoints; 0 saves at the end of the stage alone'),
   eval_every: optional(countOrZero, 'steps between evaluations; 0 evaluates at the end of the stage alone'),
   log_every: optional(count, 'steps between lines of metrics.jsonl'),
-  max_length: optional(count, 'longest row in tokens, pictures included; longer rows are refused and counted'),
+  max_length: optional(count, 'longest row in tokens, images included; longer rows are refused and counted'),
   recompute: optional(
     z.boolean(),
     'compute the insides of layers twice and not keep them: less memory, more time, the same result',
@@ -97,7 +97,7 @@ const dataSection = z.discriminatedUnion('source', [
       'layout of the file; recognised from its first rows when absent',
     ),
     path: option(file, 'the file'),
-    images: optional(file, "folder that the file names pictures from; the file's own when absent"),
+    images: optional(file, "folder that the file names images from; the file's own when absent"),
     ...formatSection,
     count: optional(count, 'rows to take; all when absent'),
   }),
@@ -140,7 +140,7 @@ const stageSection = section({
     z.boolean(),
     'for a prompt that ends no answer: true teaches an end-of-sequence token after the last, false trains without an end; when absent such a stage is refused',
   ),
-  pictures: optional(z.enum(['crop', 'pad']), 'how a picture becomes a square; as the model folder says when absent'),
+  pictures: optional(z.enum(['crop', 'pad']), 'how an image becomes a square; as the model folder says when absent'),
   data: option(z.array(dataSection).min(1), 'where the rows come from; several sources are mixed by their counts'),
   train: optional(trainSection, 'what differs from the defaults of the recipe'),
   lora: optional(lora, 'adapters in the place of the language model; false for none'),
@@ -196,7 +196,7 @@ export const recipeSchema = section({
   eval: optional(
     section({
       tasks: optional(wordsOf(taskNames()), 'evaluations after the last stage'),
-      limit: optional(count, 'pictures of each task; all when absent'),
+      limit: optional(count, 'images of each task; all when absent'),
     }),
     'evaluation after training',
   ),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { checkTasks, requirePictures, taskNames } from '../eval/index.ts';
+import { checkTasks, requireImages, taskNames } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
 import type { EvalOptions } from './types.ts';
@@ -15,9 +15,9 @@ export interface Asked extends EvalOptions {
 
 /**
  * Fills in what an evaluation leaves open: tasks and limit are those of the run's recipe, or else everything. The limit
- * of a recipe counts pictures of the tabletop world, so it is not taken over to other data.
+ * of a recipe counts images of the tabletop world, so it is not taken over to other data.
  *
- * The results stand in the run folder itself only when they are what its recipe asks for, at least: the same pictures and
+ * The results stand in the run folder itself only when they are what its recipe asks for, at least: the same images and
  * limit, no task left out, the weights as they were saved, blind run and all. Anything else goes to a folder of its own
  * below `evals`, in the run or, for a model that is no run, in the working directory, and leaves the run's scores alone.
  *
@@ -33,7 +33,7 @@ export function settleAsked(folder: string, options: EvalOptions): Asked {
     tasks: tasks.length > 0 ? [...new Set(tasks)] : taskNames(),
     ...(limit !== undefined && { limit }),
   };
-  if (asked.blind && limit !== undefined) requirePictures(limit);
+  if (asked.blind && limit !== undefined) requireImages(limit);
   return { ...asked, out: options.out ?? placeOf(folder, asked, plan) };
 }
 

@@ -104,9 +104,9 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
 function noEyes(folder: string): TesseraError {
   return new TesseraError({
     code: 'eval/no-eyes',
-    message: 'every evaluation asks about pictures, and this model sees none',
+    message: 'every evaluation asks about images, and this model sees none',
     path: folder,
-    expected: 'a model with a picture encoder',
+    expected: 'a model with an image encoder',
   });
 }
 

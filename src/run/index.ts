@@ -81,7 +81,7 @@ export interface WorldSettings {
   readonly seed: number;
 }
 
-/** Writes a tabletop world: pictures, scenes and their annotation files. */
+/** Writes a tabletop world: images, scenes and their annotation files. */
 export async function makeWorld(settings: WorldSettings, hooks: Hooks): Promise<WorldManifest & { reused: boolean }> {
   const { writeWorld } = await import('../world/index.ts');
   const { out, ...request } = settings;

@@ -48,7 +48,7 @@ export interface Inspection {
 }
 
 /**
- * Rows as training sees them, rendered for reading: tokens, picture spans and what is supervised. Refused rows are passed
+ * Rows as training sees them, rendered for reading: tokens, image spans and what is supervised. Refused rows are passed
  * over and counted, with reasons.
  * @throws TesseraError `data/no-rows` when none is left, `recipe/unknown-stage`
  */

@@ -98,7 +98,7 @@ const megabytes = (bytes: number) => `${Math.round(bytes / 1e6)}`;
  * @param firstRows how many rows it was made from, where there are more
  */
 export function formatMemory(memory: MemoryPlan, firstRows?: number): string {
-  const { resident, weights, gradients, moments, activations, pictures, runtime, peak, largest, atOnce } = memory;
+  const { resident, weights, gradients, moments, activations, images, runtime, peak, largest, atOnce } = memory;
   const sizes = Object.entries(largest).flatMap(([name, size]) => (size > 0 ? [`${name}=${size}`] : []));
   const bound = firstRows === undefined ? '' : `at least, going by the first ${firstRows} rows; `;
   const rows: readonly (readonly [string, number, string])[] = [
@@ -106,7 +106,7 @@ export function formatMemory(memory: MemoryPlan, firstRows?: number): string {
     ['gradients', gradients, ''],
     ['moments', moments, ''],
     ['activations', activations, `largest batch ${atOnce > 1 ? `${atOnce} x ` : ''}${sizes.join(' ')}`],
-    ['pictures', pictures, ''],
+    ['images', images, ''],
     ['runtime', runtime, ''],
     ['peak', peak, `${bound}of ${megabytes(resident + process.availableMemory())} MB to be had`],
   ];

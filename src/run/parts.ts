@@ -51,7 +51,7 @@ export interface Parts {
   readonly tokenizer: Tokenizer;
   /** Absent for a model without eyes. */
   readonly processor?: ImageProcessor;
-  /** The token that stands for a picture. */
+  /** The token that stands for an image. */
   readonly imageToken?: string;
   /** The prompt that the folder comes with. */
   readonly template?: ChatTemplate;
@@ -134,9 +134,9 @@ function withEyes(plan: Plan, parts: Parts): Parts {
   if (plan.eval.tasks.length === 0 || (model.writer && model.image)) return parts;
   throw new TesseraError({
     code: 'recipe/eval',
-    message: 'every evaluation asks about pictures, and the model of this folder cannot answer such questions',
+    message: 'every evaluation asks about images, and the model of this folder cannot answer such questions',
     path: `model.from ${plan.model.from}`,
-    expected: 'a model with a picture encoder and a language model, or no eval section',
+    expected: 'a model with an image encoder and a language model, or no eval section',
     got: model.architecture,
     remedy: 'take eval out; eval=null on the command line does',
   });
@@ -231,11 +231,11 @@ export function stageReader(parts: Parts, images: 'crop' | 'pad' | undefined): P
   return parts.loaded.model.processor(stageProcessor(parts, images));
 }
 
-/** How a stage wants its pictures; cropping and padding keep the size and statistics of the folder. */
-export function stageProcessor(parts: Parts, pictures: 'crop' | 'pad' | undefined): ImageProcessor | undefined {
-  if (!parts.processor || pictures === undefined) return parts.processor;
+/** How a stage wants its images; cropping and padding keep the size and statistics of the folder. */
+export function stageProcessor(parts: Parts, images: 'crop' | 'pad' | undefined): ImageProcessor | undefined {
+  if (!parts.processor || images === undefined) return parts.processor;
   const side = parts.loaded.model.image?.height as number;
-  const made = pictures === 'pad' ? clipPad(side) : clipCrop(side);
+  const made = images === 'pad' ? clipPad(side) : clipCrop(side);
   return {
     ...made,
     normalize: parts.processor.normalize,

@@ -22,7 +22,7 @@ export interface LostSamples extends PassedOver {
 }
 
 /**
- * What becomes of samples whose pictures turn out to be unreadable while a stage trains on them: each is told, and counted
+ * What becomes of samples whose images turn out to be unreadable while a stage trains on them: each is told, and counted
  * among the refused rows, of which a stage bears as many as when it reads its data.
  * @param report of all stages so far, this one counted already
  * @param before what the stage has passed over before it goes on
@@ -62,7 +62,7 @@ export function lostSamples(
     lost,
     has: (sample) => known.has(keyOf(placeOf(sample))),
     add: (sample, error) => {
-      if (!isOfPicture(error)) throw error;
+      if (!isOfImage(error)) throw error;
       const fault = error.toJSON();
       count(sample, fault);
       writeDataReport(run, report);
@@ -79,10 +79,10 @@ export function writeDataReport(run: Pick<RunFolder, 'dataReport'>, report: Data
   writeTextAtomically(run.dataReport, `${JSON.stringify(report.toJSON(), null, 2)}\n`);
 }
 
-/** What the machine lacks for the moment is no fault of a picture. */
+/** What the machine lacks for the moment is no fault of an image. */
 const passing: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
-function isOfPicture({ code, cause }: TesseraError): boolean {
+function isOfImage({ code, cause }: TesseraError): boolean {
   const inner = cause instanceof Error ? (cause as NodeJS.ErrnoException).code : undefined;
   return /^(image|file)\//.test(code) && !passing.has(inner);
 }

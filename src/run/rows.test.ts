@@ -29,12 +29,12 @@ async function write(calls: number) {
   return seen;
 }
 
-it('stops writing a world after the batch of pictures at hand, and leaves nothing of it', async () => {
+it('stops writing a world after the batch of images at hand, and leaves nothing of it', async () => {
   expect(await write(1)).toEqual([64]);
   expect(readdirSync(cache)).toEqual([]);
 });
 
-it('stops between the files that follow the pictures', async () => {
+it('stops between the files that follow the images', async () => {
   const seen = await write(6);
   expect(seen.filter((done) => done === 300)).toHaveLength(2);
   expect(readdirSync(cache)).toEqual([]);

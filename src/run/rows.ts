@@ -36,16 +36,16 @@ interface SourceRows extends Origin {
 
 /**
  * The rows of one data source, those that cannot be used counted in the report.
- * @param pictures of a world: `later` leaves them to `writeUsedPictures`
+ * @param images of a world: `later` leaves them to `writeUsedImages`
  */
 export async function sourceRows(
   data: DataRecipe,
   objective: Pick<Objective, 'views' | 'makes'>,
   report: DataReport,
   hooks: Hooks,
-  pictures: 'all' | 'later' = 'later',
+  images: 'all' | 'later' = 'later',
 ): Promise<SourceRows> {
-  const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks, pictures);
+  const { file, ...options } = data.source === 'files' ? filesOf(data) : await worldOf(data, hooks, images);
   const settings = { ...options, views: readViews(objective) };
   // The images of a world are its own.
   const read =
@@ -91,15 +91,15 @@ function settingsOf(data: DataRecipe): NonNullable<ReadOptions['settings']> {
   return Object.fromEntries(said);
 }
 
-async function worldOf(data: Tabletop, hooks: Hooks, pictures: 'all' | 'later'): Promise<Asked> {
+async function worldOf(data: Tabletop, hooks: Hooks, images: 'all' | 'later'): Promise<Asked> {
   const { file, format, ...settings } = trainingFile(data.task);
-  const folder = await cachedWorld(worldRequest(data), hooks, pictures);
+  const folder = await cachedWorld(worldRequest(data), hooks, images);
   const { annotations } = settings;
   return {
     file: join(folder, file),
     format,
     images: join(folder, 'images'),
-    picturesLater: pictures === 'later',
+    imagesLater: images === 'later',
     settings: {
       ...settings,
       ...(annotations !== undefined && { annotations: join(folder, annotations) }),
@@ -158,11 +158,11 @@ export async function readStage(stage: StagePlan, parts: Parts, hooks: Hooks): P
   const encode = stageEncoder(stage, template, parts);
   const samples: SampleRows[] = [];
   const origins: Origin[] = [];
-  // Where the picture of a file breaks, any other row may have to take its place.
+  // Where the image of a file breaks, any other row may have to take its place.
   const sure = stage.data.every(({ source }) => source === 'tabletop');
-  const pictures = sure && !readsSizes(stageReader(parts, stage.pictures)) ? 'later' : 'all';
+  const images = sure && !readsSizes(stageReader(parts, stage.pictures)) ? 'later' : 'all';
   for (const data of stage.data) {
-    const { rows, ...origin } = await sourceRows(data, stageObjective(stage), report, hooks, pictures);
+    const { rows, ...origin } = await sourceRows(data, stageObjective(stage), report, hooks, images);
     const { file, format } = origin;
     for (const [i, row] of rows.entries()) {
       const outcome = encode(row);

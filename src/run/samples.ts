@@ -18,7 +18,7 @@ export interface Answered {
   /** False for a row that the stage trains on. */
   readonly held_out: boolean;
   readonly pictures: readonly string[];
-  /** As the model reads it, a picture standing once. */
+  /** As the model reads it, an image standing once. */
   readonly prompt: string;
   readonly answer: string;
   /** What the row says. */
@@ -90,7 +90,7 @@ function answerEnd({ ids, supervised }: Example, start: number): number {
   return end < 0 ? ids.length : end;
 }
 
-/** Undefined for a row whose pictures cannot be read, which training passes over and tells of. */
+/** Undefined for a row whose images cannot be read, which training passes over and tells of. */
 async function openingOf({ ids, texts, media }: Example, cut: number, loader: MediaLoader) {
   const shown = media.filter(({ input, start }) => input !== 'ids' || start < cut);
   try {
@@ -101,7 +101,7 @@ async function openingOf({ ids, texts, media }: Example, cut: number, loader: Me
   }
 }
 
-/** Ids up to a place, each picture's tokens but one left out. */
+/** Ids up to a place, each image's tokens but one left out. */
 function readable({ ids, media }: Example, from: number, to: number): number[] {
   const hidden = new Set(
     media.flatMap(({ start, tokens }) => Array.from({ length: tokens - 1 }, (_, k) => start + 1 + k)),

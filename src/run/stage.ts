@@ -16,7 +16,7 @@ import { type PreparedStage, prepareStage } from './prepare.ts';
 import { stageData } from './rows.ts';
 import type { Tracker } from './tracking/tracker.ts';
 import type { Hooks, StageSummary } from './types.ts';
-import { reportUsed, writeUsedPictures } from './used.ts';
+import { reportUsed, writeUsedImages } from './used.ts';
 
 /** One stage of a run, as it begins or goes on. */
 export interface StageJob {
@@ -65,7 +65,7 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
   const prepared = prepareStage(engine, stage, index, parts, data, passedOver);
   reportUsed(job.report, data, prepared.used);
   writeDataReport(run, job.report);
-  await writeUsedPictures(data, prepared.used, hooks);
+  await writeUsedImages(data, prepared.used, hooks);
   const state = from && restoreCheckpoint(from, prepared.loaded.store);
   const base = stageBase(job.plan, index, parts, prepared.loaded.store, prepared.trainable);
   announce(stage, prepared, data, hooks);

@@ -83,13 +83,13 @@ export interface TrainResult {
 export interface EvalOptions {
   /** Those of the run's recipe when absent, or all. */
   readonly tasks?: readonly string[];
-  /** Pictures of each task; as many as the run's recipe says when absent, or all. */
+  /** Images of each task; as many as the run's recipe says when absent, or all. */
   readonly limit?: number;
-  /** Also with pictures shuffled between questions, to see what the answers owe to them. */
+  /** Also with images shuffled between questions, to see what the answers owe to them. */
   readonly blind: boolean;
   /** Rounds the language model's matrices. */
   readonly quantize?: Quantization;
-  /** A folder of questions and pictures in the place of the tabletop world's. */
+  /** A folder of questions and images in the place of the tabletop world's. */
   readonly data?: string;
   /** A folder in PEFT layout whose adapter is added to the model. */
   readonly adapter?: string | undefined;

@@ -8,7 +8,7 @@ import { loadPlan, type StagePlan } from '../recipe/index.ts';
 import { buildParts } from './parts.ts';
 import { usedByStage } from './prepare.ts';
 import { readStage } from './rows.ts';
-import { readsSizes, reportUsed, usedSamples, writeUsedPictures } from './used.ts';
+import { readsSizes, reportUsed, usedSamples, writeUsedImages } from './used.ts';
 
 const before = process.env.TESSERA_CACHE;
 process.env.TESSERA_CACHE = scratchFolder().fresh();
@@ -26,7 +26,7 @@ describe('the samples that steps read', () => {
     expect(usedSamples(plan, 10, 50).size).toBe(10);
   });
 
-  it('are the rows of a world whose pictures are drawn, and are told', async () => {
+  it('are the rows of a world whose images are drawn, and are told', async () => {
     const overrides = ['stages.align.data.0.scenes=30', 'train.batch=2', 'train.accumulate=2', 'train.steps=3'];
     const plan = loadPlan('llava', overrides);
     const stage = plan.stages[0] as StagePlan;
@@ -36,7 +36,7 @@ describe('the samples that steps read', () => {
     expect([data.samples.length, used.size]).toEqual([90, 12]);
     const images = join(data.origins[0]?.world as string, 'images');
     expect(readdirSync(images)).toEqual([]);
-    await writeUsedPictures(data, used, hooks);
+    await writeUsedImages(data, used, hooks);
     const shown = [...used].flatMap((i) => data.samples[i] ?? []).flatMap(({ media }) => media);
     const names = new Set(shown.map(({ media }) => (media.kind === 'image' ? media.path : '')));
     expect(

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { type BatchPlan, type DataReport, mediaPaths, type Processor } from '../data/index.ts';
 import type { SampleRows } from '../train/index.ts';
-import { writePictures } from '../world/index.ts';
+import { writeImages } from '../world/index.ts';
 import type { Hooks } from './types.ts';
 import { refuseStopped } from './world-cache.ts';
 
@@ -48,10 +48,10 @@ export function readsSizes(processor: Processor): boolean {
 }
 
 /**
- * Writes the pictures that some samples show, as far as worlds have been written without them; what training does not
+ * Writes the images that some samples show, as far as worlds have been written without them; what training does not
  * look at is not drawn.
  */
-export async function writeUsedPictures(
+export async function writeUsedImages(
   { origins, samples }: Origins,
   used: ReadonlySet<number>,
   hooks: Hooks,
@@ -68,9 +68,9 @@ export async function writeUsedPictures(
     }
   }
   for (const [world, names] of worlds) {
-    await writePictures(world, names, (done, total) => {
+    await writeImages(world, names, (done, total) => {
       refuseStopped(hooks);
-      hooks.progress({ label: 'pictures', done, total, unit: 'scenes', numbers: {} });
+      hooks.progress({ label: 'images', done, total, unit: 'scenes', numbers: {} });
     });
   }
 }

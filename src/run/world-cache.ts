@@ -11,13 +11,13 @@ function worldCache(): string {
 
 /**
  * Writes a world unless the cache has it; its folder. Worlds of another version stay beside it, for those who are on that.
- * @param pictures `later` leaves them to `writePictures`
+ * @param images `later` leaves them to `writeImages`
  * @throws TesseraError `data/stopped`; nothing of an unfinished world is left.
  */
 export async function cachedWorld(
   request: WorldRequest,
   hooks: Hooks,
-  pictures: 'all' | 'later' = 'all',
+  images: 'all' | 'later' = 'all',
 ): Promise<string> {
   const key = createHash('sha256')
     .update(JSON.stringify([worldVersion, worldOptions(request)]))
@@ -28,7 +28,7 @@ export async function cachedWorld(
     refuseStopped(hooks);
     hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });
   };
-  await writeWorld(folder, request, progress, pictures);
+  await writeWorld(folder, request, progress, images);
   return folder;
 }
 

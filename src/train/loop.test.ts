@@ -277,7 +277,7 @@ describe('faults', () => {
 });
 
 describe('contrastive training', () => {
-  /** Pictures in red, green, blue and black with some noise, and a word for each. */
+  /** Images in red, green, blue and black with some noise, and a word for each. */
   function pairs(step: number): Batch {
     const random = new Random(1, 'pairs', step);
     const words = [1, 2, 3, 4];
@@ -298,7 +298,7 @@ describe('contrastive training', () => {
     return { feeds, units: { token: 0, sample: 4, batch: 1 }, rows: 4, tokens: 8 };
   }
 
-  it('learns which picture belongs to which text', async () => {
+  it('learns which image belongs to which text', async () => {
     const stage = await tinyStage({
       ...tinyModel(tinyClip),
       objective: objectiveNamed('contrastive'),

@@ -8,12 +8,12 @@ import { type PlannedStage, planMemory } from './memory.ts';
 import { objectiveNamed } from './methods/index.ts';
 
 const RESIDENT = 1e8;
-const PICTURE = 4 * 3 * 14 * 14;
+const IMAGE = 4 * 3 * 14 * 14;
 
-/** A batch of LLaVA, of text alone when it has no pictures. */
-function sized(rows: number, length: number, pictures = 0): BatchSize {
-  const sizes = { B: rows, T: length, K: rows * (length - 4), N: pictures };
-  const feeds = ['ids', 'targetRows', 'targetIds', ...(pictures > 0 ? ['pixels'] : [])];
+/** A batch of LLaVA, of text alone when it has no images. */
+function sized(rows: number, length: number, images = 0): BatchSize {
+  const sizes = { B: rows, T: length, K: rows * (length - 4), N: images };
+  const feeds = ['ids', 'targetRows', 'targetIds', ...(images > 0 ? ['pixels'] : [])];
   return { feeds, sizes: new Map(Object.entries(sizes)) };
 }
 
@@ -45,8 +45,8 @@ describe('planMemory', () => {
     expect(plan({ resumed: true }).moments).toBe(0);
     const projector = plan({ trainable: selector(['multi_modal_projector.**']) });
     expect(projector.moments).toBe(2 * 4 * 2 * (16 * 16 + 16));
-    const { resident, gradients, moments, activations, pictures, runtime } = whole;
-    expect(whole.peak).toBe(resident + gradients + moments + activations + pictures + runtime);
+    const { resident, gradients, moments, activations, images, runtime } = whole;
+    expect(whole.peak).toBe(resident + gradients + moments + activations + images + runtime);
   });
 
   it('takes the largest batch, and each kind of batch for itself', () => {
@@ -69,10 +69,10 @@ describe('planMemory', () => {
     expect(plan({ batches, recompute: true }).activations).toBeLessThan(0.8 * all.activations);
   });
 
-  it('counts pictures that are kept ready and those of two steps', () => {
-    expect(plan({}).pictures).toBe(PICTURE * (10 + 2 * 4));
-    expect(plan({ batches: [sized(4, 12)], media: [] }).pictures).toBe(0);
-    // Kept pictures are bounded.
-    expect(plan({ media: [1e9] }).pictures).toBe(512 * 2 ** 20 + 2 * 4 * PICTURE);
+  it('counts images that are kept ready and those of two steps', () => {
+    expect(plan({}).images).toBe(IMAGE * (10 + 2 * 4));
+    expect(plan({ batches: [sized(4, 12)], media: [] }).images).toBe(0);
+    // Kept images are bounded.
+    expect(plan({ media: [1e9] }).images).toBe(512 * 2 ** 20 + 2 * 4 * IMAGE);
   });
 });

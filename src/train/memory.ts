@@ -16,8 +16,8 @@ export interface MemoryPlan {
   readonly moments: number;
   /** Intermediate results of the largest batch, of every graph that stays ready: each keeps its most. */
   readonly activations: number;
-  /** Pictures kept ready, and those of the batches under way. */
-  readonly pictures: number;
+  /** Images kept ready, and those of the batches under way. */
+  readonly images: number;
   /** Sessions of ONNX Runtime, without their intermediate results. */
   readonly runtime: number;
   /** All of it. */
@@ -63,7 +63,7 @@ export function planMemory(stage: PlannedStage, resident: number): MemoryPlan {
     moments: stage.resumed ? 0 : 2 * trainable,
     // The lanes of a step are of about the same size.
     activations: atOnce * sum(training, mostOf) + sum(evaluation, mostOf),
-    pictures: mediaBytes(stage),
+    images: mediaBytes(stage),
     // The optimizer's session is one more.
     runtime: SESSION_BYTES + sum([...training, ...evaluation], (run) => SESSION_BYTES + NODE_BYTES * run.nodes),
   };

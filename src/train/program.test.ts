@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { maxRelative } from '../../test/support/compare.ts';
 import { sharedEngine } from '../../test/support/evaluate.ts';
-import { pictureBatch, rowsOf, textBatch, tinyLlama, tinyLlava, tinyModel } from '../../test/support/stages.ts';
+import { imageBatch, rowsOf, textBatch, tinyLlama, tinyLlava, tinyModel } from '../../test/support/stages.ts';
 import { int32, selector, type Tensor } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
 import { type Batch, type Lanes, totalUnits } from './batch.ts';
@@ -131,24 +131,24 @@ describe('a stage that trains what some batches do not reach', () => {
 
   it('has a gradient of zero for a batch of text alone', async () => {
     const { training, gradients } = await open(llava);
-    await step(training, [pictureBatch(0, 2)]);
+    await step(training, [imageBatch(0, 2)]);
     expect(largest(gradients.flat)).toBeGreaterThan(0);
     expect(await step(training, [text])).toBeGreaterThan(0);
     expect(largest(gradients.flat)).toBe(0);
     await training.dispose();
   });
 
-  it('keeps the gradient of the pictures when text comes before, after or beside them', async () => {
+  it('keeps the gradient of the images when text comes before, after or beside them', async () => {
     const { training, gradients } = await open(llava);
-    const pictures = pictureBatch(0, 2);
+    const images = imageBatch(0, 2);
     const [before, after] = [
-      [text, pictures],
-      [pictures, text],
+      [text, images],
+      [images, text],
     ];
     await step(training, before);
     const first = gradients.flat.slice();
     expect(largest(first)).toBeGreaterThan(0);
-    for (const lanes of [[after], [[text], [pictures]], [[pictures], [text]]]) {
+    for (const lanes of [[after], [[text], [images]], [[images], [text]]]) {
       await step(training, ...lanes);
       expect(maxRelative(gradients.flat, first)).toBeLessThan(SPLIT);
     }
@@ -195,13 +195,13 @@ describe('recomputation', () => {
   const seed: [string, Tensor] = ['dropoutSeed', int32([], [7])];
   const cases: readonly [string, Options][] = [
     ['a language model', {}],
-    ['LLaVA with pictures', { json: tinyLlava }],
+    ['LLaVA with images', { json: tinyLlava }],
     ['a projector between frozen parts', { json: tinyLlava, trainable: ['multi_modal_projector.**'] }],
     ['adapters with dropout', { json: tinyLlava, lora, trainable: ['**.lora_A.*', '**.lora_B.*'] }],
   ];
 
   it.each(cases)('gives the same loss and gradients bit for bit: %s', async (_, options) => {
-    const batch = options.json ? pictureBatch(0, 2) : textBatch(rowsOf(0, 2));
+    const batch = options.json ? imageBatch(0, 2) : textBatch(rowsOf(0, 2));
     const fed = { ...batch, feeds: new Map(options.lora ? [...batch.feeds, seed] : batch.feeds) };
     const results = [];
     for (const recompute of [false, true]) {

@@ -8,7 +8,7 @@ import { exampleSizes, exampleSource, type SourceOptions } from './source.ts';
 
 const processor = imageTokens(2);
 
-/** Row i has a first token of its own, `4 + i % 5` tokens, and a picture where `i` is even. */
+/** Row i has a first token of its own, `4 + i % 5` tokens, and an image where `i` is even. */
 const examples = Array.from({ length: 11 }, (_, i): Example => {
   const length = 4 + (i % 5);
   const image = { kind: 'image', path: `${i}` } as const;
@@ -60,11 +60,11 @@ describe('exampleSource', () => {
     }
   });
 
-  it('names the row of a picture that has become unreadable', async () => {
+  it('names the row of an image that has become unreadable', async () => {
     const lost: MediaLoader = {
       load: async ([first]) => {
         if (!first || mediaKey(first.media) !== '4') return media.load(first ? [first] : []);
-        throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded', path: '/4.png' });
+        throw new TesseraError({ code: 'image/corrupt', message: 'the image cannot be decoded', path: '/4.png' });
       },
     };
     const source = exampleSource(options({ media: lost }));
@@ -77,7 +77,7 @@ describe('exampleSource', () => {
     const lost: MediaLoader = {
       load: async (all) => {
         const bad = all.find((one) => ['4', '10'].includes(mediaKey(one.media)));
-        if (bad) throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded' });
+        if (bad) throw new TesseraError({ code: 'image/corrupt', message: 'the image cannot be decoded' });
         return media.load(all);
       },
     };
@@ -98,7 +98,7 @@ describe('exampleSource', () => {
   it('ends with the fault of a sample when none is left', async () => {
     const lost: MediaLoader = {
       load: async () => {
-        throw new TesseraError({ code: 'image/corrupt', message: 'the picture cannot be decoded' });
+        throw new TesseraError({ code: 'image/corrupt', message: 'the image cannot be decoded' });
       },
     };
     const known = new Set<number>();
@@ -119,9 +119,9 @@ describe('exampleSource', () => {
       for (const batch of batches) {
         const longest = Math.max(...rowsOf(batch).map((id) => (examples[id - 100] as Example).ids.length));
         expect(feed(batch, 'ids').shape).toEqual([batch.rows, longest]);
-        // Every picture is with its row.
-        const [pictures, rows] = [batch.feeds.get('pixels'), batch.feeds.get('imageRows') as Tensor<'int32'>];
-        const shown = [...(pictures?.data ?? [])].map((path) => Number(path) + 100);
+        // Every image is with its row.
+        const [images, rows] = [batch.feeds.get('pixels'), batch.feeds.get('imageRows') as Tensor<'int32'>];
+        const shown = [...(images?.data ?? [])].map((path) => Number(path) + 100);
         expect(shown).toEqual(rowsOf(batch).filter((id) => id % 2 === 0));
         const places = shown.map((_, i) => feed(batch, 'ids').data[(rows.data[2 * i] as number) - 1]);
         expect(places).toEqual(shown);

@@ -6,7 +6,7 @@ import { outlines } from './outlines.ts';
 /** Left, top, right, bottom in pixels; the right and bottom edges lie outside. */
 export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
 
-/** Side of the grid on which scenes are laid out; pictures of other sizes are scaled from it. */
+/** Side of the grid on which scenes are laid out; images of other sizes are scaled from it. */
 export const grid = 64;
 
 /** Least and most pixels. */

@@ -1,18 +1,18 @@
 import { crc32, deflateSync } from 'node:zlib';
 import { TesseraError } from '../base/index.ts';
-import type { Picture } from './render.ts';
+import type { Image } from './render.ts';
 
 const signature = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]);
 
 /**
- * A picture as an eight-bit RGB PNG file (ISO/IEC 15948).
- * @throws TesseraError `png/length` when the data does not fill the picture
+ * An image as an eight-bit RGB PNG file (ISO/IEC 15948).
+ * @throws TesseraError `png/length` when the data does not fill the image
  */
-export function encodePng({ width, height, data }: Picture): Uint8Array {
+export function encodePng({ width, height, data }: Image): Uint8Array {
   if (data.length !== width * height * 3) {
     throw new TesseraError({
       code: 'png/length',
-      message: 'the pixels do not fill the picture',
+      message: 'the pixels do not fill the image',
       expected: `${width * height * 3} bytes for ${width} x ${height}`,
       got: `${data.length}`,
     });

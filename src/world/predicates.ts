@@ -88,7 +88,7 @@ const nearMiddle = (x: number): Truth => {
   return off < 0.1 ? true : off > 0.18 ? false : undefined;
 };
 
-/** Whether an object lies in a part of the picture. */
+/** Whether an object lies in a part of the image. */
 export function inPlace(scene: Scene, object: SceneObject, place: Place): Truth {
   const x = centre2(object, 0) / (2 * scene.width);
   const y = centre2(object, 1) / (2 * scene.height);

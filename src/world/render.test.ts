@@ -51,15 +51,15 @@ describe('renderScene', () => {
   });
 
   it('tells all colours and patterns apart', () => {
-    const pictures = [
+    const images = [
       ...colors.map((color) => alone({ color })),
       ...(['striped', 'dotted'] as const).map((pattern) => alone({ pattern })),
       alone({ letter: 'A' }),
     ].map((scene) => `${renderScene(scene).data}`);
-    expect(new Set(pictures).size).toBe(pictures.length);
+    expect(new Set(images).size).toBe(images.length);
   });
 
-  it('refuses pictures that are too small', () => {
+  it('refuses images that are too small', () => {
     expect(() => renderScene(alone({}), 32)).toThrowError(expect.objectContaining({ code: 'world/picture-size' }));
   });
 });
@@ -67,14 +67,14 @@ describe('renderScene', () => {
 describe('encodePng', () => {
   it('writes files that an independent decoder reads back exactly', async () => {
     for (const size of [64, 97]) {
-      const picture = renderScene(makeScene(1, 'train', 5, { clutter: 5 }), size);
-      const { data, info } = await sharp(encodePng(picture)).raw().toBuffer({ resolveWithObject: true });
+      const image = renderScene(makeScene(1, 'train', 5, { clutter: 5 }), size);
+      const { data, info } = await sharp(encodePng(image)).raw().toBuffer({ resolveWithObject: true });
       expect([info.width, info.height, info.channels]).toEqual([size, size, 3]);
-      expect(Buffer.compare(data, Buffer.from(picture.data))).toBe(0);
+      expect(Buffer.compare(data, Buffer.from(image.data))).toBe(0);
     }
   });
 
-  it('refuses pixels that do not fill the picture', () => {
+  it('refuses pixels that do not fill the image', () => {
     expect(() => encodePng({ width: 2, height: 2, data: new Uint8Array(11) })).toThrowError(
       expect.objectContaining({ code: 'png/length', got: '11' }),
     );

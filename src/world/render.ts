@@ -8,7 +8,7 @@ import type { Scene, SceneObject } from './scene.ts';
 import { scaleScene } from './scene.ts';
 
 /** Eight-bit RGB, row by row, without padding. */
-export interface Picture {
+export interface Image {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8Array<ArrayBuffer>;
@@ -38,25 +38,25 @@ const pebble: Rgb = [132, 134, 138];
 const samples = 4;
 
 /**
- * The picture of a scene, anti-aliased, the same bytes on every machine.
+ * The image of a scene, anti-aliased, the same bytes on every machine.
  * @param size side in pixels, at least 64; by default the scene's own
  * @throws TesseraError `world/picture-size`
  */
-export function renderScene(scene: Scene, size = scene.width): Picture {
+export function renderScene(scene: Scene, size = scene.width): Image {
   if (!Number.isInteger(size) || size < grid) {
     throw new TesseraError({
       code: 'world/picture-size',
-      message: 'the picture is too small to show its objects',
+      message: 'the image is too small to show its objects',
       path: 'size',
       expected: `a whole number of at least ${grid} pixels`,
       got: `${size}`,
     });
   }
   const scaled = scaleScene(scene, size);
-  const picture = { width: size, height: size, data: table(scene.background, size) };
-  for (const box of scaled.clutter ?? []) paintBox(picture, box, () => true, pebble);
-  for (const object of scaled.objects) paintObject(picture, object);
-  return picture;
+  const image = { width: size, height: size, data: table(scene.background, size) };
+  for (const box of scaled.clutter ?? []) paintBox(image, box, () => true, pebble);
+  for (const object of scaled.objects) paintObject(image, object);
+  return image;
 }
 
 const tables = new Map<string, Uint8Array>();
@@ -74,20 +74,20 @@ function table(background: Background, size: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data);
 }
 
-function paintObject(picture: Picture, object: SceneObject): void {
+function paintObject(image: Image, object: SceneObject): void {
   const { base, mark } = paints[object.color];
   const [x1, y1, x2, y2] = object.bbox;
   const mask = coverage(object.shape, object.pattern, x2 - x1, y2 - y1);
   for (let y = y1, i = 0; y < y2; y++) {
     for (let x = x1; x < x2; x++, i += 2) {
-      blend(picture, x, y, base, mask[i] as number);
-      blend(picture, x, y, mark, mask[i + 1] as number);
+      blend(image, x, y, base, mask[i] as number);
+      blend(image, x, y, mark, mask[i + 1] as number);
     }
   }
-  if (object.letter !== undefined) paintLetter(picture, object, mark);
+  if (object.letter !== undefined) paintLetter(image, object, mark);
 }
 
-function blend({ width, height, data }: Picture, x: number, y: number, color: Rgb, share: number): void {
+function blend({ width, height, data }: Image, x: number, y: number, color: Rgb, share: number): void {
   if (share === 0 || x < 0 || y < 0 || x >= width || y >= height) return;
   const at = (y * width + x) * 3;
   const whole = samples * samples;
@@ -129,22 +129,22 @@ function marked(pattern: Pattern, u: number, v: number, aspect: number): boolean
   return du * du + dv * dv <= 0.08;
 }
 
-function paintBox(picture: Picture, [x1, y1, x2, y2]: Box, lit: (u: number, v: number) => boolean, color: Rgb): void {
+function paintBox(image: Image, [x1, y1, x2, y2]: Box, lit: (u: number, v: number) => boolean, color: Rgb): void {
   for (let y = y1; y < y2; y++) {
     for (let x = x1; x < x2; x++) {
       const on = lit((x + 0.5 - x1) / (x2 - x1), (y + 0.5 - y1) / (y2 - y1));
-      if (on) blend(picture, x, y, color, samples * samples);
+      if (on) blend(image, x, y, color, samples * samples);
     }
   }
 }
 
 /** A letter in the middle half of the object's box. */
-function paintLetter(picture: Picture, { bbox, letter }: SceneObject, color: Rgb): void {
+function paintLetter(image: Image, { bbox, letter }: SceneObject, color: Rgb): void {
   const rows = letterRows[letter as string] ?? [];
   const [x1, y1, x2, y2] = bbox;
   const side = Math.max(5, Math.floor(Math.min(x2 - x1, y2 - y1) / 10) * 5);
   const x = Math.floor((x1 + x2 - side) / 2);
   const y = Math.floor((y1 + y2 - side) / 2);
   const lit = (u: number, v: number): boolean => rows[Math.floor(v * 5)]?.[Math.floor(u * 5)] === '#';
-  paintBox(picture, [x, y, x + side, y + side], lit, color);
+  paintBox(image, [x, y, x + side, y + side], lit, color);
 }

@@ -19,7 +19,7 @@ function companyShare(scenes: readonly Scene[]): number {
 }
 
 describe('makeScene', () => {
-  it('gives the same scenes and pictures on every machine', () => {
+  it('gives the same scenes and images on every machine', () => {
     const hash = createHash('sha256');
     for (const split of splits) {
       for (let i = 0; i < 8; i++) {
@@ -86,7 +86,7 @@ describe('makeScene', () => {
 });
 
 describe('scaleScene', () => {
-  it('moves boxes with the picture', () => {
+  it('moves boxes with the image', () => {
     const scene = makeScene(0, 'train', 3);
     const scaled = scaleScene(scene, 128);
     expect(scaled.objects.map((o) => o.bbox)).toEqual(scene.objects.map((o) => o.bbox.map((x) => 2 * x)));

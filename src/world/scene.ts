@@ -18,7 +18,7 @@ export interface SceneObject {
   readonly letter?: string;
 }
 
-/** A picture's whole truth. Relations are derived from it, never stored. Later objects lie on top of earlier ones. */
+/** An image's whole truth. Relations are derived from it, never stored. Later objects lie on top of earlier ones. */
 export interface Scene {
   readonly image_id: number;
   readonly width: number;
@@ -45,7 +45,7 @@ export interface SceneOptions {
   /** Largest share of an object's box another may cover; 0 keeps objects apart. */
   readonly occlusion: number;
   /**
-   * Objects start on multiples of this many 64ths of the picture, and their longer side is one. At 8, the patch of the
+   * Objects start on multiples of this many 64ths of the image, and their longer side is one. At 8, the patch of the
    * tiny vision tower, outlines are learnt in minutes; at 1 objects lie anywhere, which takes far longer to learn.
    */
   readonly snap: number;
@@ -141,7 +141,7 @@ function pebbles(most: number, random: Random): Box[] {
   });
 }
 
-/** The same scene for a picture of another size, with boxes on whole pixels. */
+/** The same scene for an image of another size, with boxes on whole pixels. */
 export function scaleScene(scene: Scene, width: number, height = width): Scene {
   if (width === scene.width && height === scene.height) return scene;
   const scaled = ([x1, y1, x2, y2]: Box): Box => {

@@ -5,7 +5,7 @@ import { type CausalBatch, type CausalResult, referenceBatch, runCausal } from '
 import { maxAbsolute } from '../support/compare.ts';
 import { fixture, fixtureJson, fixtureTensors, numbers } from '../support/fixtures.ts';
 
-/** Four rows with two pictures, one, none and two, padded to the longest. */
+/** Four rows with two images, one, none and two, padded to the longest. */
 const folder = 'llava/v1.5-multi';
 const loaded = loadModel(fixture(folder));
 const expected = fixtureTensors(`${folder}/expected.safetensors`);
@@ -34,17 +34,17 @@ function part(from: number, to: number, width = length): CausalBatch {
     rows: placed(whole.rows),
     targetRows: placed(whole.targetRows),
     targetIds: column(targetIds),
-    pixels: picturesOf(from, to),
+    pixels: imagesOf(from, to),
     imageRows: placed(whole.imageRows),
   };
 }
 
-function picturesOf(from: number, to: number): Tensor {
-  const [, ...picture] = (whole.pixels as Tensor).shape;
-  const size = picture.reduce((a, b) => a * b, 1);
+function imagesOf(from: number, to: number): Tensor {
+  const [, ...image] = (whole.pixels as Tensor).shape;
+  const size = image.reduce((a, b) => a * b, 1);
   const before = imagesPerRow.slice(0, from).reduce((a, b) => a + b, 0);
   const count = imagesPerRow.slice(from, to).reduce((a, b) => a + b, 0);
-  return float32([count, ...picture], numbers(whole.pixels).slice(before * size, (before + count) * size));
+  return float32([count, ...image], numbers(whole.pixels).slice(before * size, (before + count) * size));
 }
 
 const longest = (row: number) => mask.slice(row * length, (row + 1) * length).reduce((a, b) => a + b, 0);

@@ -7,7 +7,7 @@ import { sharedEngine } from '../support/evaluate.ts';
 import { referenceCase } from '../support/model-cases.ts';
 import { opCase, referenceCases } from '../support/op-cases.ts';
 import { useSoftwareGpu } from '../support/software-gpu.ts';
-import { pictureBatch, tinyLlava, tinyModel, tinyStage, train } from '../support/stages.ts';
+import { imageBatch, tinyLlava, tinyModel, tinyStage, train } from '../support/stages.ts';
 
 const missing = await useSoftwareGpu();
 
@@ -49,7 +49,7 @@ async function losses(backend: NodeBackend): Promise<number[]> {
     ...tinyModel(tinyLlava),
     engine: await sharedEngine(backend),
     trainable: selector(['**']),
-    source: { stepsPerEpoch: 4, lanes: 1, step: async (step) => [[pictureBatch(step % 2, 2)]] },
+    source: { stepsPerEpoch: 4, lanes: 1, step: async (step) => [[imageBatch(step % 2, 2)]] },
     settings: { steps: STEPS },
   });
   const { records } = await train(stage);

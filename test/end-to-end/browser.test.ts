@@ -20,22 +20,22 @@ const runtime = dirname(fileURLToPath(import.meta.resolve('onnxruntime-web/ort-w
 const LOG_PROBABILITY = 1e-4;
 
 type Api = Pick<typeof web, 'openConversation' | 'scoreAnswer'>;
-type Speak = (api: Api, parts: SpeakerParts, picture: string) => Promise<unknown>;
+type Speak = (api: Api, parts: SpeakerParts, image: string) => Promise<unknown>;
 
 /** Answers to two questions, and the probabilities of an answer; it runs here and, by its text, in the page. */
-async function speak(api: Api, parts: SpeakerParts, picture: string) {
+async function speak(api: Api, parts: SpeakerParts, image: string) {
   const chat = api.openConversation(parts);
-  const first = await chat.say({ text: 'What colour is the picture?', images: [picture] }, { maxTokens: 16 });
+  const first = await chat.say({ text: 'What colour is the image?', images: [image] }, { maxTokens: 16 });
   const second = await chat.say({ text: 'Is it red?', images: [] }, { maxTokens: 16 });
   await chat.close();
-  const scores = await api.scoreAnswer(parts, { prompt: 'What?', images: [picture], answer: first.text });
+  const scores = await api.scoreAnswer(parts, { prompt: 'What?', images: [image], answer: first.text });
   return { first, second, scores };
 }
 
 /** A short answer: a software GPU takes its time. */
-async function speakBriefly(api: Api, parts: SpeakerParts, picture: string) {
+async function speakBriefly(api: Api, parts: SpeakerParts, image: string) {
   const chat = api.openConversation(parts);
-  return chat.say({ text: 'What colour is the picture?', images: [picture] }, { maxTokens: 6 });
+  return chat.say({ text: 'What colour is the image?', images: [image] }, { maxTokens: 6 });
 }
 
 async function here<T extends Speak>(talk: T) {

@@ -12,23 +12,23 @@ export function hooks(signal = new AbortController().signal, progress: (p: Progr
   return { signal, log: silentLog, progress };
 }
 
-const picture = (width: number, height: number, background: string) =>
+const image = (width: number, height: number, background: string) =>
   sharp({ create: { width, height, channels: 3, background } });
 
-/** Pictures as people have them: odd sizes, grey, see-through, turned by their EXIF tag. Their colours are their names. */
-const pictures: Readonly<Record<string, { colour: string; make: () => Sharp }>> = {
-  'tall.jpg': { colour: 'red', make: () => picture(37, 61, 'red').jpeg() },
-  'wide.png': { colour: 'blue', make: () => picture(61, 37, 'blue').png() },
-  'strip.png': { colour: 'green', make: () => picture(8, 200, 'green').png() },
-  'grey.jpg': { colour: 'grey', make: () => picture(50, 49, '#808080').greyscale().jpeg() },
-  'glass.png': { colour: 'yellow', make: () => picture(33, 20, 'yellow').ensureAlpha(0.5).png() },
-  'turned.jpg': { colour: 'purple', make: () => picture(64, 24, 'purple').withMetadata({ orientation: 6 }).jpeg() },
+/** Images as people have them: odd sizes, grey, see-through, turned by their EXIF tag. Their colours are their names. */
+const images: Readonly<Record<string, { colour: string; make: () => Sharp }>> = {
+  'tall.jpg': { colour: 'red', make: () => image(37, 61, 'red').jpeg() },
+  'wide.png': { colour: 'blue', make: () => image(61, 37, 'blue').png() },
+  'strip.png': { colour: 'green', make: () => image(8, 200, 'green').png() },
+  'grey.jpg': { colour: 'grey', make: () => image(50, 49, '#808080').greyscale().jpeg() },
+  'glass.png': { colour: 'yellow', make: () => image(33, 20, 'yellow').ensureAlpha(0.5).png() },
+  'turned.jpg': { colour: 'purple', make: () => image(64, 24, 'purple').withMetadata({ orientation: 6 }).jpeg() },
 };
 
-export const question = 'What colour is the picture?';
-export const answerTo = (name: string) => `The picture is ${pictures[name]?.colour}.`;
+export const question = 'What colour is the image?';
+export const answerTo = (name: string) => `The image is ${images[name]?.colour}.`;
 
-/** LLaVA's rows about the pictures: one turn, two turns, and words alone. */
+/** LLaVA's rows about the images: one turn, two turns, and words alone. */
 export function llavaRows() {
   const one = (name: string, says: string, answer: string) => ({
     id: `${name} ${says}`,
@@ -38,7 +38,7 @@ export function llavaRows() {
       { from: 'gpt', value: answer },
     ],
   });
-  return Object.entries(pictures).flatMap(([name, { colour }]) => {
+  return Object.entries(images).flatMap(([name, { colour }]) => {
     const asked = one(name, question, answerTo(name));
     const two = one(name, `Is it ${colour}?`, 'Yes.');
     const more = [
@@ -52,10 +52,10 @@ export function llavaRows() {
   });
 }
 
-/** Writes the pictures into `shots/` and the rows beside it; the path of the rows' file. */
+/** Writes the images into `shots/` and the rows beside it; the path of the rows' file. */
 export async function writeRows(folder: string, rows: readonly unknown[] = llavaRows()): Promise<string> {
   mkdirSync(join(folder, 'shots'), { recursive: true });
-  for (const [name, { make }] of Object.entries(pictures)) await make().toFile(join(folder, 'shots', name));
+  for (const [name, { make }] of Object.entries(images)) await make().toFile(join(folder, 'shots', name));
   const path = join(folder, 'rows.json');
   writeFileSync(path, JSON.stringify(rows));
   return path;
@@ -86,7 +86,7 @@ export function writeLlava(folder: string): string {
     }),
   );
   initializeStore(loaded.store, 7);
-  // As large as those of a trained model, so that the frozen parts tell pictures and words apart.
+  // As large as those of a trained model, so that the frozen parts tell images and words apart.
   for (const [path, { data }] of loaded.store.tensors) {
     const growth = path.includes('lm_head') ? 30 : /embed|class/.test(path) ? 10 : 1;
     for (let i = 0; i < data.length; i++) data[i] = growth * (data[i] as number);

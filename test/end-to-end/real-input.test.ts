@@ -33,7 +33,7 @@ const steps = 300;
 
 const badRows = [
   { id: 'gone', image: 'shots/gone.jpg', conversations: talk('<image>\nWhat is it?', 'Nothing.') },
-  { id: 'unmarked', image: 'shots/tall.jpg', conversations: talk('What is it?', 'A picture.') },
+  { id: 'unmarked', image: 'shots/tall.jpg', conversations: talk('What is it?', 'An image.') },
 ];
 
 function talk(value: string, answer: string) {
@@ -61,7 +61,7 @@ beforeAll(async () => {
   await trainPlan(plan(rows), { resume: false }, hooks());
 }, 120_000);
 
-describe('LoRA on pictures and rows of a user', () => {
+describe('LoRA on images and rows of a user', () => {
   it('fills a run folder', () => {
     const names = ['README.md', 'adapter', 'checkpoints', 'data-report.json', 'metrics.jsonl', 'model', 'recipe.yaml'];
     const found = [...readdirSync(run), ...readdirSync(model)];
@@ -136,7 +136,7 @@ describe('LoRA on pictures and rows of a user', () => {
 describe('the trained model', () => {
   const greedy = { maxTokens: 12 };
 
-  it('says what is on pictures of every kind', async () => {
+  it('says what is on images of every kind', async () => {
     const chat = openConversation(await loadForGeneration(run, await openEngine()));
     try {
       const names = readdirSync(join(root, 'shots'));
@@ -221,7 +221,7 @@ describe('export', () => {
       expect(stored.some(({ begin, end }) => begin === offset && end === offset + length)).toBe(true);
     }
     const loaded = loadModel(model);
-    const batch = await pictureBatch(16);
+    const batch = await imageBatch(16);
     const logits = await onnxLogits(out, batch.feeds);
     expect(maxAbsolute(logits, (await runCausal(loaded, batch.all)).logits)).toBeLessThan(1e-4);
   });
@@ -238,7 +238,7 @@ describe('export', () => {
       expect(new Set(stored.map((entry) => entry.dtype))).toEqual(new Set([storedType]));
       expect(readJson(join(out, 'config.json')).dtype).toBe(dtype);
       expect(readFileSync(join(out, 'README.md'), 'utf8')).toContain('| input | `imageRows` | int32 |');
-      const batch = await pictureBatch(16);
+      const batch = await imageBatch(16);
       const logits = await onnxLogits(out, batch.feeds);
       const off = maxRelative(logits, (await runCausal(loadModel(model), batch.all)).logits);
       expect(off).toBeGreaterThan(0);
@@ -258,7 +258,7 @@ describe('export', () => {
 });
 
 /** Logits as the npm binding alone computes them from an exported folder. */
-async function onnxLogits(folder: string, feeds: Awaited<ReturnType<typeof pictureBatch>>['feeds']) {
+async function onnxLogits(folder: string, feeds: Awaited<ReturnType<typeof imageBatch>>['feeds']) {
   const session = await InferenceSession.create(join(folder, 'model.onnx'));
   const given = Object.entries(feeds).map(([name, t]) => [
     name,
@@ -269,19 +269,19 @@ async function onnxLogits(folder: string, feeds: Awaited<ReturnType<typeof pictu
   return logits?.data as Float32Array;
 }
 
-/** One row about one picture, as model inputs. */
-async function pictureBatch(rows: number) {
-  const image = readJson(join(model, 'config.json')).image_token_index as number;
-  const ids = [1, 300, ...Array<number>(rows).fill(image), 310, 320, 330];
+/** One row about one image, as model inputs. */
+async function imageBatch(rows: number) {
+  const token = readJson(join(model, 'config.json')).image_token_index as number;
+  const ids = [1, 300, ...Array<number>(rows).fill(token), 310, 320, 330];
   const processor = readImageProcessor(
     readJsonObject(join(model, 'preprocessor_config.json')),
     'preprocessor_config.json',
   );
   expect(processor.padToSquare).toBe(true);
-  const picture = processImage(await decodeImage(shot('turned.jpg')), processor);
+  const image = processImage(await decodeImage(shot('turned.jpg')), processor);
   const feeds = {
     ids: int32([1, ids.length], ids),
-    pixels: { ...picture, shape: [1, ...picture.shape] },
+    pixels: { ...image, shape: [1, ...image.shape] },
     imageRows: int32(
       [rows],
       Array.from({ length: rows }, (_, i) => i + 2),

@@ -21,7 +21,7 @@ const stages: Readonly<Record<Kind, string>> = {
     data: ${data('labelled-captions')}`,
   lm: `
   - { name: text, objective: lm, trainable: ["**"], template: text, data: ${data('corpus')} }`,
-  // Projector alone, then adapters with dropout; both look at pictures.
+  // Projector alone, then adapters with dropout; both look at images.
   llava: `
   - { name: align, objective: lm, trainable: [multi_modal_projector.**], template: plain, data: ${data('captions')} }
   - name: tune

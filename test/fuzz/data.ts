@@ -17,14 +17,14 @@ import { spoilBytes } from './bytes.ts';
 import { spoilJson } from './models.ts';
 import { type Target, textBytes } from './target.ts';
 
-const pictures = ['image/files', 'image/formats'].flatMap((folder) =>
+const images = ['image/files', 'image/formats'].flatMap((folder) =>
   readdirSync(fixture(folder)).map((name) => new Uint8Array(readFileSync(fixture(`${folder}/${name}`)))),
 );
 const isPng = (bytes: Uint8Array) => bytes[0] === 0x89 && bytes[1] === 0x50;
 
-/** A picture with spoilt bytes; in a PNG sometimes with the sizes changed and the check sum mended. */
-function makePicture(random: Random): Uint8Array {
-  const bytes = random.pick(pictures);
+/** An image with spoilt bytes; in a PNG sometimes with the sizes changed and the check sum mended. */
+function makeImage(random: Random): Uint8Array {
+  const bytes = random.pick(images);
   if (!isPng(bytes) || random.chance(0.5)) return spoilBytes(bytes, random);
   const png = Buffer.from(bytes);
   const sides = [0, 1, 7, 65_535, 65_536, 1_000_000, 2 ** 31 - 1, 2 ** 32 - 1];
@@ -34,21 +34,21 @@ function makePicture(random: Random): Uint8Array {
   return new Uint8Array(png);
 }
 
-/** Pictures, decoded and prepared both ways. */
+/** Images, decoded and prepared both ways. */
 const image: Target = {
   name: 'image',
   onDisk: false,
-  make: (random) => new Map([['picture', makePicture(random)]]),
+  make: (random) => new Map([['picture', makeImage(random)]]),
   async read(files) {
     const bytes = files.get('picture') as Uint8Array;
-    const picture = await decodeImage(bytes);
+    const image = await decodeImage(bytes);
     // What can be read is not refused beforehand.
     const uri = `data:;base64,${Buffer.from(bytes).toString('base64')}`;
     if ((await checkImage(uri).catch(() => false)) === false) return false;
     for (const processor of [clipCrop(32), clipPad(32)]) {
-      if (processImage(picture, processor).shape.join() !== '3,32,32') return false;
+      if (processImage(image, processor).shape.join() !== '3,32,32') return false;
     }
-    return picture.data.length === picture.width * picture.height * 3;
+    return image.data.length === image.width * image.height * 3;
   },
   verdict: (_, read) => (read === undefined ? undefined : read === true),
 };
@@ -67,7 +67,7 @@ const processorConfig = {
   image_std: [0.2, 0.2, 0.2],
 };
 
-/** Descriptions of image processors, used on a picture. */
+/** Descriptions of image processors, used on an image. */
 const processor: Target = {
   name: 'processor',
   onDisk: false,
@@ -168,7 +168,7 @@ const rows: Target = {
     const joined = parts.flatMap((part) => [strange(), part, textBytes('\n')]);
     const file = new Uint8Array(Buffer.concat([...joined, strange()]));
     return new Map([
-      ['a.png', pictures[0] as Uint8Array],
+      ['a.png', images[0] as Uint8Array],
       [`${format}.json`, random.chance(0.2) ? spoilBytes(file, random) : file],
     ]);
   },
@@ -194,7 +194,7 @@ const table: Target = {
   onDisk: true,
   make: (random) =>
     new Map([
-      ['a.png', pictures[0] as Uint8Array],
+      ['a.png', images[0] as Uint8Array],
       ['metadata.csv', spoilBytes(textBytes(random.pick(tables)), random)],
     ]),
   read(_, place) {

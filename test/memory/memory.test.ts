@@ -41,7 +41,7 @@ describe('memory of the process', { timeout: 600_000 }, () => {
   // The order of execution, on which it hangs, is up to ONNX Runtime.
   it.each([
     ['a decoder', { config: decoder(12), rows: 8, length: 128 }],
-    ['LLaVA with pictures', { config: llava, rows: 8, length: 220, pictures: 1 }],
+    ['LLaVA with images', { config: llava, rows: 8, length: 220, images: 1 }],
   ] as const)('peaks lower with recomputation: %s', (_, size) => {
     const base = { ...size, task: 'gradients', times: 0 } as const;
     const grown = [false, true].map((recompute) => {

@@ -18,7 +18,7 @@ export const pointing: Entry = {
       const { points } = readJsonObject(at('points.json')) as { points: { image: string; prompt: string }[] };
       return points.slice(0, limit).map(({ image, prompt }, i) => ({
         id: `${i}`,
-        picture: `${at('images')}/${image}`,
+        image: `${at('images')}/${image}`,
         prompt,
         truth: 'a box',
         judge: ({ text, boxes = [] }) => {

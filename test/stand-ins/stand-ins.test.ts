@@ -199,7 +199,7 @@ describe('a system with inputs and outputs of its own', () => {
   it('foretells its memory and leaves for other tools', async () => {
     const [planned] = await foretellMemory(planFor('patchwork', 'planned'), { resume: false }, hooks());
     expect(planned?.memory.largest.P).toBe(3 * 5 + 6 * 2);
-    expect(planned?.memory.pictures).toBeGreaterThan(0);
+    expect(planned?.memory.images).toBeGreaterThan(0);
     await exportModel(at('straight'), { to: 'hf', out: at('hf'), dtype: 'float32', merge: true });
     expect(numbers(loadModel(at('hf')).store.tensors.get('patches.weight'))).toEqual(
       numbers(loadModel(join(at('straight'), 'model')).store.tensors.get('patches.weight')),

@@ -35,7 +35,7 @@ export interface CausalOptions {
   readonly scale?: number;
 }
 
-/** The batch that a reference file of a language model describes; `imageToken` marks the picture slots. */
+/** The batch that a reference file of a language model describes; `imageToken` marks the image slots. */
 export function referenceBatch(expected: ReadonlyMap<string, Tensor>, imageToken?: number): CausalBatch {
   const [b, t] = (expected.get('input_ids') as Tensor).shape as [number, number];
   const ids = numbers(expected.get('input_ids'));

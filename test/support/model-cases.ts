@@ -77,7 +77,7 @@ export function referenceCase(name: string): ReferenceCase {
   return { model, reader, store, expected, greedy: asked, rows: [] };
 }
 
-/** Gives each sequence the next pictures of the file, where its ids hold what stands for one. */
+/** Gives each sequence the next images of the file, where its ids hold what stands for one. */
 function imageDealer(pixels: Tensor<'float32'> | undefined, plan: MediaPlan | undefined) {
   let used = 0;
   return (ids: readonly number[], count: number, imageToken: number | undefined): Prompt => {

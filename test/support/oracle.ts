@@ -10,15 +10,15 @@ export async function writeTestSet(folder: string, count: number): Promise<void>
 }
 
 /**
- * Knows the scene of every picture and answers about the one it is shown. A question of the VQA file that was never
- * asked of that picture gets a guess.
+ * Knows the scene of every image and answers about the one it is shown. A question of the VQA file that was never
+ * asked of that image gets a guess.
  */
 export async function oracle(folder: string): Promise<Responder> {
   const scenes = new Map((await readScenes(folder)).map((scene) => [imageName(scene), scene]));
   const answers = await vqaAnswers(folder);
   const answer = ({ image = '', prompt }: Request): string => {
     const scene = scenes.get(basename(image));
-    if (!scene) return 'I see no picture.';
+    if (!scene) return 'I see no image.';
     if (prompt.startsWith('Describe')) return describeScene(scene);
     const asked = /^Is there an? (\w+) in the image\?$/.exec(prompt)?.[1];
     if (asked) return scene.objects.some(({ shape }) => shape === asked) ? 'Yes.' : 'No.';
@@ -37,7 +37,7 @@ function guess(question: string): string {
   return /^(Is|Are|Does|Do|Can) /.test(question) ? 'yes' : 'red';
 }
 
-/** By picture and question. */
+/** By image and question. */
 async function vqaAnswers(folder: string): Promise<Map<string, string>> {
   const read = async (name: string) => JSON.parse(await readFile(join(folder, name), 'utf8'));
   const { questions } = await read('vqa_questions.json');

@@ -108,8 +108,8 @@ export function rowsOf(step: number, count: number): number[][] {
   return Array.from({ length: count }, () => ruleRow(random));
 }
 
-/** Text batches with a picture before the text of each row. */
-export function pictureBatch(step: number, count: number): Batch {
+/** Text batches with an image before the text of each row. */
+export function imageBatch(step: number, count: number): Batch {
   const random = new Random(1, 'pictures', step);
   const rows = rowsOf(step, count).map((row) => row.map((id, t) => (t < 4 ? 23 : id)));
   const batch = textBatch(rows);

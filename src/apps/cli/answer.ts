@@ -12,17 +12,17 @@ export interface ModelFlags {
   readonly system?: string | undefined;
 }
 
-/** What is asked: the words, and the pictures they are about. */
+/** What is asked: the words, and the images they are about. */
 export interface Question {
   readonly text: string;
   readonly images: readonly string[];
 }
 
 /**
- * Reads pictures, so that one that cannot be shown is told before a model is loaded or a question typed.
+ * Reads images, so that one that cannot be shown is told before a model is loaded or a question typed.
  * @throws TesseraError with the faults of all of them
  */
-export async function checkPictures(paths: readonly string[]): Promise<void> {
+export async function checkImages(paths: readonly string[]): Promise<void> {
   if (paths.length === 0) return;
   const { decodeImage } = await import('../../data/index.ts');
   const outcomes = await Promise.allSettled(paths.map((path) => decodeImage(path)));
@@ -31,7 +31,7 @@ export async function checkPictures(paths: readonly string[]): Promise<void> {
 
 /** Loads a model, answers one question while it is being written, and lets the model go. */
 export async function answerOnce(session: Session, model: ModelFlags, question: Question, options: SayOptions) {
-  await checkPictures(question.images);
+  await checkImages(question.images);
   await withChat(session, model, async (chat) => {
     const answer = await say(session, chat, question, options, session.signal);
     if (answer.finish === 'cancelled') throw new Stopped(exitCodes.interrupted);

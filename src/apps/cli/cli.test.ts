@@ -233,7 +233,7 @@ describe('tessera', () => {
     expect(err).toContain(said);
   });
 
-  it('tells which pictures cannot be shown before it loads a model', async () => {
+  it('tells which images cannot be shown before it loads a model', async () => {
     const { code, err } = await tessera(...'generate no-model --prompt x --image a.jpg --image b.jpg'.split(' '));
     expect(code).toBe(1);
     expect(err.match(/image\/missing/g)).toHaveLength(2);

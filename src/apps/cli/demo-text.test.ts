@@ -3,13 +3,13 @@ import type { DemoAnswer, DemoEvent } from '../../run/index.ts';
 import { command } from './called.ts';
 import { about, closingText, eventText, type Sheet } from './demo-text.ts';
 
-const image = { width: 4, height: 4, data: new Uint8Array(48).fill(200) };
-const sheet = (colours: Sheet['colours'], width = 80): Sheet => ({ colours, width, decode: async () => image });
-const picture = { path: 'my pictures/0.png', truth: 'small red ball, large blue cube' };
+const pixels = { width: 4, height: 4, data: new Uint8Array(48).fill(200) };
+const sheet = (colours: Sheet['colours'], width = 80): Sheet => ({ colours, width, decode: async () => pixels });
+const image = { path: 'my pictures/0.png', truth: 'small red ball, large blue cube' };
 const answer: DemoAnswer = {
   question: 'What is in the image?',
   answer: 'A red ball.',
-  truth: picture.truth,
+  truth: image.truth,
   right: true,
   covers: { named: 1, of: 2 },
 };
@@ -17,10 +17,10 @@ const plain = (text: string) => text.replace(/\u001b\[[\d;]*m/g, '');
 const events: readonly DemoEvent[] = [
   { kind: 'welcome', seconds: [10, 300, 45] },
   { kind: 'act', act: 1, seconds: 10 },
-  { kind: 'shown', picture, answer },
+  { kind: 'shown', image, answer },
   { kind: 'folder', folder: 'runs/demo-2', goesOn: false, taken: ['runs/demo'] },
-  { kind: 'answers', done: 0, steps: 100, picture, answers: [answer, { ...answer, answer: '', right: false }] },
-  { kind: 'answers', done: 50, steps: 100, picture, answers: [answer] },
+  { kind: 'answers', done: 0, steps: 100, image, answers: [answer, { ...answer, answer: '', right: false }] },
+  { kind: 'answers', done: 50, steps: 100, image, answers: [answer] },
 ];
 const told = async (where: Sheet) => (await Promise.all(events.map((event) => eventText(event, where)))).join('\n');
 
@@ -32,7 +32,7 @@ describe('what the demo tells', () => {
     }
   });
 
-  it('draws a picture beside its question, the answer and the truth', async () => {
+  it('draws an image beside its question, the answer and the truth', async () => {
     const shown = await eventText(events[2] as DemoEvent, sheet('true'));
     const [first, second, third] = plain(shown).split('\n');
     expect(first).toBe(`${'▀'.repeat(32)}  What is in the image?`);
@@ -40,23 +40,21 @@ describe('what the demo tells', () => {
     expect(third).toMatch(/^▀{32} {2}✓ right, names 1 of 2 \(truth: small red ball,/);
   });
 
-  it('says in words what is on a picture that it cannot draw, without an escape', async () => {
+  it('says in words what is on an image that it cannot draw, without an escape', async () => {
     const text = await told(sheet('none'));
     expect(text).not.toMatch(/[▀\u001b]/);
-    expect(text).toContain(
-      'A picture of: small red ball, large blue cube\nWhat is in the image?\nA red ball.\n✓ right',
-    );
+    expect(text).toContain('An image of: small red ball, large blue cube\nWhat is in the image?\nA red ball.\n✓ right');
     expect(text).toContain('runs/demo stays as it is.');
     expect(text).toContain('(nothing)\n✗ wrong, names 1 of 2');
-    expect(text).toContain('After 50 of 100 steps, of the same picture:\n  ✓ A red ball.');
+    expect(text).toContain('After 50 of 100 steps, of the same image:\n  ✓ A red ball.');
   });
 
   it('ends with before and after, and with commands that can be pasted', () => {
     const training = { folder: 'runs/demo', status: 'done', stages: [], seconds: 1 } as const;
-    const drawn = { pictures: 10, right: 7 };
+    const drawn = { images: 10, right: 7 };
     const before = [{ ...answer, answer: 'Is is is.', right: false }];
     const text = closingText(
-      { training, shown: [], picture, before, answers: [answer], drawn, seconds: 200 },
+      { training, shown: [], image, before, answers: [answer], drawn, seconds: 200 },
       '',
       sheet('none'),
     );

@@ -1,7 +1,7 @@
 import type { RgbImage } from '../../data/index.ts';
-import type { DemoAnswer, DemoEvent, DemoPicture, DemoResult } from '../../run/index.ts';
+import type { DemoAnswer, DemoEvent, DemoImage, DemoResult } from '../../run/index.ts';
 import { command } from './called.ts';
-import { type Colours, halfBlocks } from './terminal/picture.ts';
+import { type Colours, halfBlocks } from './terminal/image.ts';
 import { table, wrap } from './terminal/table.ts';
 
 /** What the demo is told on. */
@@ -12,14 +12,14 @@ export interface Sheet {
   decode(path: string): Promise<RgbImage>;
 }
 
-/** Characters that a picture takes of a line; and the fewest that words need beside it. */
-const PICTURE = 32;
+/** Characters that an image takes of a line; and the fewest that words need beside it. */
+const IMAGE = 32;
 const BESIDE = 36;
 
 const acts = {
-  1: 'A trained model answers questions about pictures that it has never seen',
+  1: 'A trained model answers questions about images that it has never seen',
   2: 'Another is trained in front of you',
-  3: 'It is measured on pictures that it has never seen',
+  3: 'It is measured on images that it has never seen',
 };
 
 /** An event of the demo as text for a terminal. */
@@ -32,12 +32,12 @@ export async function eventText(event: DemoEvent, sheet: Sheet): Promise<string>
       return ['', ...wrap(heading, sheet.width).map((line) => bold(line, sheet)), ''].join('\n');
     }
     case 'shown':
-      return beside(event.picture, answerLines([event.answer], sheet), sheet);
+      return beside(event.image, answerLines([event.answer], sheet), sheet);
     case 'folder':
       return folderText(event, sheet);
     case 'answers':
       return event.done === 0
-        ? beside(event.picture, ['Before its training it says:', '', ...answerLines(event.answers, sheet)], sheet)
+        ? beside(event.image, ['Before its training it says:', '', ...answerLines(event.answers, sheet)], sheet)
         : onTheWay(event, sheet);
   }
 }
@@ -45,7 +45,7 @@ export async function eventText(event: DemoEvent, sheet: Sheet): Promise<string>
 function welcome(seconds: readonly [number, number, number], sheet: Sheet): string {
   const whole = seconds.reduce((a, b) => a + b, 0);
   const text =
-    'A vision-language model is shown a picture, is asked about it, and answers in words. This demo shows one, trains ' +
+    'A vision-language model is shown an image, is asked about it, and answers in words. This demo shows one, trains ' +
     `another, and measures what it has learnt: three acts, ${about(whole)} on two cores. Nothing leaves this machine. ` +
     'Ctrl-C saves, and the same command goes on.';
   return wrap(text, sheet.width).join('\n');
@@ -56,20 +56,20 @@ function folderText({ folder, goesOn, taken }: Extract<DemoEvent, { kind: 'folde
     taken.length === 0 ? '' : `${taken.join(' and ')} ${taken.length === 1 ? 'stays as it is' : 'stay as they are'}. `;
   const does = goesOn
     ? `An unfinished demo in ${folder} is gone on with.`
-    : 'It begins with a picture encoder and a language model that have never worked together, and learns from pictures ' +
+    : 'It begins with an image encoder and a language model that have never worked together, and learns from images ' +
       `with captions, questions and answers. All of it is kept in ${folder}.`;
   return `${wrap(left + does, width).join('\n')}\n`;
 }
 
 function onTheWay({ done, steps, answers }: Extract<DemoEvent, { kind: 'answers' }>, sheet: Sheet): string {
-  const when = `After ${done}${steps > 0 ? ` of ${steps}` : ''} steps, of the same picture:`;
+  const when = `After ${done}${steps > 0 ? ` of ${steps}` : ''} steps, of the same image:`;
   const lines = answers.flatMap((each) =>
     hanging(`${mark(each, sheet)} `, each.answer || '(nothing)', sheet.width - 2),
   );
   return ['', ...wrap(when, sheet.width), ...lines.map((line) => `  ${line}`)].join('\n');
 }
 
-/** Questions with answers and what is really there, for a column beside a picture. */
+/** Questions with answers and what is really there, for a column beside an image. */
 function answerLines(answers: readonly DemoAnswer[], sheet: Sheet): string[] {
   const width = columnWidth(sheet);
   return answers.flatMap((answer, i) => [
@@ -97,15 +97,15 @@ function hanging(sign: string, text: string, width: number): string[] {
   return wrap(text, width - 2).map((line, i) => (i === 0 ? sign : '  ') + line);
 }
 
-const isDrawn = ({ colours, width }: Sheet) => colours !== 'none' && width >= PICTURE + 2 + BESIDE;
-const columnWidth = (sheet: Sheet) => (isDrawn(sheet) ? sheet.width - PICTURE - 2 : sheet.width);
+const isDrawn = ({ colours, width }: Sheet) => colours !== 'none' && width >= IMAGE + 2 + BESIDE;
+const columnWidth = (sheet: Sheet) => (isDrawn(sheet) ? sheet.width - IMAGE - 2 : sheet.width);
 
-/** A picture with lines beside it; where it cannot be drawn, what is on it. */
-async function beside({ path, truth }: DemoPicture, lines: readonly string[], sheet: Sheet): Promise<string> {
-  if (!isDrawn(sheet)) return [...wrap(`A picture of: ${truth}`, sheet.width), ...lines, ''].join('\n');
-  const drawn = halfBlocks(await sheet.decode(path), PICTURE, sheet.colours as 'true' | 'palette');
+/** An image with lines beside it; where it cannot be drawn, what is on it. */
+async function beside({ path, truth }: DemoImage, lines: readonly string[], sheet: Sheet): Promise<string> {
+  if (!isDrawn(sheet)) return [...wrap(`An image of: ${truth}`, sheet.width), ...lines, ''].join('\n');
+  const drawn = halfBlocks(await sheet.decode(path), IMAGE, sheet.colours as 'true' | 'palette');
   const rows = Array.from({ length: Math.max(drawn.length, lines.length) }, (_, i) =>
-    `${drawn[i] ?? ' '.repeat(PICTURE)}  ${lines[i] ?? ''}`.trimEnd(),
+    `${drawn[i] ?? ' '.repeat(IMAGE)}  ${lines[i] ?? ''}`.trimEnd(),
   );
   return [...rows, ''].join('\n');
 }
@@ -118,7 +118,7 @@ export function about(seconds: number): string {
 
 /** Before and after, and how to go on. */
 export function closingText(result: DemoResult, scores: string, sheet: Sheet): string {
-  const { before, answers, drawn, training, picture, seconds } = result;
+  const { before, answers, drawn, training, image, seconds } = result;
   const rows = answers.map(({ question, answer, right, truth }, i) => [
     question,
     before[i]?.answer || '(nothing)',
@@ -128,21 +128,21 @@ export function closingText(result: DemoResult, scores: string, sheet: Sheet): s
   const titles = ['question', 'before', 'after', 'really there'].map((title) => ({ title }));
   const all =
     drawn &&
-    `All three questions are answered rightly on ${drawn.right} of ${drawn.pictures} other pictures drawn by seed.`;
+    `All three questions are answered rightly on ${drawn.right} of ${drawn.images} other images drawn by seed.`;
   return [
     ...(rows.length > 0 ? [table(titles, rows, sheet.width)] : []),
     ...(all ? [wrap(all, sheet.width).join('\n')] : []),
     ...(scores === '' ? [] : [scores]),
-    goOn(training.folder, picture.path, training.eval?.report),
+    goOn(training.folder, image.path, training.eval?.report),
     `${Math.round(seconds)} seconds in all.`,
   ].join('\n\n');
 }
 
-function goOn(folder: string, picture: string, report: string | undefined): string {
+function goOn(folder: string, image: string, report: string | undefined): string {
   const quoted = (path: string) => (/^[\w./@:+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
   const lines = [
-    ['talk to it about that picture', command(`chat ${quoted(folder)} --image ${quoted(picture)}`)],
-    ['more pictures, in my-world/images', command('data make-world --out my-world --split val --count 20')],
+    ['talk to it about that image', command(`chat ${quoted(folder)} --image ${quoted(image)}`)],
+    ['more images, in my-world/images', command('data make-world --out my-world --split val --count 20')],
     [
       'the same training with another seed',
       command(`train ${quoted(`${folder}/recipe.yaml`)} train.seed=1 output.folder=${quoted(`${folder}-seed-1`)}`),
@@ -150,7 +150,7 @@ function goOn(folder: string, picture: string, report: string | undefined): stri
     ['a folder that other tools load', command(`export ${quoted(folder)} --to hf --out my-model`)],
   ];
   return [
-    ...(report === undefined ? [] : [`The report, with pictures: ${report}`, '']),
+    ...(report === undefined ? [] : [`The report, with images: ${report}`, '']),
     'Go on with it:',
     ...lines.map(([what, command]) => `  # ${what}\n  ${command}`),
   ].join('\n');

@@ -8,7 +8,7 @@ export { openConversation, scoreAnswer } from '../../generate/index.ts';
 
 /**
  * Fetches a model folder and makes it ready to speak.
- * @param url of the folder, relative to the page. Pictures of a conversation are URLs too.
+ * @param url of the folder, relative to the page. Images of a conversation are URLs too.
  * @example const chat = openConversation(await fetchModel('/models/llava', { assets: '/onnxruntime/' }));
  */
 export async function fetchModel(url: string, options: WebEngineOptions): Promise<SpeakerParts> {

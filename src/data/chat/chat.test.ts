@@ -88,7 +88,7 @@ describe('built-in templates', () => {
     expect(supervised(segments)).toBe(answers);
   });
 
-  // `text` is for rows without pictures.
+  // `text` is for rows without images.
   test.each(builtinTemplateNames.filter((name) => name !== 'text'))(
     '%s: a generation prompt is how the answered conversation begins',
     (name) => {
@@ -113,13 +113,13 @@ describe('built-in templates', () => {
     expect(text).toBe('Be brief. USER: Why? ASSISTANT:');
   });
 
-  test('one picture goes to the front of its turn, several stay in place', () => {
+  test('one image goes to the front of its turn, several stay in place', () => {
     const text = (turn: Turn) =>
       renderedText(renderChat(builtinTemplate('llava-1.5'), [says('system', 'S'), turn], tokens));
     const part = (word: string) => ({ type: 'text', text: word }) as const;
-    const picture = (media: number) => ({ type: 'media', media }) as const;
-    expect(text({ role: 'user', parts: [part('What is\n'), picture(0)] })).toBe('S USER: <image>\nWhat is ');
-    const both = { role: 'user', parts: [picture(0), part(' or '), picture(1), part('?')] } as const;
+    const image = (media: number) => ({ type: 'media', media }) as const;
+    expect(text({ role: 'user', parts: [part('What is\n'), image(0)] })).toBe('S USER: <image>\nWhat is ');
+    const both = { role: 'user', parts: [image(0), part(' or '), image(1), part('?')] } as const;
     expect(text(both)).toBe('S USER: <image> or <image>? ');
   });
 
@@ -133,7 +133,7 @@ describe('built-in templates', () => {
     expect(stopStrings(builtinTemplate(name), tokens)).toEqual(stops);
   });
 
-  test('flamingo asks about the picture before it, and ends the text of each', () => {
+  test('flamingo asks about the image before it, and ends the text of each', () => {
     const withEnd = { ...tokens, specials: [...tokens.specials, '<|endofchunk|>'] };
     const part = (text: string) => ({ type: 'text', text }) as const;
     const shows = (media: number, ...after: readonly string[]): Turn => ({

@@ -22,7 +22,7 @@ const schema = z.object({
  * An Alpaca record as LLaMA-Factory has it: `{instruction, input, output}`, the input under the instruction, with
  * `system`, `history` and `images` where there are any.
  *
- * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the images and turns
  */
 function alpacaRow(value: unknown, where: string, folder: ImageFolder): Row {
   const { instruction, input, output, image, images, ...rest } = checked(schema, value, where);

@@ -3,7 +3,7 @@ import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 
 const CHUNK = 1 << 20;
-/** Largest piece taken out of a file, in bytes; a record with a picture in it is some megabytes. */
+/** Largest piece taken out of a file, in bytes; a record with an image in it is some megabytes. */
 const LARGEST_PIECE = 64 << 20;
 const NEWLINE = 0x0a;
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];

@@ -8,28 +8,28 @@ import { sectionItems } from './json-stream.ts';
 import { attempt, checked } from './schema.ts';
 
 const key = z.union([z.string(), z.number()]);
-const picture = z.object({ id: key, file_name: z.string() });
+const image = z.object({ id: key, file_name: z.string() });
 const annotation = z.object({ id: key.nullish(), image_id: key, caption: z.string() });
 
 /**
  * COCO captions, `{images: [{id, file_name}], annotations: [{id, image_id, caption}]}`: one row a caption, the user
- * showing the picture and the assistant saying the caption, without the white space around it.
+ * showing the image and the assistant saying the caption, without the white space around it.
  *
  * @throws TesseraError `data/file`, `data/syntax`, `data/no-section`, `data/duplicate-image`
  */
 function* cocoRows(path: string, folder: ImageFolder): Generator<Outcome<Sample>> {
   const name = basename(path);
-  const files = pictureFiles(path, name);
+  const files = imageFiles(path, name);
   for (const { index, value } of sectionItems(path, 'annotations')) {
     yield attempt(() => alone(captionRow(value, `${name} annotation ${index + 1}`, files, folder)));
   }
 }
 
-function pictureFiles(path: string, name: string): Map<string, string> {
+function imageFiles(path: string, name: string): Map<string, string> {
   const files = new Map<string, string>();
   for (const { index, value } of sectionItems(path, 'images')) {
     const where = `${name} image ${index + 1}`;
-    const { id, file_name } = checked(picture, value, where);
+    const { id, file_name } = checked(image, value, where);
     if (files.has(String(id))) {
       throw new TesseraError({
         code: 'data/duplicate-image',

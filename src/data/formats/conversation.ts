@@ -1,7 +1,7 @@
 import { TesseraError } from '../../base/index.ts';
 import type { Part, Turn } from '../row.ts';
 
-/** What stands in text for a picture. */
+/** What stands in text for an image. */
 export const MARKER = '<image>';
 
 /** Things people write instead of the marker. */
@@ -15,10 +15,10 @@ export interface MarkedTurn {
 }
 
 /**
- * Binds the markers of a conversation to its pictures, in reading order. Line breaks beside a marker only separate it
+ * Binds the markers of a conversation to its images, in reading order. Line breaks beside a marker only separate it
  * from the text and are dropped; chat templates put their own.
  *
- * @throws TesseraError `row/markers` when there are more or fewer markers than pictures
+ * @throws TesseraError `row/markers` when there are more or fewer markers than images
  */
 export function bindMarkers(turns: readonly MarkedTurn[], imageCount: number, where: string): Turn[] {
   const markers = turns.reduce((n, turn) => n + turn.text.split(MARKER).length - 1, 0);
@@ -66,7 +66,7 @@ function remedyFor(images: number, markers: number): string {
 
 /**
  * Checks that a conversation can be learned from: an optional system turn, then user and assistant in turn, the
- * assistant last, no turn empty, pictures shown by the user alone.
+ * assistant last, no turn empty, images shown by the user alone.
  *
  * @throws TesseraError `row/turns`, `row/empty-turn`, `row/image-in-answer`, `row/nothing-learned`
  */
@@ -111,9 +111,9 @@ function checkParts(turn: Turn, index: number, where: string): void {
   if (shows && turn.role !== 'user') {
     throw new TesseraError({
       code: 'row/image-in-answer',
-      message: `the ${turn.role} shows a picture`,
+      message: `the ${turn.role} shows an image`,
       path: where,
-      expected: 'pictures in user turns alone',
+      expected: 'images in user turns alone',
       got: `an image in turn ${index + 1}`,
     });
   }

@@ -8,7 +8,7 @@ import { type ReadOptions, readRows, streamRows, streamSamples } from './read.ts
 const folder = scratchFolder();
 for (const name of ['a.jpg', 'b.jpg']) folder.write(`pictures/${name}`, name);
 const images = folder.path('pictures');
-const picture = (name: string) => ({ kind: 'image', path: folder.path(`pictures/${name}`) });
+const image = (name: string) => ({ kind: 'image', path: folder.path(`pictures/${name}`) });
 
 const linesOf = (...records: readonly unknown[]) => records.map((record) => JSON.stringify(record)).join('\n');
 const file = (...records: readonly unknown[]) => folder.write('rows.jsonl', linesOf(...records));
@@ -67,7 +67,7 @@ describe('the dialects that tools write', () => {
     expect(report.reasons).toEqual([]);
     expect(found).toBe(format);
     expect(rows[0]?.turns.map(shown)).toEqual(turns);
-    expect(rows[0]?.media).toEqual([picture('a.jpg')]);
+    expect(rows[0]?.media).toEqual([image('a.jpg')]);
   });
 
   it('shows answers of a prompt without learning them', () => {
@@ -91,7 +91,7 @@ it('reads what lies where in an image beside its caption', () => {
   const labels = [{ box: [0, 0.25, 0.5, 1], classes: [2, 1] }];
   const { rows, format } = readOne({ image: 'a.jpg', caption: 'A cat.', labels });
   expect(format).toBe('labelled');
-  expect(rows[0]).toMatchObject({ media: [picture('a.jpg')], labels });
+  expect(rows[0]).toMatchObject({ media: [image('a.jpg')], labels });
   expect(rows[0]?.turns.map(shown)).toEqual(['user: <media>', 'assistant: A cat.']);
   const wrong = { image: 'a.jpg', caption: 'A cat.', labels: [{ box: [0, 0.25, 0.5, 1.5], classes: [0] }] };
   expect(refusal(wrong)).toMatchObject({ code: 'row/schema', message: 'labels.0.box.3 has a wrong value' });
@@ -102,7 +102,7 @@ describe('Hugging Face image folders', () => {
     const { rows, format } = readOne({ file_name: 'a.jpg', text: 'A cat.' });
     expect(format).toBe('image-folder');
     expect(rows[0]?.turns.map(shown)).toEqual(['user: <media>', 'assistant: A cat.']);
-    expect(rows[0]?.media).toEqual([picture('a.jpg')]);
+    expect(rows[0]?.media).toEqual([image('a.jpg')]);
   });
 
   it('are known by metadata.csv', () => {

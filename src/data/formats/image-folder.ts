@@ -5,7 +5,7 @@ import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 import type { ImageMedia } from '../row.ts';
 
-/** Finds the pictures that rows name. */
+/** Finds the images that rows name. */
 export interface ImageFolder {
   /**
    * @throws TesseraError `row/image-path`, `row/image-outside`, `row/image-remote`, `row/image-missing`
@@ -14,8 +14,8 @@ export interface ImageFolder {
 }
 
 /**
- * A folder that picture names are relative to.
- * @param looks whether a picture has to be there; who draws pictures when they are used knows that they will be
+ * A folder that image names are relative to.
+ * @param looks whether an image has to be there; who draws images when they are used knows that they will be
  */
 export function imageFolder(folder: string, looks = true): ImageFolder {
   const root = resolve(folder);
@@ -49,10 +49,10 @@ function localName(name: string, where: string): string {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(name)) {
     throw new TesseraError({
       code: 'row/image-remote',
-      message: 'the picture is not on this machine',
+      message: 'the image is not on this machine',
       path: where,
       got: name,
-      remedy: 'download the pictures and name them by their files',
+      remedy: 'download the images and name them by their files',
     });
   }
   if (name.trim() === '' || name.includes('\0')) {
@@ -70,7 +70,7 @@ function filePath(url: string, where: string): string {
 }
 
 function noPath(name: string, path: string): TesseraError {
-  const message = 'the name of the picture is no path';
+  const message = 'the name of the image is no path';
   return new TesseraError({ code: 'row/image-path', message, path, got: JSON.stringify(name.slice(0, 120)) });
 }
 
@@ -92,7 +92,7 @@ function refuseOutside(root: string, path: string, name: string, where: string):
   if (!leaves(relative(root, path)) && (isAbsolute(name) || !win32.isAbsolute(name))) return;
   throw new TesseraError({
     code: 'row/image-outside',
-    message: 'the picture lies outside the folder of pictures',
+    message: 'the image lies outside the folder of images',
     path: where,
     expected: `a path inside ${root}`,
     got: name,
@@ -103,10 +103,10 @@ function refuseOutside(root: string, path: string, name: string, where: string):
 function missing(root: string, name: string, where: string): TesseraError {
   return new TesseraError({
     code: 'row/image-missing',
-    message: 'there is no such picture',
+    message: 'there is no such image',
     path: where,
     expected: `a file in ${root}`,
     got: name,
-    remedy: 'check the name, and the folder of pictures',
+    remedy: 'check the name, and the folder of images',
   });
 }

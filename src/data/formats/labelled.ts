@@ -14,7 +14,7 @@ const schema = z.looseObject({ image: z.string(), caption: z.string().trim().min
 
 /**
  * A caption with what lies where in its image: `{image, caption, labels: [{box, classes}]}`. A box is left, top, right and
- * bottom as shares of the image, and its classes are numbers from 1. The user shows the picture and the assistant says
+ * bottom as shares of the image, and its classes are numbers from 1. The user shows the image and the assistant says
  * the caption.
  */
 function labelledRow(value: unknown, where: string, folder: ImageFolder): Row {

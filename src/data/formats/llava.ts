@@ -28,10 +28,10 @@ const ROLES: Readonly<Record<string, Turn['role']>> = {
 };
 
 /**
- * A LLaVA record: `{id, image, conversations: [{from, value}]}`, the picture's name or several in `image`, and an
- * `<image>` marker in the text for each. Rows without pictures are text. Also ShareGPT's `images` and `system`.
+ * A LLaVA record: `{id, image, conversations: [{from, value}]}`, the image's name or several in `image`, and an
+ * `<image>` marker in the text for each. Rows without images are text. Also ShareGPT's `images` and `system`.
  *
- * @throws TesseraError `row/schema`, `row/role`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/role`, `row/media`, `row/unread`, and those of the images and turns
  */
 function llavaRow(value: unknown, where: string, folder: ImageFolder): Row {
   const record = checked(schema, value, where);

@@ -31,10 +31,10 @@ const schema = z.object({
 
 /**
  * An OpenAI-style record: `{messages: [{role, content}]}`. Content is text, or parts of type `text`, `image_url` (with
- * a file or a data URI) and `image`. When all content is text, `images` may list pictures for `<image>` markers; an
+ * a file or a data URI) and `image`. When all content is text, `images` may list images for `<image>` markers; an
  * `image` part without a name takes the next of them.
  *
- * @throws TesseraError `row/schema`, `row/markers`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/markers`, `row/media`, `row/unread`, and those of the images and turns
  */
 function messagesRow(value: unknown, where: string, folder: ImageFolder): Row {
   refuseUnseenTurns(value, where);

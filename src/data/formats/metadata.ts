@@ -22,9 +22,9 @@ const schema = z.looseObject({
 
 /**
  * A record of a Hugging Face image folder: `{file_name, text}`, or `{image, text}`; the caption may also stand under
- * `caption` or `description`. The user shows the picture and the assistant says the caption.
+ * `caption` or `description`. The user shows the image and the assistant says the caption.
  *
- * @throws TesseraError `row/schema`, `row/caption`, `row/unread`, and those of the pictures
+ * @throws TesseraError `row/schema`, `row/caption`, `row/unread`, and those of the images
  */
 function captionedRow(value: unknown, where: string, folder: ImageFolder): Row {
   const record = checked(schema, value, where);

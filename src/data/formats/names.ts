@@ -18,7 +18,7 @@ export function namedImages(image: Names, images: Names, where: string): readonl
   if (image != null && images != null) {
     throw new TesseraError({
       code: 'row/schema',
-      message: 'the row names its pictures twice',
+      message: 'the row names its images twice',
       path: where,
       expected: 'image or images',
       got: 'both',

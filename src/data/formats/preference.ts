@@ -23,7 +23,7 @@ const schema = z.object({
  * A preference record as TRL has it: `{prompt, chosen, rejected}`, each a text or a list of messages; without a prompt
  * both lists begin with it. Gives the views `chosen` and `rejected`.
  *
- * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the images and turns
  */
 function preferencePair(value: unknown, where: string, folder: ImageFolder): Sample {
   for (const key of ['prompt', 'chosen', 'rejected']) refuseUnseenTurns(value, where, key);

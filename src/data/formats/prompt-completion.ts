@@ -22,7 +22,7 @@ const schema = z.object({
  * A TRL record: `{prompt, completion}`, each a text or a list of messages. The completion alone is learned: answers in
  * the prompt are shown only.
  *
- * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the images and turns
  */
 function completionRow(value: unknown, where: string, folder: ImageFolder): Row {
   for (const key of ['prompt', 'completion']) refuseUnseenTurns(value, where, key);

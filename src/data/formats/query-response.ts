@@ -20,7 +20,7 @@ const questions = z.object({ ...rest, question: z.string(), answer: z.string() }
 /**
  * An ms-swift record: `{query, response}`, with `system`, `history` and `images` where there are any; also
  * `{question, answer}`.
- * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the pictures and turns
+ * @throws TesseraError `row/schema`, `row/media`, `row/unread`, and those of the images and turns
  */
 function queryRow(value: unknown, where: string, folder: ImageFolder): Row {
   const { read, ...exchange } = isQuestion(value) ? questionOf(value, where) : queryOf(value, where);

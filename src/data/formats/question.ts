@@ -15,7 +15,7 @@ export interface Exchange {
 
 /**
  * A row of questions and answers. Images without a marker are shown in front of the first question.
- * @throws TesseraError those of the pictures and turns
+ * @throws TesseraError those of the images and turns
  */
 export function exchangeRow(
   { id, where, system, history, question, answer, names }: Exchange,

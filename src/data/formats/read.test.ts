@@ -11,7 +11,7 @@ import { readRows, streamRows } from './read.ts';
 const folder = scratchFolder();
 for (const name of ['a.jpg', 'b.jpg', 'COCO_val2014_000000000042.jpg']) folder.write(`pictures/${name}`, name);
 const images = folder.path('pictures');
-const picture = (name: string) => ({ kind: 'image', path: folder.path(`pictures/${name}`) });
+const image = (name: string) => ({ kind: 'image', path: folder.path(`pictures/${name}`) });
 
 const talk = (...values: string[]) => values.map((value, i) => ({ from: i % 2 ? 'gpt' : 'human', value }));
 
@@ -48,9 +48,9 @@ describe('plain text files', () => {
   });
 });
 
-it('names a folder of pictures that is none once, not with every row', () => {
+it('names a folder of images that is none once, not with every row', () => {
   const rows = [{ image: 'a.jpg', conversations: talk('<image>', 'It.') }];
-  for (const images of [folder.path('nowhere'), picture('a.jpg').path]) {
+  for (const images of [folder.path('nowhere'), image('a.jpg').path]) {
     expect(faultOf(() => read('train.json', rows, { images }))).toMatchObject({ code: 'data/images', path: images });
   }
 });
@@ -76,7 +76,7 @@ describe('LLaVA conversations', () => {
     expect(rows[0]?.turns[0]?.parts).toHaveLength(2);
   });
 
-  it('binds markers to pictures in order, and drops the line breaks beside them', () => {
+  it('binds markers to images in order, and drops the line breaks beside them', () => {
     const { rows, format } = read('train.json', [
       { id: 7, image: 'a.jpg', conversations: talk('<image>\nWhat is it?', 'A cat.', 'Sure?', 'Yes.') },
       { image: ['b.jpg', 'a.jpg'], conversations: talk('Compare <image> and <image>.', 'Alike.') },
@@ -85,7 +85,7 @@ describe('LLaVA conversations', () => {
     expect(rows[0]).toEqual({
       id: '7',
       where: 'train.json row 1',
-      media: [picture('a.jpg')],
+      media: [image('a.jpg')],
       turns: [
         {
           role: 'user',
@@ -99,7 +99,7 @@ describe('LLaVA conversations', () => {
         { role: 'assistant', parts: [{ type: 'text', text: 'Yes.' }] },
       ],
     });
-    expect(rows[1]?.media).toEqual([picture('b.jpg'), picture('a.jpg')]);
+    expect(rows[1]?.media).toEqual([image('b.jpg'), image('a.jpg')]);
     expect(rows[1]?.turns[0]?.parts).toEqual([
       { type: 'text', text: 'Compare ' },
       { type: 'media', media: 0 },
@@ -169,11 +169,11 @@ describe('LLaVA conversations', () => {
         path:     train.json row 4
         expected: one <image> marker for each image
         remedy:   did you forget the image key? text that speaks of the marker must be written otherwise
-      there is no such picture [row/image-missing]
+      there is no such image [row/image-missing]
         path:     train.json row 5
         expected: a file in <pictures>
         got:      c.jpg
-        remedy:   check the name, and the folder of pictures
+        remedy:   check the name, and the folder of images
       conversations is missing [row/schema]
         path:     train.json row 6
         expected: array
@@ -194,13 +194,13 @@ describe('LLaVA conversations', () => {
         path:     train.json row 10
         expected: a user turn
         got:      turn 1 is the assistant's
-      the assistant shows a picture [row/image-in-answer]
+      the assistant shows an image [row/image-in-answer]
         path:     train.json row 11
-        expected: pictures in user turns alone
+        expected: images in user turns alone
         got:      an image in turn 2
       rows with video are not read [row/media]
         path:     train.json row 12
-        expected: pictures and text
+        expected: images and text
         got:      "a.mp4"
         remedy:   take single frames out of a video as images; take the row out otherwise
       image has a wrong value [row/schema]
@@ -235,7 +235,7 @@ describe('pictures', () => {
       expect(refusals('p.json', row(name), { images: '/' })).toEqual([]);
     }
     expect(refusals('p.json', row(folder.path('p.json')))[0]?.code).toBe('row/image-outside');
-    expect(refusals('p.json', row('C:\\pictures\\a.jpg'))[0]?.code).toBe('row/image-outside');
+    expect(refusals('p.json', row('C:\\images\\a.jpg'))[0]?.code).toBe('row/image-outside');
   });
 
   it('may be named through a link to their folder, or by the real path behind it', () => {
@@ -261,14 +261,14 @@ describe('pictures', () => {
 
   it('are looked for beside the data file when no folder is given', () => {
     const path = folder.write('pictures/train.json', row('a.jpg'));
-    expect(readRows(path).rows[0]?.media).toEqual([picture('a.jpg')]);
+    expect(readRows(path).rows[0]?.media).toEqual([image('a.jpg')]);
   });
 });
 
 describe('OpenAI messages', () => {
   const answer = { role: 'assistant', content: 'It.' };
 
-  it('reads text, parts, and parts that take listed pictures', () => {
+  it('reads text, parts, and parts that take listed images', () => {
     const uri = 'data:image/png;base64,AAAA';
     const content = [
       { type: 'text', text: 'This' },
@@ -287,7 +287,7 @@ describe('OpenAI messages', () => {
         .join('\n'),
     );
     expect(format).toBe('messages');
-    expect(rows[0]?.media).toEqual([{ kind: 'image', path: uri }, picture('b.jpg'), picture('a.jpg')]);
+    expect(rows[0]?.media).toEqual([{ kind: 'image', path: uri }, image('b.jpg'), image('a.jpg')]);
     expect(rows[0]?.turns[1]?.parts).toEqual([
       { type: 'text', text: 'This' },
       { type: 'media', media: 0 },
@@ -377,14 +377,14 @@ describe('COCO captions', () => {
     const { rows, format } = read('captions.json', coco);
     expect(format).toBe('coco-captions');
     expect(rows.map((row) => [row.id, row.media[0], row.turns[1]?.parts[0]])).toEqual([
-      ['11', picture('a.jpg'), { type: 'text', text: 'A cat.' }],
-      ['12', picture('a.jpg'), { type: 'text', text: 'The cat.' }],
-      ['13', picture('b.jpg'), { type: 'text', text: 'A dog.' }],
+      ['11', image('a.jpg'), { type: 'text', text: 'A cat.' }],
+      ['12', image('a.jpg'), { type: 'text', text: 'The cat.' }],
+      ['13', image('b.jpg'), { type: 'text', text: 'A dog.' }],
     ]);
     expect(rows[0]?.turns[0]).toEqual({ role: 'user', parts: [{ type: 'media', media: 0 }] });
   });
 
-  it('refuses captions without text or picture, and files with doubled images', () => {
+  it('refuses captions without text or image, and files with doubled images', () => {
     const annotations = [
       { id: 1, image_id: 9, caption: 'A cat.' },
       { id: 2, image_id: 1, caption: ' ' },

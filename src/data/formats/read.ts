@@ -11,10 +11,10 @@ import { type FormatName, type FormatOptionName, formats } from './table.ts';
 export interface ReadOptions {
   /** Found out from the file when absent. */
   readonly format?: FormatName | undefined;
-  /** Folder that the names of pictures are relative to; the data file's own when absent. */
+  /** Folder that the names of images are relative to; the data file's own when absent. */
   readonly images?: string | undefined;
-  /** Pictures are made once they are used, so that they are not looked for before. */
-  readonly picturesLater?: boolean | undefined;
+  /** Images are made once they are used, so that they are not looked for before. */
+  readonly imagesLater?: boolean | undefined;
   /** What the format has to be told. */
   readonly settings?: Readonly<Partial<Record<FormatOptionName, string>>> | undefined;
   /** What an objective reads together; one row when absent. */
@@ -33,7 +33,7 @@ export interface ReadOptions {
 export function* streamSamples(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
   if (options.images !== undefined) requireFolder(options.images);
   const format = formats[formatOf(path, options)];
-  const folder = imageFolder(options.images ?? dirname(path), options.picturesLater !== true);
+  const folder = imageFolder(options.images ?? dirname(path), options.imagesLater !== true);
   for (const outcome of format.samples(path, folder, (options.settings ?? {}) as Named<string>)) {
     yield 'refused' in outcome && options.format ? { refused: hinted(outcome.refused, path, options.format) } : outcome;
   }
@@ -96,9 +96,9 @@ function requireFolder(path: string): void {
   if (kind === 'folder') return;
   throw new TesseraError({
     code: 'data/images',
-    message: kind === undefined ? 'there is no such folder of pictures' : 'the folder of pictures is no folder',
+    message: kind === undefined ? 'there is no such folder of images' : 'the folder of images is no folder',
     path,
-    remedy: 'name the folder that the names of the pictures are relative to',
+    remedy: 'name the folder that the names of the images are relative to',
   });
 }
 

@@ -117,7 +117,7 @@ function otherMedia(key: string, value: unknown, where: string): TesseraError {
     code: 'row/media',
     message: `rows with ${key} are not read`,
     path: where,
-    expected: 'pictures and text',
+    expected: 'images and text',
     got: JSON.stringify(value).slice(0, 60),
     remedy: 'take single frames out of a video as images; take the row out otherwise',
   });

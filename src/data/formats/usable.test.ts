@@ -16,7 +16,7 @@ const talk = (image: string) => ({
   ],
 });
 
-it('refuses and counts rows whose pictures cannot be read, each named with its row', async () => {
+it('refuses and counts rows whose images cannot be read, each named with its row', async () => {
   const path = folder.write(
     'rows.json',
     ['rgb.png', 'cut.jpg', 'rgb.png', 'moving.gif', 'cut.jpg', 'none.png'].map(talk),

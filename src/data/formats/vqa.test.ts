@@ -3,7 +3,7 @@ import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { formatFault } from '../../base/index.ts';
 import { DataReport } from '../report.ts';
 import { readRows } from './read.ts';
-import type { PicturedVqaFiles } from './vqa.ts';
+import type { ImagedVqaFiles } from './vqa.ts';
 import { vqaItems, vqaRow } from './vqa.ts';
 
 const folder = scratchFolder();
@@ -25,11 +25,11 @@ const annotations = {
   ],
 };
 
-function files(asked: unknown = questions, told: unknown = annotations): PicturedVqaFiles {
+function files(asked: unknown = questions, told: unknown = annotations): ImagedVqaFiles {
   return { questions: folder.write('q.json', asked), annotations: folder.write('a.json', told), images };
 }
 
-function readVqa(asked: PicturedVqaFiles) {
+function readVqa(asked: ImagedVqaFiles) {
   const report = new DataReport();
   return { items: report.collect(asked.questions, 'vqa', vqaItems(asked)), report };
 }
@@ -62,7 +62,7 @@ describe('VQA', () => {
     expect(() => readRows(files().questions, { images })).toThrow('without their answers');
   });
 
-  it('names pictures by a pattern, or by the question itself', () => {
+  it('names images by a pattern, or by the question itself', () => {
     const [item] = readVqa({ ...files({ questions: questions.questions }), imageName: '{id}.png' }).items;
     expect(item?.image.path).toBe(folder.path('pictures/42.png'));
     const own = { questions: [{ ...questions.questions[0], image: 'own.png' }] };

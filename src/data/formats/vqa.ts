@@ -8,11 +8,11 @@ import { imageFolder } from './image-folder.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
 import { attempt, checked } from './schema.ts';
 
-/** A question about a picture with the answers people gave, ten in VQA v2. */
+/** A question about an image with the answers people gave, ten in VQA v2. */
 export interface VqaQuestion {
   readonly id: string;
   readonly where: string;
-  /** The data set's own number of the picture. */
+  /** The data set's own number of the image. */
   readonly imageId: string;
   /** The name of its file, where the question has one. */
   readonly imageName: string | undefined;
@@ -25,7 +25,7 @@ export interface VqaQuestion {
   readonly answerType: string | undefined;
 }
 
-/** A question with its picture found. */
+/** A question with its image found. */
 export interface VqaItem extends Omit<VqaQuestion, 'imageId' | 'imageName'> {
   readonly image: ImageMedia;
 }
@@ -37,11 +37,11 @@ export interface VqaFiles {
   readonly annotations: string;
 }
 
-export interface PicturedVqaFiles extends VqaFiles {
-  /** Folder of the pictures; the questions file's own when absent. */
+export interface ImagedVqaFiles extends VqaFiles {
+  /** Folder of the images; the questions file's own when absent. */
   readonly images?: string;
   /**
-   * How the pictures are named: `{id}` is the image id, `{id:12}` the same padded with zeros, `{subset}` the file's
+   * How the images are named: `{id}` is the image id, `{id:12}` the same padded with zeros, `{subset}` the file's
    * `data_subtype`. A question's own `image` goes before. Default: `COCO_{subset}_{id:12}.jpg`.
    */
   readonly imageName?: string | undefined;
@@ -74,20 +74,20 @@ export function* vqaQuestions(source: VqaFiles): Generator<Outcome<VqaQuestion>>
 }
 
 /**
- * VQA questions with their answers and pictures, one by one.
+ * VQA questions with their answers and images, one by one.
  * @throws TesseraError as `vqaQuestions`, and `data/image-name`
  */
 export function* vqaItems(
-  files: PicturedVqaFiles,
+  files: ImagedVqaFiles,
   folder = imageFolder(files.images ?? dirname(files.questions)),
 ): Generator<Outcome<VqaItem>> {
   const nameOf = imageNamer(files);
   for (const outcome of vqaQuestions(files)) {
-    yield 'refused' in outcome ? outcome : attempt(() => withPicture(outcome.kept, nameOf, folder));
+    yield 'refused' in outcome ? outcome : attempt(() => withImage(outcome.kept, nameOf, folder));
   }
 }
 
-function withPicture(question: VqaQuestion, nameOf: (id: string) => string, folder: ImageFolder): VqaItem {
+function withImage(question: VqaQuestion, nameOf: (id: string) => string, folder: ImageFolder): VqaItem {
   const { imageId, imageName, ...item } = question;
   return { ...item, image: folder.find(imageName ?? nameOf(imageId), item.where) };
 }
@@ -110,7 +110,7 @@ function annotationsByQuestion(path: string): Map<string, Annotation> {
   return found;
 }
 
-function imageNamer(files: PicturedVqaFiles): (id: string) => string {
+function imageNamer(files: ImagedVqaFiles): (id: string) => string {
   const pattern = files.imageName ?? 'COCO_{subset}_{id:12}.jpg';
   let subset: string | undefined;
   for (const { section, index, value } of jsonItems(files.questions, () => false)) {
@@ -122,10 +122,10 @@ function imageNamer(files: PicturedVqaFiles): (id: string) => string {
       if (subset !== undefined) return subset;
       throw new TesseraError({
         code: 'data/image-name',
-        message: 'the picture of a question cannot be named',
+        message: 'the image of a question cannot be named',
         path: files.questions,
         expected: `data_subtype in the file, for ${pattern}`,
-        remedy: 'say how the pictures are named, such as {id}.jpg',
+        remedy: 'say how the images are named, such as {id}.jpg',
       });
     });
 }
@@ -208,7 +208,7 @@ export const vqaFormat = {
   known: { section: (section) => section === 'questions' },
   options: {
     annotations: { describe: 'the file with the answers', value: 'file' },
-    image_name: { describe: 'how a picture is named', value: 'text' },
+    image_name: { describe: 'how an image is named', value: 'text' },
     suffix: { describe: 'text that follows every question, such as how short the answer is to be', value: 'text' },
   },
   samples: vqaSamples,

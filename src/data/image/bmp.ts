@@ -71,7 +71,7 @@ function greenOf(bits: number, masks: readonly number[] | undefined): 5 | 6 {
 export function bmpPixels(bytes: Uint8Array, header: BmpHeader): RgbImage {
   const { width, height, bits, topDown } = header;
   if (![1, 4, 8, 16, 24, 32].includes(bits)) throw new Error(`pixels of ${bits} bits are not read`);
-  if (width < 1 || height < 1) throw new Error('the picture has no pixels');
+  if (width < 1 || height < 1) throw new Error('the image has no pixels');
   const stride = 4 * Math.ceil((width * bits) / 32);
   if (header.pixels + stride * height > bytes.length) throw new Error('the pixels are cut short');
   const colour = colourReader(bytes, header);

@@ -32,13 +32,13 @@ describe('checkImage', () => {
     }
   });
 
-  it('names what stands in the place of a picture', async () => {
+  it('names what stands in the place of an image', async () => {
     expect(await written('empty.jpg', '')).toBe('image/empty');
     expect(await written('lfs.jpg', 'version https://git-lfs.github.com/spec/v1\n')).toBe('file/lfs-pointer');
     for (const [content, got] of [
       ['<!DOCTYPE html><html>', 'a web page'],
       ['<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', 'an SVG drawing'],
-      ['\0\0\0\x20ftypavif', 'an AVIF picture'],
+      ['\0\0\0\x20ftypavif', 'an AVIF image'],
     ]) {
       const path = folder.write('odd.png', content);
       await expect(checkImage(path)).rejects.toMatchObject({ code: 'image/format', got });
@@ -82,7 +82,7 @@ describe('checkImage', () => {
     await expect(checkImage(path)).rejects.toMatchObject({ code: 'image/pages', got: '2 pages' });
   });
 
-  it('takes pictures with something behind their end', async () => {
+  it('takes images with something behind their end', async () => {
     expect(await written('tail.jpg', Buffer.concat([bytesOf('grey.jpg'), Buffer.alloc(500_000, 7)]))).toBeUndefined();
   });
 

@@ -75,7 +75,7 @@ describe('decodeImage refuses', () => {
     expect(error.toJSON()).toMatchInlineSnapshot(`
       {
         "code": "image/missing",
-        "message": "there is no such picture",
+        "message": "there is no such image",
         "path": "nowhere/cat.png",
         "remedy": "check the path, and the folder it is relative to",
       }
@@ -94,7 +94,7 @@ describe('decodeImage refuses', () => {
         "code": "image/format",
         "expected": "JPEG, PNG, WebP, GIF, BMP or TIFF",
         "got": "an SVG drawing",
-        "message": "this is no picture in a format that is read",
+        "message": "this is no image in a format that is read",
         "path": "(62 bytes in memory)",
         "remedy": "draw it as PNG",
       }
@@ -102,7 +102,7 @@ describe('decodeImage refuses', () => {
     const avif = await sharp({ create: { width: 2, height: 2, channels: 3, background: 'red' } })
       .avif()
       .toBuffer();
-    expect(await rejectionOf(decodeImage(avif))).toMatchObject({ code: 'image/format', got: 'an AVIF picture' });
+    expect(await rejectionOf(decodeImage(avif))).toMatchObject({ code: 'image/format', got: 'an AVIF image' });
   });
 
   it('an animation, unless the first frame is asked for', async () => {
@@ -112,7 +112,7 @@ describe('decodeImage refuses', () => {
     }
   });
 
-  it('a picture over the limit, before decoding it', async () => {
+  it('an image over the limit, before decoding it', async () => {
     const error = await rejectionOf(decodeImage(fixtureFile('rgb.png'), { maxPixels: 19 * 13 - 1 }));
     expect(error).toMatchObject({
       code: 'image/too-large',
@@ -137,7 +137,7 @@ describe('decodeImage refuses', () => {
     expect(await rejectionOf(decodeImage(moving))).toMatchObject({ code: 'image/animated' });
   });
 
-  it('a picture that is one long line, before decoding it', async () => {
+  it('an image that is one long line, before decoding it', async () => {
     const line = await sharp({ create: { width: 70_000, height: 1, channels: 3, background: 'red' } })
       .png()
       .toBuffer();

@@ -9,7 +9,7 @@ import { sourceBytes, sourceName } from './source.ts';
 import { tiffUnread } from './tiff.ts';
 
 export interface DecodeOptions {
-  /** Largest picture accepted, in pixels. */
+  /** Largest image accepted, in pixels. */
   readonly maxPixels?: number;
   /**
    * What becomes of transparency: `drop` keeps the stored colours, as PIL's `convert('RGB')` and LLaVA do; `white`
@@ -40,7 +40,7 @@ function sniff(bytes: Uint8Array): Format | undefined {
  *
  * @throws TesseraError `image/missing`, `image/unreadable`, `image/remote`, `image/data-uri`, `image/empty`,
  *   `image/format`, `image/too-large`, `image/animated`, `image/pages`, `image/corrupt`
- * @example const picture = await decodeImage('photo.jpg');
+ * @example const image = await decodeImage('photo.jpg');
  */
 export async function decodeImage(source: ImageSource, options: DecodeOptions = {}): Promise<RgbImage> {
   const bytes = await sourceBytes(source);
@@ -49,7 +49,7 @@ export async function decodeImage(source: ImageSource, options: DecodeOptions = 
   if (format === 'bmp') return decodeBmp(bytes, path, options);
   const unread = format === 'tiff' && tiffUnread(bytes);
   if (unread) throw unreadKind(path, `a TIFF with ${unread}`);
-  // Its load takes as long as that of a small model; who shows no picture does without.
+  // Its load takes as long as that of a small model; who shows no image does without.
   const { default: sharp } = await import('sharp');
   const decoder = sharp(bytes, {
     failOn: 'error',
@@ -84,11 +84,11 @@ function decodeBmp(bytes: Uint8Array, path: string, options: DecodeOptions): Rgb
 function unreadKind(path: string, got: string): TesseraError {
   return new TesseraError({
     code: 'image/format',
-    message: 'this kind of picture is not read',
+    message: 'this kind of image is not read',
     path,
     expected: 'samples of 8 bits, transparency beside the colours',
     got,
-    remedy: 'convert the picture to PNG or JPEG',
+    remedy: 'convert the image to PNG or JPEG',
   });
 }
 
@@ -96,31 +96,31 @@ function checkFormat(bytes: Uint8Array, path: string): Format {
   const format = sniff(bytes);
   if (format) return format;
   if (bytes.length === 0) {
-    throw new TesseraError({ code: 'image/empty', message: 'the picture has no bytes', path });
+    throw new TesseraError({ code: 'image/empty', message: 'the image has no bytes', path });
   }
   throw new TesseraError({
     code: 'image/format',
-    message: 'this is no picture in a format that is read',
+    message: 'this is no image in a format that is read',
     path,
     expected: 'JPEG, PNG, WebP, GIF, BMP or TIFF',
     ...insteadOf(bytes),
   });
 }
 
-/** What stands in the place of a picture, and what to do about it. */
+/** What stands in the place of an image, and what to do about it. */
 function insteadOf(bytes: Uint8Array): { readonly got: string; readonly remedy: string } {
   const head = Buffer.from(bytes.subarray(0, 512)).toString('latin1');
   const known = impostors.find(({ begins }) => begins.test(head));
   if (known) return { got: known.got, remedy: known.remedy };
   const got = `first bytes ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`;
-  return { got, remedy: 'convert the picture to PNG or JPEG' };
+  return { got, remedy: 'convert the image to PNG or JPEG' };
 }
 
 const impostors = [
   { begins: /^\s*<svg|^\s*<\?xml[\s\S]*<svg/i, got: 'an SVG drawing', remedy: 'draw it as PNG' },
-  { begins: /^\s*<(?:!doctype|html)/i, got: 'a web page', remedy: 'download the picture itself' },
-  { begins: /^[\s\S]{4}ftyp(?:avif|avis)/, got: 'an AVIF picture', remedy: 'convert the picture to PNG or JPEG' },
-  { begins: /^[\s\S]{4}ftyp(?:heic|heix|mif1)/, got: 'a HEIC picture', remedy: 'convert the picture to PNG or JPEG' },
+  { begins: /^\s*<(?:!doctype|html)/i, got: 'a web page', remedy: 'download the image itself' },
+  { begins: /^[\s\S]{4}ftyp(?:avif|avis)/, got: 'an AVIF image', remedy: 'convert the image to PNG or JPEG' },
+  { begins: /^[\s\S]{4}ftyp(?:heic|heix|mif1)/, got: 'a HEIC image', remedy: 'convert the image to PNG or JPEG' },
 ];
 
 function checkHeader(
@@ -133,11 +133,11 @@ function checkHeader(
   if (!fits(width, height, limit)) {
     throw new TesseraError({
       code: 'image/too-large',
-      message: 'the picture has too many pixels',
+      message: 'the image has too many pixels',
       path,
       expected: `at most ${limit} pixels, ${MAX_SIDE} in a row`,
       got: `${width}x${height} = ${width * height}`,
-      remedy: 'shrink the picture',
+      remedy: 'shrink the image',
     });
   }
   if ((header.pages ?? 1) > 1 && options.firstFrame !== true) {
@@ -148,7 +148,7 @@ function checkHeader(
 function animated(path: string, got: string): TesseraError {
   return new TesseraError({
     code: 'image/animated',
-    message: 'the picture is an animation',
+    message: 'the image is an animation',
     path,
     expected: 'one frame',
     got,
@@ -161,9 +161,9 @@ function paged(path: string, got: string): TesseraError {
     code: 'image/pages',
     message: 'the file has several pages',
     path,
-    expected: 'one picture',
+    expected: 'one image',
     got,
-    remedy: 'save each page as a picture of its own',
+    remedy: 'save each page as an image of its own',
   });
 }
 
@@ -182,7 +182,7 @@ function corrupt(path: string, format: Format, cause: unknown): TesseraError {
   return new TesseraError(
     {
       code: 'image/corrupt',
-      message: 'the picture cannot be decoded',
+      message: 'the image cannot be decoded',
       path,
       expected: `a complete ${format.toUpperCase()} file`,
       got: (cause instanceof Error ? cause.message : String(cause)).trim(),

@@ -8,7 +8,7 @@ interface Bitmap {
   close(): void;
 }
 interface Context {
-  drawImage(picture: Bitmap, x: number, y: number): void;
+  drawImage(image: Bitmap, x: number, y: number): void;
   getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
 }
 declare const createImageBitmap: (blob: Blob, options: Readonly<Record<string, string>>) => Promise<Bitmap>;
@@ -19,7 +19,7 @@ export type { DecodeOptions } from './decode.ts';
 const DEFAULT_MAX_PIXELS = 178_956_970;
 
 /**
- * Decodes a picture by the browser: its bytes, or what a URL gives. Of an animation it is the first frame.
+ * Decodes an image by the browser: its bytes, or what a URL gives. Of an animation it is the first frame.
  * @throws TesseraError `image/missing`, `image/corrupt`, `image/too-large`; `image/transparent`, since a canvas does not
  *   keep the colours of what is transparent
  */
@@ -43,7 +43,7 @@ async function bitmapOf(source: string | URL | Uint8Array, path: string): Promis
   try {
     return await createImageBitmap(blob, { colorSpaceConversion: 'none', imageOrientation: 'from-image' });
   } catch (error) {
-    throw asTesseraError(error, { code: 'image/corrupt', path, expected: 'a picture that the browser can decode' });
+    throw asTesseraError(error, { code: 'image/corrupt', path, expected: 'an image that the browser can decode' });
   }
 }
 
@@ -51,13 +51,13 @@ async function fetched(url: string | URL, path: string): Promise<Blob> {
   const answer = await fetch(url);
   if (answer.ok) return answer.blob();
   const got = `${answer.status} ${answer.statusText}`;
-  throw new TesseraError({ code: 'image/missing', message: 'the picture cannot be fetched', path, got });
+  throw new TesseraError({ code: 'image/missing', message: 'the image cannot be fetched', path, got });
 }
 
 function checkPixels(pixels: number, limit: number, path: string): void {
   if (pixels <= limit) return;
   const [expected, got] = [`at most ${limit} pixels`, `${pixels}`];
-  throw new TesseraError({ code: 'image/too-large', message: 'the picture has too many pixels', path, expected, got });
+  throw new TesseraError({ code: 'image/too-large', message: 'the image has too many pixels', path, expected, got });
 }
 
 function opaque(rgba: Uint8ClampedArray, path: string): Uint8Array {
@@ -66,7 +66,7 @@ function opaque(rgba: Uint8ClampedArray, path: string): Uint8Array {
     if (rgba[i * 4 + 3] !== 255) {
       throw new TesseraError({
         code: 'image/transparent',
-        message: 'the picture is transparent in places',
+        message: 'the image is transparent in places',
         path,
         remedy: 'save it without transparency',
       });

@@ -80,7 +80,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
   image_mean: 'three numbers',
   image_std: 'three numbers other than 0',
   image_aspect_ratio: 'pad or square',
-  pad_size: 'null: pictures are padded to a square only',
+  pad_size: 'null: images are padded to a square only',
 };
 
 /**
@@ -138,7 +138,7 @@ function unknownKeys(file: Record<string, unknown>, where: string): Fault[] {
         message: 'the image processor has a key that is not known',
         path: `${where} ${key}`,
         got: JSON.stringify(file[key]).slice(0, 60),
-        remedy: near ? `did you mean ${near}?` : 'remove the key if pictures do not depend on it',
+        remedy: near ? `did you mean ${near}?` : 'remove the key if images do not depend on it',
       };
     });
 }

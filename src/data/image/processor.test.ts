@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { picture, readCases } from '../../../test/support/image-cases.ts';
+import { image, readCases } from '../../../test/support/image-cases.ts';
 import { clipCrop, clipPad, clipSquash, planImage, processImage, siglip } from './processor.ts';
 import { readImageProcessor } from './processor-config.ts';
 import { rgbImage } from './rgb.ts';
@@ -9,10 +9,10 @@ describe('processImage equals transformers', () => {
     const { name, source, config } = facts as { name: string; source: [number, number]; config: unknown };
     it(`${name} ${source.join('x')}`, () => {
       const processor = readImageProcessor(config, 'preprocessor_config.json');
-      const image = picture(...source);
-      const out = processImage(image, processor);
+      const made = image(...source);
+      const out = processImage(made, processor);
       expect(out.shape).toEqual(shape);
-      const { width, height } = planImage(image, processor).output;
+      const { width, height } = planImage(made, processor).output;
       expect([3, height, width]).toEqual(shape);
       expect(Buffer.from(out.data.buffer).equals(bytes)).toBe(true);
     });
@@ -20,7 +20,7 @@ describe('processImage equals transformers', () => {
 });
 
 describe('planImage', () => {
-  it('crops the middle of the resized picture', () => {
+  it('crops the middle of the resized image', () => {
     expect(planImage({ width: 640, height: 427 }, clipCrop(336))).toEqual({
       source: { width: 640, height: 427 },
       steps: [
@@ -60,11 +60,11 @@ describe('processImage', () => {
 
   it('refuses a plan for another size', () => {
     const plan = planImage({ width: 4, height: 5 }, clipCrop(3));
-    expect(() => processImage(picture(5, 4), clipCrop(3), plan)).toThrow('another size');
+    expect(() => processImage(image(5, 4), clipCrop(3), plan)).toThrow('another size');
   });
 });
 
-describe('pictures of extreme shapes', () => {
+describe('images of extreme shapes', () => {
   it('are cut without laying out what is cut away', () => {
     for (const size of [
       { width: 1, height: 5000 },

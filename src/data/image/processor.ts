@@ -7,14 +7,14 @@ import { checkSize, filled, paste } from './rgb.ts';
 
 type Triple = readonly [number, number, number];
 
-/** How a vision tower wants its pictures; the steps happen in the order of the fields. */
+/** How a vision tower wants its images; the steps happen in the order of the fields. */
 export interface ImageProcessor {
-  /** Pad to a square with the mean colour, the picture in the middle (LLaVA-1.5's `expand2square`). */
+  /** Pad to a square with the mean colour, the image in the middle (LLaVA-1.5's `expand2square`). */
   readonly padToSquare: boolean;
   /** `short`: the short side becomes that long and the aspect stays. `exact`: both sides as given. */
   readonly resize: { readonly short: number } | { readonly exact: Size } | undefined;
   readonly filter: ResampleFilter;
-  /** Cut this much from the middle; where the picture is smaller, black is added. */
+  /** Cut this much from the middle; where the image is smaller, black is added. */
   readonly crop: Size | undefined;
   /** Factor on the 8-bit values. */
   readonly rescale: number | undefined;
@@ -52,13 +52,13 @@ export function siglip(size: Size): ImageProcessor {
   return { ...clipSquash(1), resize: { exact: size }, normalize: { mean: HALF, std: HALF } };
 }
 
-/** One step on pixels; a crop's window may reach outside the picture, where it is black. */
+/** One step on pixels; a crop's window may reach outside the image, where it is black. */
 export type ImageStep =
   | { readonly op: 'pad'; readonly size: Size; readonly left: number; readonly top: number; readonly colour: Triple }
   | { readonly op: 'resize'; readonly size: Size; readonly filter: ResampleFilter }
   | { readonly op: 'crop'; readonly window: Window };
 
-/** What a processor does to pictures of one size, and how large the result is. */
+/** What a processor does to images of one size, and how large the result is. */
 export interface ImagePlan {
   readonly source: Size;
   readonly steps: readonly ImageStep[];
@@ -67,9 +67,9 @@ export interface ImagePlan {
 }
 
 /**
- * The geometry of a processor for a picture of this size; pixels are not needed.
+ * The geometry of a processor for an image of this size; pixels are not needed.
  *
- * The long side of a resized picture is `trunc(side * long / short)` (transformers 4.57 and 5.x,
+ * The long side of a resized image is `trunc(side * long / short)` (transformers 4.57 and 5.x,
  * `get_resize_output_image_size`); torchvision and OpenCV round otherwise.
  *
  * @throws TesseraError `image/size`
@@ -96,17 +96,17 @@ export function planImage(source: Size, processor: ImageProcessor): ImagePlan {
   return { source, steps, output: { width: size.width, height: size.height } };
 }
 
-/** Largest picture that a step may lay out, in pixels. */
+/** Largest image that a step may lay out, in pixels. */
 const largestArea = 100_000_000;
 
 function checkArea({ width, height }: Size, source: Size): void {
   if (width * height <= largestArea) return;
   throw new TesseraError({
     code: 'image/shape',
-    message: 'the picture is too long and thin to be prepared',
+    message: 'the image is too long and thin to be prepared',
     expected: `at most ${largestArea} pixels after padding and resizing`,
     got: `${source.width}x${source.height} would become ${width}x${height}`,
-    remedy: 'cut the picture to a more usual shape',
+    remedy: 'cut the image to a more usual shape',
   });
 }
 
@@ -135,10 +135,10 @@ function centreWindow(size: Size, crop: Size): Window {
 }
 
 /**
- * The values a vision tower gets for a picture: float32 `[3, H, W]`, equal to the processors of transformers that work
+ * The values a vision tower gets for an image: float32 `[3, H, W]`, equal to the processors of transformers that work
  * on Pillow.
  *
- * @param plan of `planImage` for this picture's size and the same processor
+ * @param plan of `planImage` for this image's size and the same processor
  * @throws TesseraError `image/plan` when the plan is for another size
  */
 export function processImage(
@@ -149,7 +149,7 @@ export function processImage(
   if (plan.source.width !== image.width || plan.source.height !== image.height) {
     throw new TesseraError({
       code: 'image/plan',
-      message: 'the plan was made for a picture of another size',
+      message: 'the plan was made for an image of another size',
       expected: `${plan.source.width}x${plan.source.height}`,
       got: `${image.width}x${image.height}`,
     });

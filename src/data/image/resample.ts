@@ -82,8 +82,8 @@ function taps(source: number, target: number, kernel: Kernel, first: number, len
  * Resizes exactly as the `Image.resize` of Pillow 13 does for 8-bit RGB: separable, integer weights, and a rounding to
  * 8 bits after each pass.
  *
- * @param window the part of the resized picture to compute (all of it when absent); must lie inside `size`
- * @returns a picture of the window's size
+ * @param window the part of the resized image to compute (all of it when absent); must lie inside `size`
+ * @returns an image of the window's size
  * @throws TesseraError `image/size`, `image/window`
  */
 export function resample(image: RgbImage, size: Size, filter: ResampleFilter, window?: Window): RgbImage {
@@ -98,14 +98,14 @@ export function resample(image: RgbImage, size: Size, filter: ResampleFilter, wi
   const [left, right] = columns ? samplesRead(columns) : [part.left, part.left + part.width];
   const [top, bottom] = rows ? samplesRead(rows) : [part.top, part.top + part.height];
   const source = cut(image, { left, top, width: right - left, height: bottom - top });
-  const acrossColumns = (picture: RgbImage) => (columns ? alongRows(picture, columns, part.width, left) : picture);
-  const acrossRows = (picture: RgbImage) => (rows ? alongColumns(picture, rows, part.height, top) : picture);
+  const acrossColumns = (image: RgbImage) => (columns ? alongRows(image, columns, part.width, left) : image);
+  const acrossRows = (image: RgbImage) => (rows ? alongColumns(image, rows, part.height, top) : image);
   return verticalFirst(image, size) ? acrossColumns(acrossRows(source)) : acrossRows(acrossColumns(source));
 }
 
 /**
  * Whether the vertical pass comes first: when the height loses more than twice the pixels the width loses. Pillow 12
- * and older always began with the horizontal pass; on pictures with hard edges the two orders differ visibly, because
+ * and older always began with the horizontal pass; on images with hard edges the two orders differ visibly, because
  * the first pass clamps its overshoot.
  */
 function verticalFirst(source: Size, target: Size): boolean {
@@ -119,7 +119,7 @@ function checkWindow(window: Window, size: Size): void {
   if (left >= 0 && top >= 0 && left + width <= size.width && top + height <= size.height) return;
   throw new TesseraError({
     code: 'image/window',
-    message: 'the window reaches outside the resized picture',
+    message: 'the window reaches outside the resized image',
     expected: `a window inside ${size.width}x${size.height}`,
     got: `${width}x${height} at ${left},${top}`,
   });

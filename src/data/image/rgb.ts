@@ -1,6 +1,6 @@
 import { TesseraError } from '../../base/index.ts';
 
-/** An 8-bit RGB picture, row-major with interleaved channels: `data[(y * width + x) * 3 + c]`. */
+/** An 8-bit RGB image, row-major with interleaved channels: `data[(y * width + x) * 3 + c]`. */
 export interface RgbImage {
   readonly width: number;
   readonly height: number;
@@ -20,7 +20,7 @@ export interface Window extends Size {
 }
 
 /**
- * Wraps bytes as a picture.
+ * Wraps bytes as an image.
  * @throws TesseraError `image/size` when the sides are no positive integers or the bytes do not fill them.
  */
 export function rgbImage(width: number, height: number, data: Uint8Array): RgbImage {
@@ -28,7 +28,7 @@ export function rgbImage(width: number, height: number, data: Uint8Array): RgbIm
   if (data.length !== width * height * 3) {
     throw new TesseraError({
       code: 'image/size',
-      message: 'the bytes do not fill the picture',
+      message: 'the bytes do not fill the image',
       expected: `${width * height * 3} bytes for ${width}x${height} RGB`,
       got: `${data.length}`,
     });
@@ -40,13 +40,13 @@ export function checkSize(size: Size): void {
   if (Number.isInteger(size.width) && Number.isInteger(size.height) && size.width > 0 && size.height > 0) return;
   throw new TesseraError({
     code: 'image/size',
-    message: 'a picture needs at least one pixel each way',
+    message: 'an image needs at least one pixel each way',
     expected: 'positive integers',
     got: `${size.width}x${size.height}`,
   });
 }
 
-/** A picture of one colour. */
+/** An image of one colour. */
 export function filled(size: Size, colour: readonly [number, number, number]): RgbImage {
   const data = new Uint8Array(size.width * size.height * 3);
   if (colour.some((value) => value !== 0)) {

@@ -1,7 +1,7 @@
 import { TesseraError } from '../../base/index.ts';
 import { lookUp, pathOfUrl, readBytes } from '../../files/index.ts';
 
-/** Where a picture comes from: a path, a `file:` URL, a `data:` URI, or its encoded bytes. */
+/** Where an image comes from: a path, a `file:` URL, a `data:` URI, or its encoded bytes. */
 export type ImageSource = string | URL | Uint8Array;
 
 /** What to call a source in messages. */
@@ -31,13 +31,13 @@ export function sourceBytesNow(source: ImageSource): Uint8Array {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text) && !/^file:/i.test(text)) {
     throw new TesseraError({
       code: 'image/remote',
-      message: 'pictures are not fetched over the network',
+      message: 'images are not fetched over the network',
       path: text,
       expected: 'a file path, a file: URL, a data: URI or bytes',
-      remedy: 'download the picture and give its path',
+      remedy: 'download the image and give its path',
     });
   }
-  return readPicture(/^file:/i.test(text) ? filePath(text) : text);
+  return readImage(/^file:/i.test(text) ? filePath(text) : text);
 }
 
 function filePath(url: string): string {
@@ -51,17 +51,17 @@ function filePath(url: string): string {
   }
 }
 
-function readPicture(path: string): Uint8Array {
+function readImage(path: string): Uint8Array {
   if (lookUp(path)) return readBytes(path, { code: 'image/unreadable' });
   throw new TesseraError({
     code: 'image/missing',
-    message: 'there is no such picture',
+    message: 'there is no such image',
     path,
     remedy: 'check the path, and the folder it is relative to',
   });
 }
 
-/** Decodes `data:[type][;parameter]*;base64,<body>`; other encodings carry no pictures. */
+/** Decodes `data:[type][;parameter]*;base64,<body>`; other encodings carry no images. */
 function dataUriBytes(uri: string): Uint8Array {
   const comma = uri.indexOf(',');
   const head = comma < 0 ? uri : uri.slice(0, comma);
@@ -70,7 +70,7 @@ function dataUriBytes(uri: string): Uint8Array {
   if (!/;base64$/i.test(head) || !complete) {
     throw new TesseraError({
       code: 'image/data-uri',
-      message: 'the data URI holds no base64 picture',
+      message: 'the data URI holds no base64 image',
       path: sourceName(uri),
       expected: 'data:image/png;base64,… with a valid base64 body',
       got: comma < 0 ? 'no comma' : `${head}, with a body of ${body.length} characters`,

@@ -32,7 +32,7 @@ function exampleOf(question: string): Example {
 }
 
 describe('formatExample', () => {
-  test('without colour, brackets show the mask and a picture is one entry', () => {
+  test('without colour, brackets show the mask and an image is one entry', () => {
     expect(formatExample(exampleOf('What is left?'), tokenizer, { color: false, width: 60 })).toMatchInlineSnapshot(`
       "scene-7  (train.json row 7)
       22 tokens, 4 supervised, 4 of images (1)

@@ -64,7 +64,7 @@ type Kind = 'supervised' | 'special' | 'image' | 'context';
 
 const ansi: Readonly<Record<Kind, string>> = { supervised: '32', special: '33', image: '35', context: '2' };
 
-/** An example for a reader: counts, a legend, then its tokens in order, each picture as one entry. */
+/** An example for a reader: counts, a legend, then its tokens in order, each image as one entry. */
 export function formatExample(example: Example, tokenizer: Tokenizer, options: FormatOptions): string {
   const { color, width = 80 } = options;
   const { counts, images, tokens } = describeExample(example, tokenizer);

@@ -6,8 +6,8 @@ import { share } from './tally.ts';
 
 const accuracy = (sum: Tally) => ({ accuracy: share(sum.right ?? 0, sum.all ?? 0) });
 
-/** Pictures whose four questions are all right or all wrong: four questions hold the news of one. */
-function pictures(count: number, p: number, seed: number): Tally[] {
+/** Images whose four questions are all right or all wrong: four questions hold the news of one. */
+function images(count: number, p: number, seed: number): Tally[] {
   const random = new Random(seed, 'pictures');
   return Array.from({ length: count }, () => ({ right: random.chance(p) ? 4 : 0, all: 4 }));
 }
@@ -25,15 +25,15 @@ describe('bootstrap', () => {
   it('covers the truth about 95 times in 100', () => {
     let covered = 0;
     for (let trial = 0; trial < 200; trial++) {
-      const { low, high } = bootstrap(pictures(60, 0.7, trial), accuracy, { seed: trial, resamples: 300 }).accuracy!;
+      const { low, high } = bootstrap(images(60, 0.7, trial), accuracy, { seed: trial, resamples: 300 }).accuracy!;
       if (low! <= 0.7 && 0.7 <= high!) covered++;
     }
     expect(covered).toBeGreaterThanOrEqual(178);
     expect(covered).toBeLessThanOrEqual(199);
   });
 
-  it('has the width of the normal approximation over pictures, not over questions', () => {
-    const { low, high } = bootstrap(pictures(500, 0.4, 9), accuracy, { seed: 1 }).accuracy!;
+  it('has the width of the normal approximation over images, not over questions', () => {
+    const { low, high } = bootstrap(images(500, 0.4, 9), accuracy, { seed: 1 }).accuracy!;
     const half = (high! - low!) / 2;
     expect(half).toBeGreaterThan(0.038);
     expect(half).toBeLessThan(0.048);
@@ -44,7 +44,7 @@ describe('bootstrap', () => {
     expect(bootstrap([{ all: 0 }], accuracy, { seed: 0 }).accuracy).toEqual(undefinedScore);
   });
 
-  it('gives no interval of a few pictures', () => {
+  it('gives no interval of a few images', () => {
     const clusters = [1, 0, 1, 0].map((right) => ({ right, all: 2 }));
     const few = bootstrap(clusters, accuracy, { seed: 0 }).accuracy;
     expect(few).toEqual({ value: 0.25, low: null, high: null });
@@ -52,7 +52,7 @@ describe('bootstrap', () => {
     expect(enough.low!).toBeLessThan(enough.value!);
   });
 
-  it("is Wilson's where no picture differs, or each is one outcome", () => {
+  it("is Wilson's where no image differs, or each is one outcome", () => {
     const same = (right: number) =>
       Array.from({ length: 100 }, (_, i) => ({ right: right * (1 + (i % 3)), all: 1 + (i % 3) }));
     expect(bootstrap(same(0), accuracy, { seed: 0 }).accuracy).toEqual({ value: 0, ...wilson(0, 100) });
@@ -78,7 +78,7 @@ describe("Wilson's interval", () => {
 
 describe('paired difference', () => {
   it('cancels what both runs share', () => {
-    const a = pictures(80, 0.5, 5);
+    const a = images(80, 0.5, 5);
     const b = a.map((tally) => ({ right: (tally.right as number) / 2, all: 4 }));
     const { value, low, high } = bootstrapDifference(a, a, accuracy, { seed: 2 }).accuracy!;
     expect([value, low, high]).toEqual([0, null, null]);
@@ -87,7 +87,7 @@ describe('paired difference', () => {
     expect(half.low!).toBeGreaterThan(0);
   });
 
-  it('refuses runs over different pictures', () => {
+  it('refuses runs over different images', () => {
     expect(() => bootstrapDifference([{ all: 1 }], [], accuracy, { seed: 0 })).toThrow(TesseraError);
   });
 });

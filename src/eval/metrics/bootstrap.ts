@@ -19,17 +19,17 @@ interface BootstrapOptions {
   readonly resamples?: number;
 }
 
-/** Fewer pictures than these say nothing about their spread, so there is no interval. */
+/** Fewer images than these say nothing about their spread, so there is no interval. */
 export const fewestForInterval = 5;
 
 type Scorer = (sum: Tally) => Readonly<Record<string, number>>;
 
 /**
- * Percentile bootstrap over clusters (Efron 1979): pictures are drawn with replacement, since the questions about one
- * picture stand or fall together. Same seed and clusters, same interval. Where every picture is a 0 or a 1 by itself, or
+ * Percentile bootstrap over clusters (Efron 1979): images are drawn with replacement, since the questions about one
+ * image stand or fall together. Same seed and clusters, same interval. Where every image is a 0 or a 1 by itself, or
  * all resamples agree, the bootstrap would be too narrow, down to no width at all; there the interval is Wilson's.
  *
- * @param clusters one tally a picture.
+ * @param clusters one tally an image.
  * @param score the metrics of summed tallies; NaN where undefined, and such resamples do not enter the interval.
  */
 export function bootstrap(
@@ -67,10 +67,10 @@ export function wilson(p: number, n: number): Interval {
 }
 
 /**
- * The difference `a - b` of two runs over the same pictures, in the same order, with a paired interval: each resample
- * draws the same pictures for both, so what makes a picture hard for both cancels. There is no interval where all
+ * The difference `a - b` of two runs over the same images, in the same order, with a paired interval: each resample
+ * draws the same images for both, so what makes an image hard for both cancels. There is no interval where all
  * resamples agree.
- * @throws TesseraError `bootstrap/unpaired` when the runs have different numbers of pictures.
+ * @throws TesseraError `bootstrap/unpaired` when the runs have different numbers of images.
  */
 export function bootstrapDifference(
   a: readonly Tally[],
@@ -81,8 +81,8 @@ export function bootstrapDifference(
   if (a.length !== b.length) {
     throw new TesseraError({
       code: 'bootstrap/unpaired',
-      message: 'a paired difference needs the same pictures on both sides',
-      expected: `${a.length} pictures`,
+      message: 'a paired difference needs the same images on both sides',
+      expected: `${a.length} images`,
       got: `${b.length}`,
     });
   }

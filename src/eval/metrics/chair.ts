@@ -1,7 +1,7 @@
 import type { Naming, Phrase } from './naming.ts';
 import { share } from './tally.ts';
 
-/** What one caption, or many together, say of what is and is not in the picture. */
+/** What one caption, or many together, say of what is and is not in the image. */
 export type ChairCounts = {
   readonly captions: number;
   /** Captions that mention at least one object that is not there. */
@@ -14,7 +14,7 @@ export type ChairCounts = {
   readonly distinctInvented?: number;
   /** Captions that name every object once and rightly, where objects are counted one by one. */
   readonly complete?: number;
-  /** Distinct objects in each picture, and those of them that its caption mentions. */
+  /** Distinct objects in each image, and those of them that its caption mentions. */
   readonly present: number;
   readonly covered: number;
   readonly words: number;
@@ -55,7 +55,7 @@ export function chairCounts(mentioned: readonly string[], present: Iterable<stri
 
 /**
  * Counts of one caption, thing by thing: what it names more often than it is there counts as not there.
- * @param present objects in the picture
+ * @param present objects in the image
  */
 export function strictCounts<P extends Phrase>(
   { named, amiss, covered }: Naming<P>,

@@ -1,4 +1,4 @@
-/** Counts of one item, one picture or a whole test. Every metric is a function of summed counts. */
+/** Counts of one item, one image or a whole test. Every metric is a function of summed counts. */
 export type Tally = Readonly<Record<string, number>>;
 
 /** The counts of many tallies together; a count that a tally lacks is zero there. */

@@ -77,7 +77,7 @@ function scoreSection({ runs, scores }: Comparison): Html {
     return html`<tbody>${rows.map((row, i) => scoreRow(row, runs, row.group !== rows[i - 1]?.group))}</tbody>`;
   });
   return html`<section><h2>Scores</h2>
-<p class="lead">Each bar spans the 95% interval over pictures; the dot is the score. A dash stands where a run was not evaluated.</p>
+<p class="lead">Each bar spans the 95% interval over images; the dot is the score. A dash stands where a run was not evaluated.</p>
 <div class="panel"><div class="scroll"><table class="plain stack"><thead><tr><th>task</th><th>metric</th><th class="plot"><span class="ends"><span>0</span><span>1</span></span></th>${runs.map(({ name }, i) => html`<th class="n">${chip(name, i)}</th>`)}</tr></thead>
 ${body}</table></div></div></section>`;
 }

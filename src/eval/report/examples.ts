@@ -3,30 +3,30 @@ import type { ItemRecord } from '../results.ts';
 import { highlight } from './highlight.ts';
 import type { Html } from './html.ts';
 import { html, nothing } from './html.ts';
-import { inlinePicture, isTiny } from './picture.ts';
+import { inlineImage, isTiny } from './image.ts';
 
-const picturesShown = 6;
+const imagesShown = 6;
 const answersShown = 5;
 
 /**
- * Pictures with what was asked, answered and really there: some drawn at random, so that nobody picks the good ones, and
+ * Images with what was asked, answered and really there: some drawn at random, so that nobody picks the good ones, and
  * some where answers were wrong.
  */
 export async function examples(records: readonly ItemRecord[], seed: number): Promise<Html> {
   const random = new Random(seed, 'report');
-  const byPicture = group(records.filter(({ run }) => run === 'sighted'));
-  const drawn = mostTasks(random.shuffle([...byPicture.values()]));
+  const byImage = group(records.filter(({ run }) => run === 'sighted'));
+  const drawn = mostTasks(random.shuffle([...byImage.values()]));
   const wrong = drawn
-    .slice(picturesShown)
+    .slice(imagesShown)
     .map((answers) => answers.filter(({ correct }) => !correct))
     .filter((answers) => answers.length > 0);
   const [good, bad] = await Promise.all([cards(drawn, random), cards(wrong, random)]);
   if (drawn.length === 0) return nothing;
   return html`<section><h2>What it saw and said</h2>
-<p class="lead">Pictures and questions drawn at random by the seed. A tick stands where all that
+<p class="lead">Images and questions drawn at random by the seed. A tick stands where all that
 the answer says is so; what is not so, or is named more often than it is there, is <mark>marked</mark>.</p>
 <div class="cards">${good}</div></section>
-${wrong.length === 0 ? nothing : html`<section><h2>Where it went wrong</h2><p class="lead">Wrong answers alone, on other pictures.</p><div class="cards">${bad}</div></section>`}`;
+${wrong.length === 0 ? nothing : html`<section><h2>Where it went wrong</h2><p class="lead">Wrong answers alone, on other images.</p><div class="cards">${bad}</div></section>`}`;
 }
 
 function group(records: readonly ItemRecord[]): Map<string, ItemRecord[]> {
@@ -39,14 +39,14 @@ function group(records: readonly ItemRecord[]): Map<string, ItemRecord[]> {
   return groups;
 }
 
-/** Pictures that many tasks ask about come first; the order is otherwise kept. */
+/** Images that many tasks ask about come first; the order is otherwise kept. */
 function mostTasks(groups: readonly (readonly ItemRecord[])[]): (readonly ItemRecord[])[] {
   const tasks = (records: readonly ItemRecord[]) => new Set(records.map(({ task }) => task)).size;
   return [...groups].sort((a, b) => tasks(b) - tasks(a));
 }
 
 function cards(groups: readonly (readonly ItemRecord[])[], random: Random): Promise<Html[]> {
-  return Promise.all(groups.slice(0, picturesShown).map((records) => card(chooseAnswers(records, random))));
+  return Promise.all(groups.slice(0, imagesShown).map((records) => card(chooseAnswers(records, random))));
 }
 
 /** A few answers of every task in turn, each question once. */
@@ -64,9 +64,9 @@ function chooseAnswers(records: readonly ItemRecord[], random: Random): ItemReco
 }
 
 async function card(records: readonly ItemRecord[]): Promise<Html> {
-  const picture = await inlinePicture(records[0]?.picture as string);
-  const crisp = isTiny(picture) ? 'crisp' : 'photo';
-  return html`<article class="card"><img class="${crisp}" src="${picture.uri}" width="${picture.width}" height="${picture.height}" alt="${records[0]?.truth ?? ''}">
+  const image = await inlineImage(records[0]?.picture as string);
+  const crisp = isTiny(image) ? 'crisp' : 'photo';
+  return html`<article class="card"><img class="${crisp}" src="${image.uri}" width="${image.width}" height="${image.height}" alt="${records[0]?.truth ?? ''}">
 <dl>${records.map(answerRow)}</dl></article>`;
 }
 

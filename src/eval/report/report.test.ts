@@ -66,7 +66,7 @@ describe('the report', () => {
     expect(statSync(join(folder, 'report.html')).size).toBeLessThan(400_000);
   });
 
-  it('shows scores beside blind ones, pictures with truths, curves, data and the command', async () => {
+  it('shows scores beside blind ones, images with truths, curves, data and the command', async () => {
     const html = await page();
     for (const part of [
       'really there',
@@ -83,7 +83,7 @@ describe('the report', () => {
     expect(html).toContain(`<td class="n blind">${accuracy!.blind!.value!.toFixed(3)}</td>`);
   });
 
-  it('names the picture it cannot read', async () => {
+  it('names the image it cannot read', async () => {
     const broken = records.map((record) => ({ ...record, picture: join(folder, 'report.html') }));
     const writing = writeReport(folder, evaluation, { title: '', command: '', records: broken });
     await expect(writing).rejects.toMatchObject({ code: 'report/picture', path: join(folder, 'report.html') });

@@ -48,8 +48,8 @@ ${await examples(extras.records, seed)}
 ${lossCurves(extras.losses ?? [])}
 ${extras.data ? dataReport(extras.data) : nothing}
 ${reproduce(extras)}</main>
-<footer>Written by tessera ${version}. Intervals of 95%: ${resamples} bootstrap resamples of pictures, seed ${seed};
-Wilson's score interval (1927) where each picture counts 0 or 1 or all resamples agree; none of fewer than ${fewestForInterval} pictures.</footer>`;
+<footer>Written by tessera ${version}. Intervals of 95%: ${resamples} bootstrap resamples of images, seed ${seed};
+Wilson's score interval (1927) where each image counts 0 or 1 or all resamples agree; none of fewer than ${fewestForInterval} images.</footer>`;
   return writePage(join(folder, 'report.html'), page(extras.title, body));
 }
 

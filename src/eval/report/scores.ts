@@ -29,8 +29,8 @@ ${plain === null ? nothing : html`<div class="beside">plain ${metric.label} ${fo
 /** Every score with its interval, next to the blind run. */
 export function scoreTables({ tasks }: Evaluation): Html {
   return html`<section><h2>Scores</h2>
-<p class="lead">Each bar spans the 95% interval over pictures; the dot is the score. The hollow dot is the <em>blind</em> run, in
-which every question came with another question's picture: what a model reaches there, it owes to language alone.</p>
+<p class="lead">Each bar spans the 95% interval over images; the dot is the score. The hollow dot is the <em>blind</em> run, in
+which every question came with another question's image: what a model reaches there, it owes to language alone.</p>
 ${tasks.map(taskTable)}</section>`;
 }
 
@@ -41,7 +41,7 @@ function taskTable(result: TaskResult): Html {
   return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
 ${table(headlines)}
 ${headlines.length === all.length ? nothing : html`<details><summary>every metric</summary>${table(all)}</details>`}
-<p class="note">${pictures} pictures, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
+<p class="note">${pictures} images, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
 </article>`;
 }
 

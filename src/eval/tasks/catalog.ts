@@ -30,20 +30,20 @@ export const tasks: Named<Entry> = {
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
     open: (at, { pope }) => {
       const questions = Object.fromEntries(popeSplits.map((split) => [split, at(`pope_${split}.jsonl`)]));
-      return popeTask({ pictures: at('images'), questions }, pope);
+      return popeTask({ images: at('images'), questions }, pope);
     },
   },
   chair: {
     describe: 'which objects of a description are not there (needs scene graphs)',
     needs: ['images', 'scenes.jsonl'],
-    open: (at, { chair }) => chairTask({ pictures: at('images'), scenes: at('scenes.jsonl') }, chair),
+    open: (at, { chair }) => chairTask({ images: at('images'), scenes: at('scenes.jsonl') }, chair),
   },
   vqa: {
     describe: 'short answers against the ten of each question',
     needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
     open: (at, { vqa }) => {
       const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };
-      return vqaTask({ pictures: at('images'), ...files }, vqa);
+      return vqaTask({ images: at('images'), ...files }, vqa);
     },
   },
 };

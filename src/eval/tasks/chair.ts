@@ -7,13 +7,13 @@ import { chairCounts, chairScores, strictCounts, wordCount } from '../metrics/ch
 import { type Attributes, nameObjects } from '../metrics/naming.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
-import { openPictures } from './pictures.ts';
+import { openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Span, Task, Verdict } from './task.ts';
-import { firstPictures } from './task.ts';
+import { firstImages } from './task.ts';
 
 export interface ChairSource {
-  readonly pictures: string;
+  readonly images: string;
   /** Scene graphs, one JSON object a line: `{image_id, objects: [{shape, color, ...}]}`. */
   readonly scenes: string;
 }
@@ -67,7 +67,7 @@ function metric(name: string, label: string, describe: string, better: Metric['b
 }
 
 /**
- * CHAIR: what a description mentions that is not in the picture (Rohrbach et al. 2018), in three ways. `strict` counts
+ * CHAIR: what a description mentions that is not in the image (Rohrbach et al. 2018), in three ways. `strict` counts
  * thing by thing: each that is named needs an object of its own with the size, colour, pattern and shape that are said,
  * so a thing named more often than it is there counts as not there. `all` takes an object to be its shape, as published;
  * `with colour` takes shape and colour, over the mentions that give both. In these two a thing may be named any number of
@@ -92,21 +92,21 @@ export function chairTask(
 }
 
 async function loadScenes(source: ChairSource, prompt: string, limit?: number): Promise<readonly Item[]> {
-  const find = openPictures(source.pictures);
+  const find = openImages(source.images);
   const rows = collect(
     (await readJsonLines(source.scenes, scene)).map(({ value, where }) => {
-      const picture = find(value.image ?? value.image_id, where);
-      return typeof picture === 'string' ? { ok: { scene: value, picture } } : { faults: [picture] };
+      const image = find(value.image ?? value.image_id, where);
+      return typeof image === 'string' ? { ok: { scene: value, image } } : { faults: [image] };
     }),
   );
-  const items = rows.map(({ scene, picture }) => ({
+  const items = rows.map(({ scene, image }) => ({
     id: `${scene.image_id}`,
-    picture,
+    image,
     prompt,
     truth: inventory(scene),
     judge: ({ text }: Answer) => judgeDescription(text, scene),
   }));
-  return firstPictures(items, (item) => item.picture, limit);
+  return firstImages(items, (item) => item.image, limit);
 }
 
 /** What a description of a scene came to: every claim of it that the record can tell is held against it. */

@@ -4,14 +4,14 @@ import type { PopeCounts, YesNo } from '../metrics/pope.ts';
 import { isUnclear, parseYesNo, popeCounts, popeScores } from '../metrics/pope.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
-import { openPictures } from './pictures.ts';
+import { openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Task, Verdict } from './task.ts';
-import { firstPictures } from './task.ts';
+import { firstImages } from './task.ts';
 
 export interface PopeSource {
   /** Folder the `image` names of the questions are in. */
-  readonly pictures: string;
+  readonly images: string;
   /** Question files (one JSON object a line) by split, such as `random`, `popular` and `adversarial`. */
   readonly questions: Readonly<Record<string, string>>;
 }
@@ -58,25 +58,25 @@ export function popeTask(source: PopeSource, { suffix = '', maxTokens = 16 }: Po
 }
 
 async function loadQuestions(source: PopeSource, suffix: string, limit?: number): Promise<readonly Item[]> {
-  const find = openPictures(source.pictures);
+  const find = openImages(source.images);
   const splits = await Promise.all(
     Object.entries(source.questions).map(async ([split, path]) => {
       const rows = collect(
         (await readJsonLines(path, question)).map(({ value, where }) => {
-          const picture = find(value.image, where);
-          return typeof picture === 'string' ? { ok: { ...value, picture } } : { faults: [picture] };
+          const image = find(value.image, where);
+          return typeof image === 'string' ? { ok: { ...value, image } } : { faults: [image] };
         }),
       );
-      return rows.map(({ question_id, picture, text, label }, i) => ({
+      return rows.map(({ question_id, image, text, label }, i) => ({
         id: `${split}/${i + 1}/${question_id}`,
-        picture,
+        image,
         prompt: text + suffix,
         truth: label,
         judge: ({ text }: Answer) => judge(text, label, split),
       }));
     }),
   );
-  return firstPictures(splits.flat(), (item) => item.picture, limit);
+  return firstImages(splits.flat(), (item) => item.image, limit);
 }
 
 function judge(answer: string, label: YesNo, split: string): Verdict {

@@ -20,12 +20,12 @@ export interface Verdict {
   readonly invented: readonly Span[];
 }
 
-/** One question about one picture, which knows how to judge an answer. */
+/** One question about one image, which knows how to judge an answer. */
 export interface Item {
   /** Unique in its task. */
   readonly id: string;
-  /** Path of the picture file. */
-  readonly picture: string;
+  /** Path of the image file. */
+  readonly image: string;
   /** The text that is sent, before the chat template. */
   readonly prompt: string;
   /** What is really there, for a reader. */
@@ -54,14 +54,14 @@ export interface Task {
   /** Groups in the order they are reported; `all` holds every item. */
   readonly groups: readonly string[];
   readonly metrics: readonly Metric[];
-  /** @param limit number of pictures, the first in file order; all of them when absent. */
+  /** @param limit number of images, the first in file order; all of them when absent. */
   load(limit?: number): Promise<readonly Item[]>;
   score(sum: Tally): Readonly<Record<string, number>>;
 }
 
-/** The items about the first `limit` pictures. */
-export function firstPictures<T>(items: readonly T[], picture: (item: T) => string, limit?: number): readonly T[] {
+/** The items about the first `limit` images. */
+export function firstImages<T>(items: readonly T[], image: (item: T) => string, limit?: number): readonly T[] {
   if (limit === undefined) return items;
-  const kept = new Set([...new Set(items.map(picture))].slice(0, limit));
-  return items.filter((item) => kept.has(picture(item)));
+  const kept = new Set([...new Set(items.map(image))].slice(0, limit));
+  return items.filter((item) => kept.has(image(item)));
 }

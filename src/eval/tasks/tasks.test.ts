@@ -35,35 +35,35 @@ describe('the POPE task', () => {
       'r.jsonl',
       `${lines([row, { ...row, image: 'COCO_val2014_000000000042.jpg', label: 'no' }])}\n\n`,
     );
-    const items = await popeTask({ pictures: images, questions: { random } }, { suffix: '\nShort.' }).load();
+    const items = await popeTask({ images, questions: { random } }, { suffix: '\nShort.' }).load();
     expect(items.map((item) => item.prompt)).toEqual(Array(2).fill('Is there a cat in the image?\nShort.'));
     expect(items.map((item) => item.judge({ text: 'No.' }).correct)).toEqual([false, true]);
     expect(items[0]?.judge({ text: 'Hm' }).tallies).toEqual({
       random: { tp: 1, fp: 0, tn: 0, fn: 0, asked: 1, unclear: 1 },
     });
-    const limited = await popeTask({ pictures: images, questions: { random } }).load(1);
+    const limited = await popeTask({ images, questions: { random } }).load(1);
     expect(limited.map((item) => item.truth)).toEqual(['yes']);
   });
 
   it('names every bad line at once', async () => {
     const random = write('bad.jsonl', `${lines([{ ...row, label: 'maybe' }])}\n{\n${lines([row])}`);
-    await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject({
+    await expect(popeTask({ images, questions: { random } }).load()).rejects.toMatchObject({
       code: 'eval/row',
       path: `${random} line 1 label`,
       others: [{ code: 'eval/json', path: `${random} line 2:1:2` }],
     });
   });
 
-  it('refuses questions without their pictures', async () => {
+  it('refuses questions without their images', async () => {
     const random = write('gone.jsonl', lines([{ ...row, image: 'gone.png' }]));
     const expected = { code: 'eval/no-picture', path: `${random} line 1` };
-    await expect(popeTask({ pictures: images, questions: { random } }).load()).rejects.toMatchObject(expected);
+    await expect(popeTask({ images, questions: { random } }).load()).rejects.toMatchObject(expected);
     const outside = write('outside.jsonl', lines([{ ...row, image: '../r.jsonl' }]));
-    const leaving = popeTask({ pictures: images, questions: { outside } });
+    const leaving = popeTask({ images, questions: { outside } });
     await expect(leaving.load()).rejects.toMatchObject({ code: 'eval/no-picture' });
-    const nowhere = popeTask({ pictures: join(folder, 'nowhere'), questions: { random } });
+    const nowhere = popeTask({ images: join(folder, 'nowhere'), questions: { random } });
     await expect(nowhere.load()).rejects.toMatchObject({ code: 'eval/no-folder' });
-    const unread = popeTask({ pictures: images, questions: { random: join(folder, 'none.jsonl') } });
+    const unread = popeTask({ images, questions: { random: join(folder, 'none.jsonl') } });
     await expect(unread.load()).rejects.toMatchObject({ code: 'eval/unreadable' });
   });
 });
@@ -78,12 +78,12 @@ describe('the VQA task', () => {
       questions: write('q.json', JSON.stringify({ questions })),
       annotations: write('a.json', JSON.stringify({ annotations })),
     };
-    return vqaTask({ pictures: images, ...files }).load();
+    return vqaTask({ images, ...files }).load();
   }
 
-  it('finds pictures by number and asks for a short answer', async () => {
+  it('finds images by number and asks for a short answer', async () => {
     const [item] = await open([question], [annotation]);
-    expect(item?.picture).toBe(join(images, 'COCO_val2014_000000000042.jpg'));
+    expect(item?.image).toBe(join(images, 'COCO_val2014_000000000042.jpg'));
     expect(item?.prompt).toBe('What color is it?\nAnswer the question using a single word or phrase.');
     const tally = { score: 1, asked: 1 };
     expect(item?.judge({ text: 'Red.' })).toMatchObject({ correct: true, tallies: { all: tally, other: tally } });
@@ -132,7 +132,7 @@ describe('the CHAIR task', () => {
 
   async function judge(answer: string, scene: object = { objects }) {
     const scenes = write('scenes.jsonl', lines([{ image_id: 42, ...scene }]));
-    const [item] = await chairTask({ pictures: images, scenes }).load();
+    const [item] = await chairTask({ images, scenes }).load();
     const verdict = item!.judge({ text: answer });
     return {
       truth: item?.truth,

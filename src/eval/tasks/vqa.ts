@@ -5,13 +5,13 @@ import { shortAnswerPrompt } from '../../world/index.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
 import { normaliseAnswer, vqaAccuracy } from '../metrics/vqa.ts';
-import { openPictures } from './pictures.ts';
+import { openImages } from './images.ts';
 import { collect } from './rows.ts';
 import type { Item, Task, Verdict } from './task.ts';
-import { firstPictures } from './task.ts';
+import { firstImages } from './task.ts';
 
 export interface VqaSource extends VqaFiles {
-  readonly pictures: string;
+  readonly images: string;
 }
 
 export interface VqaOptions {
@@ -50,27 +50,27 @@ export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxToke
 }
 
 function loadQuestions(source: VqaSource, suffix: string, limit?: number): readonly Item[] {
-  const find = openPictures(source.pictures);
+  const find = openImages(source.images);
   const seen = new Set<string>();
   const rows = collect(
     [...vqaQuestions(source)].map((outcome) => {
       if ('refused' in outcome) return { faults: [outcome.refused] };
       const question = outcome.kept;
-      const picture = find(question.imageName ?? question.imageId, question.where);
+      const image = find(question.imageName ?? question.imageId, question.where);
       const faults = questionFaults(question, seen.has(question.id));
       seen.add(question.id);
-      if (typeof picture !== 'string') return { faults: [picture, ...faults] };
-      return faults.length > 0 ? { faults } : { ok: { question, picture } };
+      if (typeof image !== 'string') return { faults: [image, ...faults] };
+      return faults.length > 0 ? { faults } : { ok: { question, image } };
     }),
   );
-  const items = rows.map(({ question, picture }) => ({
+  const items = rows.map(({ question, image }) => ({
     id: question.id,
-    picture,
+    image,
     prompt: question.question + suffix,
     truth: question.answer,
     judge: ({ text }: Answer) => judge(text, question),
   }));
-  return firstPictures(items, (item) => item.picture, limit);
+  return firstImages(items, (item) => item.image, limit);
 }
 
 /** What evaluation wants beyond training. */

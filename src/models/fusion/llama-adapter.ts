@@ -28,11 +28,11 @@ export interface LlamaAdapterConfig {
   /** Adapted layers, the upper ones, L. */
   readonly layers: number;
   /** Absent in the form that reads text alone. */
-  readonly picture: PictureConfig | undefined;
+  readonly image: ImageConfig | undefined;
 }
 
 /** How an image becomes the vector that is added to every prompt. */
-interface PictureConfig {
+interface ImageConfig {
   readonly vision: ClipVisionConfig;
   /** Hidden states of the tower whose class rows are read, 1 being the output of its first block. */
   readonly levels: readonly number[];
@@ -53,11 +53,11 @@ export function llamaAdapterConfig(json: ConfigJson, where?: string): LlamaAdapt
     text,
     prompts: c.size('adapter_len', 10, 4096),
     layers: c.integer('adapter_layer', 1, text.layers, Math.min(30, text.layers)),
-    picture: json.vision_config == null ? undefined : pictureConfig(c),
+    image: json.vision_config == null ? undefined : imageConfig(c),
   };
 }
 
-function pictureConfig(c: ConfigReader): PictureConfig {
+function imageConfig(c: ConfigReader): ImageConfig {
   const part = c.part('vision_config');
   const vision = clipVisionConfig(part.json, part.where);
   return {
@@ -167,7 +167,7 @@ function addedToPrompts(p: Scope, c: LlamaAdapterConfig, x: Named<Value>, images
   const [b] = images.shape as [Dim];
   const { graph } = p;
   const nothing = fill(graph, [], 'float32', 0);
-  const features = pixels && imageTexts && c.picture && pictureVector(p, c.picture, c.text.width, pixels);
+  const features = pixels && imageTexts && c.image && imageVector(p, c.image, c.text.width, pixels);
   return p.at(adapterParts.adapter).build(() => {
     const shown = less(nothing, reshape(cast(images, 'float32'), [b, 1, 1]));
     if (!features || !imageTexts) return where(shown, nothing, nothing);
@@ -177,7 +177,7 @@ function addedToPrompts(p: Scope, c: LlamaAdapterConfig, x: Named<Value>, images
 }
 
 /** The global features of images `[N, 3, H, W]` at several depths of the tower, joined and projected: `[N, D]`. */
-function pictureVector(p: Scope, c: PictureConfig, width: number, pixels: Value): Value {
+function imageVector(p: Scope, c: ImageConfig, width: number, pixels: Value): Value {
   const tower = p.at(adapterParts.vision);
   const { hiddenStates } = clipVision(tower, c.vision, pixels);
   const pooled = c.levels.map((level) => clipPooled(tower, c.vision, hiddenStates[level] as Value));

@@ -42,9 +42,9 @@ export const llamaAdapterRecipe: SystemRecipe = {
 /** LLaMA-Adapter (Zhang et al. 2023), with the image branch of its paper or, as in its release, without. */
 export function llamaAdapter(json: ConfigJson, where?: string): Model {
   const c = llamaAdapterConfig(json, where);
-  const { text, picture } = c;
+  const { text, image } = c;
   const { language, vision, adapter } = adapterParts;
-  const side = picture?.vision.imageSize;
+  const side = image?.vision.imageSize;
   const writer: Writer = {
     vocabSize: text.vocabSize,
     width: text.width,
@@ -59,8 +59,8 @@ export function llamaAdapter(json: ConfigJson, where?: string): Model {
     json,
     layouts: layoutsOf(c),
     tied: mountNames(text.tied, language),
-    parts: { language, adapter, ...(picture && { vision }) },
-    hosts: picture ? ['language', 'vision'] : ['language'],
+    parts: { language, adapter, ...(image && { vision }) },
+    hosts: image ? ['language', 'vision'] : ['language'],
     ...(side !== undefined && { image: { height: side, width: side } }),
     processor: (images) => processor(c, images),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
@@ -101,8 +101,8 @@ function processor(c: LlamaAdapterConfig, given?: ImageProcessor): Processor {
     images: [media.length],
     ...(media.length > 0 && { imageTexts: media.map(() => 0) }),
   });
-  if (!c.picture) return { inputs: { ids: tokenIds, images }, row };
-  const { imageSize } = c.picture.vision;
+  if (!c.image) return { inputs: { ids: tokenIds, images }, row };
+  const { imageSize } = c.image.vision;
   const prepared = given ?? clipCrop(imageSize);
   const size = preparedSize(prepared, { height: imageSize, width: imageSize });
   return {

@@ -32,14 +32,14 @@ export function modelInTraining(
 }
 
 /**
- * Asks all questions of some pictures at once.
+ * Asks all questions of some images at once.
  * @throws the signal's reason once it has aborted
  */
 export async function ask(model: SpeakerParts, quizzes: readonly Quiz[], hooks: Hooks): Promise<readonly DemoAnswer[]> {
   return (await askEach(model, quizzes, hooks)).flat();
 }
 
-/** The answers by picture. */
+/** The answers by image. */
 export async function askEach(
   model: SpeakerParts,
   quizzes: readonly Quiz[],
@@ -48,8 +48,8 @@ export async function askEach(
   signal.throwIfAborted();
   const responder = createResponder(model);
   try {
-    const requests = quizzes.flatMap(({ picture, questions }) =>
-      questions.map(({ text }) => ({ image: picture.path, prompt: text, maxTokens: LONGEST })),
+    const requests = quizzes.flatMap(({ image, questions }) =>
+      questions.map(({ text }) => ({ image: image.path, prompt: text, maxTokens: LONGEST })),
     );
     const texts = (await responder.answer(requests, signal)).map(({ text }) => text).values();
     return quizzes.map(({ questions }) =>

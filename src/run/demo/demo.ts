@@ -37,7 +37,7 @@ export async function runDemo({ overrides, tell }: DemoOptions, hooks: Hooks): P
   tell({ kind: 'folder', ...place });
   const quiz = quizzes.shown.at(-1) as Quiz;
   const { training, before } = await trainInView(plan, place.goesOn, engine, quiz, tell, hooks);
-  const result = { training, shown, picture: quiz.picture, before };
+  const result = { training, shown, image: quiz.image, before };
   if (training.status === 'interrupted') return { ...result, answers: [], seconds: since(began) };
   const after = await unlessStopped(hooks, async () =>
     askEach(await loadForGeneration(place.folder, engine), [quiz, ...quizzes.drawn], hooks),
@@ -47,7 +47,7 @@ export async function runDemo({ overrides, tell }: DemoOptions, hooks: Hooks): P
   return {
     ...result,
     answers,
-    ...(after && { drawn: { pictures: drawn.length, right } }),
+    ...(after && { drawn: { images: drawn.length, right } }),
     seconds: since(began),
   };
 }
@@ -73,7 +73,7 @@ function planFor(folder: string, overrides: readonly string[]): Plan {
 }
 
 /**
- * The first three pictures, a question each, answered by the trained model that comes with the package. A package without
+ * The first three images, a question each, answered by the trained model that comes with the package. A package without
  * it says so, and shows the other acts.
  */
 async function showTrained(
@@ -82,8 +82,8 @@ async function showTrained(
   tell: DemoOptions['tell'],
   hooks: Hooks,
 ): Promise<readonly DemoAnswer[]> {
-  const chosen = quizzes.slice(0, 3).map(({ picture, questions }, i) => ({
-    picture,
+  const chosen = quizzes.slice(0, 3).map(({ image, questions }, i) => ({
+    image,
     questions: questions.slice(i, i + 1),
   }));
   const folder = packaged(TRAINED);
@@ -93,13 +93,13 @@ async function showTrained(
     return [];
   }
   const answers = await ask(await loadForGeneration(folder, engine), chosen, hooks);
-  for (const [i, { picture }] of chosen.entries()) {
-    tell({ kind: 'shown', picture, answer: answers[i] as DemoAnswer });
+  for (const [i, { image }] of chosen.entries()) {
+    tell({ kind: 'shown', image, answer: answers[i] as DemoAnswer });
   }
   return answers;
 }
 
-/** Trains and evaluates, and asks about one picture before the first step and on the way. */
+/** Trains and evaluates, and asks about one image before the first step and on the way. */
 async function trainInView(
   plan: Plan,
   goesOn: boolean,
@@ -111,7 +111,7 @@ async function trainInView(
   const parts = await buildParts(plan, async () => []);
   const steps = stepsBefore(plan, plan.stages.length);
   const told = (done: number, answers: readonly DemoAnswer[]) => {
-    tell({ kind: 'answers', done, steps, picture: quiz.picture, answers });
+    tell({ kind: 'answers', done, steps, image: quiz.image, answers });
     return answers;
   };
   const before = told(0, await ask(modelInTraining(engine, plan, parts, parts), [quiz], hooks));

@@ -3,7 +3,7 @@ import { isUnclear, judgeDescription, normaliseAnswer, parseYesNo } from '../../
 import { imageName, readScenes, type Scene } from '../../world/index.ts';
 import type { Hooks } from '../types.ts';
 import { cachedWorld } from '../world-cache.ts';
-import type { DemoAnswer, DemoPicture } from './types.ts';
+import type { DemoAnswer, DemoImage } from './types.ts';
 
 /** A question about a scene that knows which answers are right. */
 export interface DemoQuestion {
@@ -12,13 +12,13 @@ export interface DemoQuestion {
   judge(answer: string): Pick<DemoAnswer, 'right' | 'covers'>;
 }
 
-/** A picture with its questions. */
+/** An image with its questions. */
 export interface Quiz {
-  readonly picture: DemoPicture;
+  readonly image: DemoImage;
   readonly questions: readonly DemoQuestion[];
 }
 
-/** Pictures that are shown, and pictures of which the right answers are counted. */
+/** Images that are shown, and images of which the right answers are counted. */
 export interface Quizzes {
   readonly shown: readonly Quiz[];
   readonly drawn: readonly Quiz[];
@@ -38,7 +38,7 @@ export async function openQuizzes(hooks: Hooks): Promise<Quizzes> {
   const shown = scenes.filter(({ objects }) => objects.length >= 3).slice(0, SHOWN);
   const drawn = scenes.filter((scene) => !shown.includes(scene)).slice(0, DRAWN);
   const quiz = (scene: Scene): Quiz => ({
-    picture: { path: join(folder, 'images', imageName(scene)), truth: thingsOf(scene) },
+    image: { path: join(folder, 'images', imageName(scene)), truth: thingsOf(scene) },
     questions: questionsAbout(scene),
   });
   return { shown: shown.map(quiz), drawn: drawn.map(quiz) };

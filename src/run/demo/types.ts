@@ -7,13 +7,13 @@ export interface DemoOptions {
   tell(event: DemoEvent): void;
 }
 
-/** A picture that no training has shown, and what is on it. */
-export interface DemoPicture {
+/** An image that no training has shown, and what is on it. */
+export interface DemoImage {
   readonly path: string;
   readonly truth: string;
 }
 
-/** A question about a picture with the answer that was given. */
+/** A question about an image with the answer that was given. */
 export interface DemoAnswer {
   readonly question: string;
   readonly answer: string;
@@ -30,7 +30,7 @@ export type DemoEvent =
   | { readonly kind: 'welcome'; readonly seconds: readonly [number, number, number] }
   | { readonly kind: 'act'; readonly act: 1 | 2 | 3; readonly seconds: number }
   /** A trained model's answer. */
-  | { readonly kind: 'shown'; readonly picture: DemoPicture; readonly answer: DemoAnswer }
+  | { readonly kind: 'shown'; readonly image: DemoImage; readonly answer: DemoAnswer }
   /** Where training goes: a new folder, one that is gone on with, or a new one beside a folder that is taken. */
   | { readonly kind: 'folder'; readonly folder: string; readonly goesOn: boolean; readonly taken: readonly string[] }
   /** The answers of the model that is trained, by how many of its steps are done. */
@@ -38,7 +38,7 @@ export type DemoEvent =
       readonly kind: 'answers';
       readonly done: number;
       readonly steps: number;
-      readonly picture: DemoPicture;
+      readonly image: DemoImage;
       readonly answers: readonly DemoAnswer[];
     };
 
@@ -47,11 +47,11 @@ export interface DemoResult {
   readonly training: TrainResult;
   /** Answers of the trained model that comes with the package. */
   readonly shown: readonly DemoAnswer[];
-  readonly picture: DemoPicture;
-  /** The same questions about that picture, before and after training. */
+  readonly image: DemoImage;
+  /** The same questions about that image, before and after training. */
   readonly before: readonly DemoAnswer[];
   readonly answers: readonly DemoAnswer[];
-  /** Of pictures drawn by seed, those of which all questions were answered rightly. */
-  readonly drawn?: { readonly pictures: number; readonly right: number };
+  /** Of images drawn by seed, those of which all questions were answered rightly. */
+  readonly drawn?: { readonly images: number; readonly right: number };
   readonly seconds: number;
 }

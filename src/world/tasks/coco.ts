@@ -2,7 +2,7 @@ import { altText, captions } from '../language/captions.ts';
 import type { Scene } from '../scene.ts';
 import { listText, stream, type WorldTaskRecord, type Written } from './writer.ts';
 
-/** File name of a scene's picture, numbered as COCO does. */
+/** File name of a scene's image, numbered as COCO does. */
 export function imageName(scene: Scene): string {
   return `${`${scene.image_id}`.padStart(12, '0')}.png`;
 }
@@ -25,7 +25,7 @@ function cocoCaptions(scenes: readonly Scene[], captionsOf: readonly (readonly s
 }
 
 export const captionsTask = {
-  describe: 'captions of the pictures',
+  describe: 'captions of the images',
   training: { file: 'captions.json', format: 'coco-captions' },
   uses: [],
   write: (scenes, settings) => {

@@ -5,14 +5,14 @@ import type { Scene, SceneObject } from '../scene.ts';
 import { imageName } from './coco.ts';
 import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
-/** Shape, colour, size and pattern as numbers from 1, and the box as shares of the picture. */
+/** Shape, colour, size and pattern as numbers from 1, and the box as shares of the image. */
 function labelled({ width, height }: Scene, { bbox: [x1, y1, x2, y2], shape, color, size, pattern }: SceneObject) {
   const classes = [shapes.indexOf(shape), colors.indexOf(color), sizes.indexOf(size), patterns.indexOf(pattern)];
   return { box: [x1 / width, y1 / height, x2 / width, y2 / height], classes: classes.map((i) => i + 1) };
 }
 
 export const labelledCaptionsTask = {
-  describe: 'captions of the pictures, with what lies where in them',
+  describe: 'captions of the images, with what lies where in them',
   training: { file: 'labelled_captions.jsonl', format: 'labelled' },
   uses: [],
   write: (scenes, settings) => {

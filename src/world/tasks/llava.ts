@@ -7,7 +7,7 @@ import { imageName } from './coco.ts';
 import { textDialogue } from './corpus.ts';
 import { jsonList, stream, type WorldTaskRecord } from './writer.ts';
 
-/** A row of LLaVA-Instruct-150K; rows without a picture lack `image`. */
+/** A row of LLaVA-Instruct-150K; rows without an image lack `image`. */
 export interface LlavaRow {
   readonly id: string;
   readonly image?: string;
@@ -22,7 +22,7 @@ function turns(exchanges: readonly Exchange[], head: string): LlavaRow['conversa
   ]);
 }
 
-/** Instruction rows about a scene's picture, one for each kind that its probability grants. */
+/** Instruction rows about a scene's image, one for each kind that its probability grants. */
 function llavaRows(
   scene: Scene,
   mix: Readonly<Record<InstructionKind, number>>,
@@ -41,7 +41,7 @@ function llavaRows(
   return rows;
 }
 
-/** A row without a picture: a description in its stead, and questions that it answers; none when it answers none. */
+/** A row without an image: a description in its stead, and questions that it answers; none when it answers none. */
 function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random): LlavaRow[] {
   const { description, exchanges } = textDialogue(scene, options, random);
   if (exchanges.length === 0) return [];
@@ -49,7 +49,7 @@ function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random
 }
 
 export const instructionsTask = {
-  describe: 'conversations, descriptions and reasoning about the pictures',
+  describe: 'conversations, descriptions and reasoning about the images',
   training: { file: 'llava.json', format: 'llava' },
   uses: ['kinds', 'turns', 'topics'],
   write: (scenes, settings) => {
@@ -60,7 +60,7 @@ export const instructionsTask = {
 } as const satisfies WorldTaskRecord;
 
 export const textInstructionsTask = {
-  describe: 'conversations about descriptions, without pictures',
+  describe: 'conversations about descriptions, without images',
   training: { file: 'llava_text.json', format: 'llava' },
   uses: ['turns', 'topics'],
   write: (scenes, settings) => {

@@ -14,7 +14,7 @@ export interface WorldManifest {
   readonly options: WorldOptions;
   /** Rows in each file. */
   readonly files: Readonly<Record<string, number>>;
-  /** `images/` holds the pictures that somebody has asked for; all of them when absent. */
+  /** `images/` holds the images that somebody has asked for; all of them when absent. */
   readonly pictures?: 'later';
 }
 

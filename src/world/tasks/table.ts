@@ -17,7 +17,7 @@ const table = {
   corpus: corpusTask,
 } satisfies Record<string, WorldTaskRecord>;
 
-/** What can be written about the scenes; pictures and scene records are always written. */
+/** What can be written about the scenes; images and scene records are always written. */
 export type WorldTask = keyof typeof table;
 
 /** Those whose rows a model can be trained on. */

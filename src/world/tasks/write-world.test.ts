@@ -12,7 +12,7 @@ import type { LlavaRow } from './llava.ts';
 import type { PopeQuestion } from './pope.ts';
 import { readManifest, readScenes } from './read-world.ts';
 import type { VqaAnnotation, VqaQuestion } from './vqa.ts';
-import { writePictures, writeWorld } from './write-world.ts';
+import { writeImages, writeWorld } from './write-world.ts';
 
 const request = { seed: 5, split: 'train', count: 400, annotatorNoise: 3 } as const;
 let root: string;
@@ -37,7 +37,7 @@ beforeAll(async () => {
 afterAll(() => rm(root, { recursive: true }));
 
 describe('writeWorld', () => {
-  it('writes a picture and a record for every scene, and counts its rows', async () => {
+  it('writes an image and a record for every scene, and counts its rows', async () => {
     const { files, options } = await readManifest(folder);
     expect(options).toMatchObject({ ...request, size: 64 });
     expect(scenes).toHaveLength(400);
@@ -71,7 +71,7 @@ describe('writeWorld', () => {
     }
   });
 
-  it('writes LLaVA conversations that alternate and show the picture once', async () => {
+  it('writes LLaVA conversations that alternate and show the image once', async () => {
     const rows = [...(await json<LlavaRow[]>('llava.json')), ...(await json<LlavaRow[]>('llava_text.json'))];
     for (const { image, conversations } of rows) {
       expect(conversations.map((turn) => turn.from)).toEqual(
@@ -214,13 +214,13 @@ describe('writeWorld', () => {
     expect((await readdir(root)).includes('wrong')).toBe(false);
   });
 
-  it('leaves pictures to later, writes those that are asked for, and all once they are wanted', async () => {
+  it('leaves images to later, writes those that are asked for, and all once they are wanted', async () => {
     const late = join(root, 'late');
     const small = { ...request, count: 20, tasks: ['captions'] } as const;
     const names = ['000000000003.png', '000000000017.png'];
     await writeWorld(late, small, undefined, 'later');
     expect(await readdir(join(late, 'images'))).toEqual([]);
-    await writePictures(late, [...names, names[0] as string]);
+    await writeImages(late, [...names, names[0] as string]);
     expect((await readdir(join(late, 'images'))).sort()).toEqual(names);
     for (const name of names) {
       const [one, other] = await Promise.all([late, folder].map((world) => readFile(join(world, 'images', name))));

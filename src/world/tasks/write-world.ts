@@ -13,16 +13,16 @@ import { damaged, readManifest, worldVersion } from './read-world.ts';
 import { worldTaskTable } from './table.ts';
 import { lines } from './writer.ts';
 
-/** Pictures written between two looks at the event loop. */
+/** Images written between two looks at the event loop. */
 const batch = 64;
 
 /**
- * Writes scenes, their pictures and what is said about them into a folder, in the formats of real data:
+ * Writes scenes, their images and what is said about them into a folder, in the formats of real data:
  * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `labelled_captions.jsonl`, `llava.json` and `llava_text.json` (LLaVA),
  * `vqa_questions.json` with `vqa_annotations.json` (VQAv2), `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
- * @param pictures `later` leaves them to `writePictures`; a folder that has them keeps them
- * @param onProgress called after each batch of pictures and each file; what it throws ends the writing.
+ * @param images `later` leaves them to `writeImages`; a folder that has them keeps them
+ * @param onProgress called after each batch of images and each file; what it throws ends the writing.
  * @throws TesseraError `world/option`, `world/folder-differs`, `world/folder-taken`, `world/write`
  * @example await writeWorld('data/world', { seed: 0, split: 'train', count: 5000 })
  */
@@ -30,18 +30,18 @@ export async function writeWorld(
   folder: string,
   request: WorldRequest,
   onProgress: OnProgress = () => {},
-  pictures: 'all' | 'later' = 'all',
+  images: 'all' | 'later' = 'all',
 ): Promise<WorldManifest & { readonly reused: boolean }> {
   const options = worldOptions(request);
   const known = await sameWorld(folder, options);
   if (known) {
-    if (pictures === 'all' && known.pictures === 'later') await writePictures(folder, undefined, onProgress);
+    if (images === 'all' && known.pictures === 'later') await writeImages(folder, undefined, onProgress);
     return { ...known, reused: true };
   }
   const draft = `${folder}.partial-${process.pid}`;
   try {
     await rm(draft, { recursive: true, force: true });
-    const manifest = await fill(draft, options, onProgress, pictures);
+    const manifest = await fill(draft, options, onProgress, images);
     await mkdir(dirname(folder), { recursive: true });
     await rmdir(folder).catch(() => {});
     await rename(draft, folder);
@@ -109,10 +109,9 @@ async function list(folder: string): Promise<string[]> {
 /** @throws TesseraError `world/damaged` when a file that the manifest names has gone */
 async function checkComplete(folder: string, manifest: WorldManifest, entries: readonly string[]): Promise<void> {
   const missing = Object.keys(manifest.files).filter((name) => !entries.includes(name));
-  const pictures = (await list(join(folder, 'images'))).length;
-  if (missing.length === 0 && (manifest.pictures === 'later' || pictures === manifest.options.count)) return;
-  const got =
-    missing.length > 0 ? `no ${missing.join(', ')}` : `${pictures} pictures for ${manifest.options.count} scenes`;
+  const images = (await list(join(folder, 'images'))).length;
+  if (missing.length === 0 && (manifest.pictures === 'later' || images === manifest.options.count)) return;
+  const got = missing.length > 0 ? `no ${missing.join(', ')}` : `${images} images for ${manifest.options.count} scenes`;
   throw damaged(folder, got);
 }
 
@@ -131,11 +130,11 @@ function sceneOf({ seed, split, scene, size }: WorldOptions, index: number): Sce
 }
 
 /**
- * Writes pictures that a world was left without; those that are there stay.
- * @param names their files; all when absent. A world that was written with its pictures needs none.
+ * Writes images that a world was left without; those that are there stay.
+ * @param names their files; all when absent. A world that was written with its images needs none.
  * @throws TesseraError `world/unreadable`, `world/damaged`, `world/write`
  */
-export async function writePictures(
+export async function writeImages(
   folder: string,
   names: Iterable<string> | undefined,
   onProgress: OnProgress = () => {},
@@ -148,7 +147,7 @@ export async function writePictures(
   const missing = scenes.filter((scene) => !there.has(imageName(scene)));
   try {
     for (let at = 0; at < missing.length; at += batch) {
-      await Promise.all(missing.slice(at, at + batch).map((scene) => writePicture(folder, scene)));
+      await Promise.all(missing.slice(at, at + batch).map((scene) => writeImage(folder, scene)));
       onProgress(Math.min(at + batch, missing.length), missing.length);
     }
   } catch (error) {
@@ -158,8 +157,8 @@ export async function writePictures(
   }
 }
 
-/** A picture appears whole or not at all. */
-async function writePicture(folder: string, scene: Scene): Promise<void> {
+/** An image appears whole or not at all. */
+async function writeImage(folder: string, scene: Scene): Promise<void> {
   const path = join(folder, 'images', imageName(scene));
   const draft = join(folder, `${imageName(scene)}.partial-${process.pid}`);
   await writeFile(draft, encodePng(renderScene(scene)));
@@ -170,7 +169,7 @@ async function fill(
   folder: string,
   options: WorldOptions,
   onProgress: OnProgress,
-  pictures: 'all' | 'later',
+  images: 'all' | 'later',
 ): Promise<WorldManifest> {
   await mkdir(join(folder, 'images'), { recursive: true });
   const scenes: Scene[] = [];
@@ -178,7 +177,7 @@ async function fill(
     const more = Array.from({ length: Math.min(batch, options.count - scenes.length) }, (_, i) =>
       sceneOf(options, scenes.length + i),
     );
-    if (pictures === 'all')
+    if (images === 'all')
       await Promise.all(
         more.map((scene) => writeFile(join(folder, 'images', imageName(scene)), encodePng(renderScene(scene)))),
       );
@@ -199,7 +198,7 @@ async function fill(
     version: worldVersion,
     options,
     files,
-    ...(pictures === 'later' && { pictures }),
+    ...(images === 'later' && { pictures: images }),
   };
   await writeFile(join(folder, 'world.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return manifest;

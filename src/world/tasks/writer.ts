@@ -8,19 +8,19 @@ export interface WorldSettings {
   readonly split: Split;
   /** Number of scenes. */
   readonly count: number;
-  /** Side of the pictures in pixels. */
+  /** Side of the images in pixels. */
   readonly size: number;
   readonly scene: SceneOptions;
   readonly captionsPerImage: number;
   /** Probability that an alt text mentions a thing that is not there. */
   readonly altTextNoise: number;
-  /** Probability that a picture gets an instruction row of the kind. */
+  /** Probability that an image gets an instruction row of the kind. */
   readonly instructions: Readonly<Record<InstructionKind, number>>;
   readonly conversation: ConversationOptions;
   readonly questionsPerImage: number;
   /** How many of the ten annotators answer wrongly. */
   readonly annotatorNoise: number;
-  /** Most pictures that POPE asks about. */
+  /** Most images that POPE asks about. */
   readonly popeImages: number;
 }
 

@@ -27,10 +27,10 @@ describe('the doctor', () => {
     expect(checks.find(({ name }) => name === 'memory')?.found).toMatch(/^\d+\.\d GiB free of \d+\.\d GiB$/);
   });
 
-  it('reads a picture with sharp and finds the packages', async () => {
+  it('reads an image with sharp and finds the packages', async () => {
     const checks = await packageChecks();
     expect(checks.map(({ state }) => state)).toEqual(['good', 'good', 'good', 'good']);
-    expect(checks.at(-1)?.found).toMatch(/^\d+\.\d+\.\d+, reads a picture$/);
+    expect(checks.at(-1)?.found).toMatch(/^\d+\.\d+\.\d+, reads an image$/);
   });
 
   it('takes the C API where it works, and does not miss a GPU', () => {

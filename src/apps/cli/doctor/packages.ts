@@ -8,7 +8,7 @@ import { broken, good } from './check.ts';
 const packages = ['onnxruntime-node', 'koffi', '@huggingface/tokenizers'];
 
 /** A red, a green and a blue pixel side by side. */
-const picture = Buffer.from(
+const image = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAMAAAABCAIAAACUgoPjAAAADklEQVR42mP4z8DAAMYADvsC/hR0WEIAAAAASUVORK5CYII=',
   'base64',
 );
@@ -29,15 +29,15 @@ function versionOf(name: string): string | undefined {
   return file && (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
-/** Its native half may be missing where the package is there, so it has to read a picture. */
+/** Its native half may be missing where the package is there, so it has to read an image. */
 async function sharpCheck(): Promise<Check> {
   const name = 'sharp';
   const remedy = 'run npm ci again on this machine; --os, --cpu and --omit=optional leave its native half out';
   try {
     const { default: sharp } = await import('sharp');
-    const pixels = await sharp(picture).removeAlpha().raw().toBuffer();
+    const pixels = await sharp(image).removeAlpha().raw().toBuffer();
     const right = pixels.equals(Buffer.from([255, 0, 0, 0, 255, 0, 0, 0, 255]));
-    return right ? good(name, `${versionOf(name)}, reads a picture`) : broken(name, 'reads a picture wrongly', remedy);
+    return right ? good(name, `${versionOf(name)}, reads an image`) : broken(name, 'reads an image wrongly', remedy);
   } catch (error) {
     return broken(name, asTesseraError(error, { code: 'doctor/sharp' }).message.split('\n')[0] ?? '', remedy);
   }

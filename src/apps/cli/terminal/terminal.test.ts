@@ -29,7 +29,7 @@ describe('table in a narrow terminal', () => {
     const text = table(
       columns,
       [
-        ['a', '10', 'what joins pictures to words'],
+        ['a', '10', 'what joins images to words'],
         ['  b', '2', 'steps'],
       ],
       24,
@@ -38,7 +38,7 @@ describe('table in a narrow terminal', () => {
       'name   n  meaning',
       '----  --  --------------',
       'a     10  what joins',
-      '          pictures to',
+      '          images to',
       '          words',
       '  b    2  steps',
     ]);

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
 import { TesseraError } from '../../../base/index.ts';
 import type { Conversation, Quantization, SayOptions } from '../../../generate/index.ts';
-import { answerOnce, checkPictures, say, withChat } from '../answer.ts';
+import { answerOnce, checkImages, say, withChat } from '../answer.ts';
 import type { SampleFlags } from '../sampling.ts';
 import { sampleOptions, withSampling } from '../sampling.ts';
 import type { Session } from '../session.ts';
@@ -21,9 +21,9 @@ interface ChatFlags {
 export const chatVerb: Verb = (session) =>
   withSampling(
     new Command('chat')
-      .description('talk to a model about pictures')
+      .description('talk to a model about images')
       .argument('<model>', 'a run folder or a Hugging Face folder')
-      .addOption(imageOption('a picture to begin with'))
+      .addOption(imageOption('an image to begin with'))
       .option('--prompt <text>', 'ask this one question and leave')
       .addOption(quantizeOption())
       .addOption(adapterOption())
@@ -55,13 +55,13 @@ export const chatVerb: Verb = (session) =>
           remedy: 'ask one question with --prompt',
         });
       }
-      await checkPictures(flags.image);
+      await checkImages(flags.image);
       await withChat(session, { folder, quantize, adapter, template, system }, (chat) =>
         converse(session, chat, flags.image, options),
       );
     });
 
-const help = '/image <file> shows a picture · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';
+const help = '/image <file> shows an image · /new forgets the conversation · /exit leaves · Ctrl-C stops an answer';
 
 /** Reads turns from the terminal until the user leaves. Ctrl-C stops an answer, and at the prompt it leaves. */
 async function converse(
@@ -78,18 +78,18 @@ async function converse(
   lines.prompt();
   for await (const line of lines) {
     const text = line.trim();
-    const [, picture] = /^\/image\s+(.+)$/.exec(text) ?? [];
+    const [, image] = /^\/image\s+(.+)$/.exec(text) ?? [];
     if (text === '/exit') break;
     if (text === '/new') {
       chat.forget();
       images = [];
-    } else if (picture) {
-      if (await told(session, checkPictures([picture]))) images.push(picture);
+    } else if (image) {
+      if (await told(session, checkImages([image]))) images.push(image);
     } else if (text.startsWith('/')) session.log.info(help);
     else if (text !== '') {
       answering = new AbortController();
       const signal = AbortSignal.any([answering.signal, session.signal]);
-      // What is wrong with a turn, such as one too many for the model, leaves its pictures for the next.
+      // What is wrong with a turn, such as one too many for the model, leaves its images for the next.
       if (await told(session, say(session, chat, { text, images }, options, signal))) images = [];
       answering = undefined;
     }

@@ -37,19 +37,19 @@ export const dataVerb: Verb = (session) => {
 function inspectVerb(data: Command, session: Session): void {
   data
     .command('inspect')
-    .description('show rows as training sees them: tokens, picture spans and what is supervised')
+    .description('show rows as training sees them: tokens, image spans and what is supervised')
     .argument('<recipe or file>', 'a system of `tessera recipes`, a YAML file, or a data file')
     .argument('[overrides...]', 'key=value, as for train')
     .option('--rows <n>', 'rows to show', wholeIn(1, 10_000), 3)
     .option('--stage <name>', 'rows of this stage; of the first when absent')
     .option('--model <folder>', 'for a data file: the model folder whose tokenizer and prompt are used')
-    .option('--images <folder>', 'for a data file: the folder that it names pictures from')
+    .option('--images <folder>', 'for a data file: the folder that it names images from')
     .addOption(templateOption())
     .addHelpText(
       'after',
       examples(
         'data inspect llava --stage instruct --rows 2',
-        'data inspect rows.json --model llava-hf --images pictures',
+        'data inspect rows.json --model llava-hf --images images',
       ),
     )
     .action(async (name: string, overrides: string[], { rows, stage, model, images, template }: InspectFlags) => {
@@ -88,7 +88,7 @@ function reportVerb(data: Command, session: Session): void {
 function makeWorldVerb(data: Command, session: Session): void {
   data
     .command('make-world')
-    .description('write tabletop pictures and their annotation files')
+    .description('write tabletop images and their annotation files')
     .requiredOption('--out <folder>', 'where to write')
     .addOption(
       new Option('--split <split>', 'which scenes')

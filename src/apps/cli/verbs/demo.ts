@@ -4,7 +4,7 @@ import type { DemoEvent, DemoResult, Hooks } from '../../../run/index.ts';
 import { closingText, eventText, type Sheet } from '../demo-text.ts';
 import { reportTraining, stageTable, watchTraining } from '../report.ts';
 import { exitCodes, Stopped } from '../session.ts';
-import { coloursOf } from '../terminal/picture.ts';
+import { coloursOf } from '../terminal/image.ts';
 import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
@@ -60,12 +60,12 @@ async function endText(result: DemoResult, verbose: boolean): Promise<string> {
   );
 }
 
-/** The one score that stands for each task, beside what is reached where every picture is another one. */
+/** The one score that stands for each task, beside what is reached where every image is another one. */
 function scoresText(scores: readonly Score[], arrow: (metric: Score['metric']) => string): string {
   const right = (title: string) => ({ title, align: 'right' as const });
   const figure = (value: number | null | undefined) => value?.toFixed(2) ?? '–';
   return table(
-    [{ title: 'measured' }, right('score'), right('wrong picture'), { title: 'what it is' }],
+    [{ title: 'measured' }, right('score'), right('wrong image'), { title: 'what it is' }],
     scores.map(({ task, group, metric, result: { sighted, blind } }) => [
       [task.toUpperCase(), group, `${metric.label}${arrow(metric)}`]
         .filter((word) => word !== 'all' && !metric.label.startsWith(word))

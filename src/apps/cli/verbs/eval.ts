@@ -26,8 +26,8 @@ export const evalVerb: Verb = (session) =>
         "some evaluations as a,b,c, of those that an unknown name lists; when absent as the run's recipe says, or all",
       ).argParser(commaList),
     )
-    .option('--limit <n>', "pictures of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
-    .option('--no-blind', 'leave out the second run, whose pictures are shuffled to see what the answers owe to them')
+    .option('--limit <n>', "images of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
+    .option('--no-blind', 'leave out the second run, whose images are shuffled to see what the answers owe to them')
     .option('--data <folder>', 'an evaluation folder of your own in the place of the tabletop world')
     .addOption(quantizeOption())
     .addOption(adapterOption())

@@ -21,7 +21,7 @@ export const generateVerb: Verb = (session) =>
       .description('answer one prompt')
       .argument('<model>', 'a run folder or a Hugging Face folder')
       .requiredOption('--prompt <text>', 'what to ask')
-      .addOption(imageOption('a picture to ask about'))
+      .addOption(imageOption('an image to ask about'))
       .addOption(quantizeOption())
       .addOption(adapterOption())
       .addOption(templateOption())

@@ -21,7 +21,7 @@ export const scoreVerb: Verb = (session) =>
     .argument('<model>', 'a run folder or a Hugging Face folder')
     .requiredOption('--prompt <text>', 'the question')
     .requiredOption('--answer <text>', 'the answer to score')
-    .addOption(imageOption('a picture the question is about'))
+    .addOption(imageOption('an image the question is about'))
     .addOption(quantizeOption())
     .addOption(adapterOption())
     .addOption(templateOption())

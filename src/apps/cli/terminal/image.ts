@@ -1,6 +1,6 @@
 import type { RgbImage } from '../../../data/index.ts';
 
-/** Colours of a terminal: 24 bits, the 256 of its palette, or none that a picture could be drawn in. */
+/** Colours of a terminal: 24 bits, the 256 of its palette, or none that an image could be drawn in. */
 export type Colours = 'true' | 'palette' | 'none';
 
 /** What drawing needs of a stream. */
@@ -19,9 +19,9 @@ export function coloursOf(stream: Canvas, env: Environment = process.env): Colou
 }
 
 /**
- * A picture as lines of text: each character is two pixels, one above the other, the upper in the colour of a half block
+ * An image as lines of text: each character is two pixels, one above the other, the upper in the colour of a half block
  * and the lower in that behind it.
- * @param columns pixels in a row; the picture is shrunk to them by averages over boxes
+ * @param columns pixels in a row; the image is shrunk to them by averages over boxes
  */
 export function halfBlocks(image: RgbImage, columns: number, colours: 'true' | 'palette'): string[] {
   const rows = 2 * Math.max(1, Math.round((columns * image.height) / image.width / 2));

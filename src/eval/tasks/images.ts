@@ -3,14 +3,14 @@ import { isAbsolute, join, parse, relative } from 'node:path';
 import type { Fault } from '../../base/index.ts';
 import { asTesseraError } from '../../base/index.ts';
 
-/** Finds the file of a picture by its name, its name without the ending, or the number its name ends in. */
-type PictureFinder = (key: string | number, where: string) => string | Fault;
+/** Finds the file of an image by its name, its name without the ending, or the number its name ends in. */
+type ImageFinder = (key: string | number, where: string) => string | Fault;
 
 /**
- * Opens a folder of pictures. Data sets name pictures by file (`000000000139.jpg`) or by number (139 for
+ * Opens a folder of images. Data sets name images by file (`000000000139.jpg`) or by number (139 for
  * `COCO_val2014_000000000139.jpg`); both are found, and a number that two files end in is a fault.
  */
-export function openPictures(folder: string): PictureFinder {
+export function openImages(folder: string): ImageFinder {
   const names = listFolder(folder).filter((name) => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name));
   const byStem = groupBy(names, (name) => parse(name).name);
   const byNumber = groupBy(names, trailingNumber);
@@ -22,15 +22,15 @@ export function openPictures(folder: string): PictureFinder {
     if (name !== undefined && found.length === 1) return join(folder, name);
     return {
       code: name === undefined ? 'eval/no-picture' : 'eval/ambiguous-picture',
-      message: name === undefined ? 'the picture is missing' : 'several pictures answer to this number',
+      message: name === undefined ? 'the image is missing' : 'several images answer to this number',
       path: where,
-      expected: `one picture file for ${key} in ${folder}`,
+      expected: `one image file for ${key} in ${folder}`,
       got: found.join(', ') || 'none',
     };
   };
 }
 
-/** A data file names pictures of its folder and no others. */
+/** A data file names images of its folder and no others. */
 function isInside(folder: string, name: string): boolean {
   const path = relative(folder, join(folder, name));
   return path !== '' && !path.startsWith('..') && !isAbsolute(path);
@@ -40,7 +40,7 @@ function listFolder(folder: string): string[] {
   try {
     return readdirSync(folder);
   } catch (error) {
-    throw asTesseraError(error, { code: 'eval/no-folder', path: folder, expected: 'a folder of pictures' });
+    throw asTesseraError(error, { code: 'eval/no-folder', path: folder, expected: 'a folder of images' });
   }
 }
 

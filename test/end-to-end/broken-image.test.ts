@@ -25,7 +25,7 @@ async function tornPng(): Promise<Buffer> {
   return png;
 }
 
-/** Twice the rows about good pictures, and rows about one or several torn ones between them. */
+/** Twice the rows about good images, and rows about one or several torn ones between them. */
 async function writeData(folder: string, torn: number): Promise<void> {
   const rows = [...llavaRows(), ...llavaRows()];
   const [first] = rows as [(typeof rows)[0]];
@@ -76,7 +76,7 @@ beforeAll(async () => {
   expect((await train('straight', 'few')).status).toBe('done');
 }, 120_000);
 
-describe('a picture that breaks in the middle of training', () => {
+describe('an image that breaks in the middle of training', () => {
   it('is named with its row, counted and passed over', () => {
     for (const row of [21, 22]) {
       const told = warnings.filter((warning) => warning.includes(`rows.json row ${row}: `));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { coloursOf, halfBlocks } from './picture.ts';
+import { coloursOf, halfBlocks } from './image.ts';
 
 const [red, green, blue, grey] = [
   [255, 0, 0],
@@ -9,7 +9,7 @@ const [red, green, blue, grey] = [
 ] as const;
 const image = { width: 2, height: 2, data: Uint8Array.from([red, green, blue, grey].flat()) };
 
-describe('a picture in a terminal', () => {
+describe('an image in a terminal', () => {
   it('has two pixels in a character, the upper before the lower', () => {
     const e = '\u001b';
     expect(halfBlocks(image, 2, 'true')).toEqual([
