@@ -54,4 +54,19 @@ describe('COCO captions', () => {
       got: '1: a.jpg and a.jpg',
     });
   });
+
+  it('refuses what it does not read of captions and images, and passes over what COCO itself writes', () => {
+    const [first, second] = coco.images;
+    const own = { license: 3, coco_url: 'http://example.org/a.jpg', flickr_url: 'http://example.org/b.jpg' };
+    const unread = (more: object, onImage: object = {}) =>
+      refusals('captions.json', {
+        annotations: [{ ...coco.annotations[0], ...more }, coco.annotations[2]],
+        images: [{ ...first, ...own, ...onImage }, second],
+      }).map(({ code, path }) => [code, path]);
+    expect(unread({ area: 12, iscrowd: 0, segmentation: [] })).toEqual([]);
+    for (const more of [{ bbox: [1, 2, 3, 4] }, { weight: 0 }, { ignore: 1 }, { image_path: 'b.jpg' }]) {
+      expect(unread(more)).toEqual([['row/unread', 'captions.json annotation 1']]);
+    }
+    expect(unread({}, { skip: true })).toEqual([['row/unread', 'captions.json image 1']]);
+  });
 });

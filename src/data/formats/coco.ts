@@ -6,6 +6,7 @@ import { alone, type Format } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
 import { sectionItems } from './json-stream.ts';
 import { attempt, checked } from './schema.ts';
+import { refuseUnseen } from './unseen.ts';
 
 const key = z.union([z.string(), z.number()]);
 const image = z.object({ id: key, file_name: z.string() });
@@ -25,25 +26,30 @@ function* cocoRows(path: string, folder: ImageFolder): Generator<Outcome<Sample>
   }
 }
 
-function imageFiles(path: string, name: string): Map<string, string> {
-  const files = new Map<string, string>();
+/** Names of the images by their ids, or why rows about one are refused. */
+type ImageFiles = Map<string, Outcome<string>>;
+
+function imageFiles(path: string, name: string): ImageFiles {
+  const files: ImageFiles = new Map();
   for (const { index, value } of sectionItems(path, 'images')) {
     const where = `${name} image ${index + 1}`;
     const { id, file_name } = checked(image, value, where);
-    if (files.has(String(id))) {
+    const before = files.get(String(id));
+    if (before) {
       throw new TesseraError({
         code: 'data/duplicate-image',
         message: 'two images have one id',
         path: where,
-        got: `${id}: ${files.get(String(id))} and ${file_name}`,
+        got: `${id}: ${'kept' in before ? before.kept : 'another'} and ${file_name}`,
       });
     }
-    files.set(String(id), file_name);
+    const seen = attempt(() => refuseUnseen(value, where, ['id', 'file_name'], [file_name]));
+    files.set(String(id), 'refused' in seen ? seen : { kept: file_name });
   }
   return files;
 }
 
-function captionRow(value: unknown, where: string, files: ReadonlyMap<string, string>, folder: ImageFolder): Row {
+function captionRow(value: unknown, where: string, files: ImageFiles, folder: ImageFolder): Row {
   const { id, image_id, caption } = checked(annotation, value, where);
   const file = files.get(String(image_id));
   if (file === undefined) {
@@ -55,12 +61,14 @@ function captionRow(value: unknown, where: string, files: ReadonlyMap<string, st
       got: String(image_id),
     });
   }
+  if ('refused' in file) throw new TesseraError(file.refused);
+  refuseUnseen(value, where, Object.keys(annotation.shape), [file.kept]);
   const text = caption.trim();
   if (text === '') throw new TesseraError({ code: 'row/empty-turn', message: 'the caption is empty', path: where });
   return {
     id: String(id ?? where),
     where,
-    media: [folder.find(file, where)],
+    media: [folder.find(file.kept, where)],
     turns: [
       { role: 'user', parts: [{ type: 'media', media: 0 }] },
       { role: 'assistant', parts: [{ type: 'text', text }] },

@@ -32,6 +32,32 @@ export function learnedOf(value: unknown, role: Turn['role'], where: string): bo
   return first[1];
 }
 
+/**
+ * Whether a turn of parts is learned, by its own word and those of its parts; undefined when nothing is said.
+ * @throws TesseraError `row/turn-weight` as `learnedOf`, and where some parts are to be learned and others not
+ */
+export function learnedOfParts(
+  turn: unknown,
+  parts: readonly unknown[],
+  role: Turn['role'],
+  where: string,
+): boolean | undefined {
+  const own = learnedOf(turn, role, where);
+  const said = parts.map((part) => learnedOf(part, role, where));
+  if (said.every((one) => one === undefined)) return own;
+  const learned = said.map((one) => one ?? own ?? true);
+  const [first] = learned;
+  if (learned.every((one) => one === (own ?? first))) return first;
+  throw new TesseraError({
+    code: 'row/turn-weight',
+    message: 'one part of a turn is to be learned and another is not',
+    path: where,
+    expected: 'one word for the whole turn',
+    got: learned.map((one, i) => `part ${i + 1}: ${one}`).join(', '),
+    remedy: 'make two rows of it, or learn the whole turn',
+  });
+}
+
 function verdict(key: string, value: unknown, where: string): boolean {
   if (value === true || value === 1) return true;
   if (value === false || value === 0) return false;

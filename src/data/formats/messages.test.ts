@@ -72,4 +72,61 @@ describe('OpenAI messages', () => {
         got:      turn 1, the user's, is empty"
     `);
   });
+
+  it('takes the name of an image under image, path or url, and one alone', () => {
+    const shown = (piece: object) => read('m.json', [{ messages: [{ role: 'user', content: [piece] }, answer] }]);
+    for (const key of ['image', 'path', 'url']) {
+      expect(shown({ type: 'image', [key]: 'b.jpg' }).rows[0]?.media).toEqual([image('b.jpg')]);
+    }
+    expect(shown({ type: 'image', image: 'a.jpg', url: 'b.jpg' }).report.reasons[0]?.code).toBe('row/schema');
+  });
+});
+
+describe('parts of a message that are not to be learned', () => {
+  const ask = { role: 'user', content: 'What?' };
+  const say = (text: string, more: object = {}) => ({ type: 'text', text, ...more });
+  const answer = (...content: readonly object[]) => ({ role: 'assistant', content });
+  const rows = (...messages: readonly object[]) => [{ messages: [ask, ...messages] }];
+  const good = [ask, answer(say('No.'))] as const;
+
+  it.each([
+    ['loss', false],
+    ['weight', 0],
+    ['train', false],
+  ])('%s: %s on every part switches the turn off', (key, value) => {
+    const off = { [key]: value };
+    const { rows: read1 } = read('m.json', rows(answer(say('It', off), say(' is.', off)), ...good));
+    expect(read1[0]?.turns.map(({ learned }) => learned)).toEqual([undefined, false, undefined, undefined]);
+    expect(refusals('m.json', rows(answer(say('It.', off))))[0]?.code).toBe('row/nothing-learned');
+    const pair = { prompt: 'What?', completion: [answer(say('It.', off))] };
+    expect(refusals('m.json', [pair])[0]?.code).toBe('row/nothing-learned');
+  });
+
+  it('may be said with 1 and true, but not of one part alone, against the turn, or of questions', () => {
+    expect(read('m.json', rows(answer(say('It', { loss: true }), say(' is.')))).rows).toHaveLength(1);
+    const code = (...messages: readonly object[]) => refusals('m.json', rows(...messages))[0]?.code;
+    expect(code(answer(say('Hm.', { loss: false }), say('It.')))).toBe('row/turn-weight');
+    expect(code(answer(say('It.', { weight: 0.5 })))).toBe('row/turn-weight');
+    expect(code({ ...answer(say('It.', { loss: true })), weight: 0 })).toBe('row/turn-weight');
+    const asked = { role: 'user', content: [say('What?', { train: true })] };
+    expect(refusals('m.json', [{ messages: [asked, answer(say('It.'))] }])[0]?.code).toBe('row/turn-weight');
+  });
+
+  it('is refused under other names, as are boxes and what else training would not see', () => {
+    for (const more of [
+      { mask: [1] },
+      { supervise: false },
+      { bbox: [1, 2, 3, 4] },
+      { img: 'a.jpg' },
+      { thinking: 'Hm' },
+    ]) {
+      expect(refusals('m.json', rows(answer(say('It.', more))))[0]?.code).toBe('row/unread');
+    }
+    const shown = { type: 'image', image: 'a.jpg', bbox: [[1, 2, 3, 4]] };
+    const asked = { role: 'user', content: [shown, say('What?', { cache_control: { type: 'ephemeral' } })] };
+    expect(refusals('m.json', [{ messages: [asked, answer(say('It.'))] }])[0]).toMatchObject({
+      code: 'row/unread',
+      got: 'bbox: [[1,2,3,4]]',
+    });
+  });
 });

@@ -4,16 +4,29 @@ import type { ImageMedia, Part, Row, Turn } from '../row.ts';
 import { bindMarkers, checkTurns, MARKER } from './conversation.ts';
 import { recordFormat } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
-import { learnedKeys, learnedOf } from './learned.ts';
+import { learnedKeys, learnedOfParts } from './learned.ts';
 import { imageNames, namedImages } from './names.ts';
 import { checked } from './schema.ts';
 import { refuseUnseen } from './unseen.ts';
 
+const imagePart = z.looseObject({
+  type: z.literal('image'),
+  image: z.string().nullish(),
+  path: z.string().nullish(),
+  url: z.string().nullish(),
+});
 const part = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('text'), text: z.string() }),
-  z.object({ type: z.literal('image_url'), image_url: z.union([z.string(), z.object({ url: z.string() })]) }),
-  z.object({ type: z.literal('image'), image: z.string().nullish(), path: z.string().nullish() }),
+  z.looseObject({ type: z.literal('text'), text: z.string() }),
+  z.looseObject({ type: z.literal('image_url'), image_url: z.union([z.string(), z.object({ url: z.string() })]) }),
+  imagePart,
 ]);
+
+/** The keys of parts that are read. */
+const partKeys: Readonly<Record<string, readonly string[]>> = {
+  text: ['text'],
+  image_url: ['image_url'],
+  image: ['image', 'path', 'url'],
+};
 
 /** A list of messages as OpenAI, TRL and ms-swift write it. */
 export const messageList = z.array(
@@ -51,11 +64,14 @@ function messagesRow(value: unknown, where: string, folder: ImageFolder): Row {
   return { id: String(record.id ?? where), where, media: images, turns };
 }
 
-/** Before the schema, so that a call of a tool is named as such and not as a message without content. */
+/** Refuses what turns and their parts hold unseen: before the schema, which would miss the content of a tool's call. */
 export function refuseUnseenTurns(value: unknown, where: string, key = 'messages'): void {
   const list = (value as Readonly<Record<string, unknown>> | null)?.[key];
   for (const turn of Array.isArray(list) ? list : []) {
     refuseUnseen(turn, where, ['role', 'content', ...learnedKeys]);
+    for (const piece of Array.isArray(turn?.content) ? turn.content : []) {
+      refuseUnseen(piece, where, ['type', ...(partKeys[piece?.type] ?? []), ...learnedKeys]);
+    }
   }
 }
 
@@ -89,8 +105,22 @@ function withMarkers<T extends { readonly role: string; readonly text: string }>
 }
 
 function who(message: Messages[number], where: string): Pick<Turn, 'role' | 'learned'> {
-  const learned = learnedOf(message, message.role, where);
+  const parts = typeof message.content === 'string' ? [] : message.content;
+  const learned = learnedOfParts(message, parts, message.role, where);
   return { role: message.role, ...(learned !== undefined && { learned }) };
+}
+
+/** The image that a part names under one of the keys that tools use; none for the next of those listed. */
+function nameOfPart(part: z.infer<typeof imagePart>, where: string): string | undefined {
+  const names = [part.image, part.path, part.url].filter((name) => name != null);
+  if (new Set(names).size < 2) return names[0];
+  throw new TesseraError({
+    code: 'row/schema',
+    message: 'a part of a message names two images',
+    path: where,
+    expected: 'image, path or url',
+    got: names.join(', ').slice(0, 120),
+  });
 }
 
 function fromParts(messages: Messages, listed: readonly string[], where: string, folder: ImageFolder): Content {
@@ -109,8 +139,8 @@ function fromParts(messages: Messages, listed: readonly string[], where: string,
     return {
       ...who(message, where),
       parts: content.map((piece) => {
-        if (piece.type === 'text') return piece;
-        if (piece.type === 'image') return show(piece.image ?? piece.path);
+        if (piece.type === 'text') return { type: 'text', text: piece.text };
+        if (piece.type === 'image') return show(nameOfPart(piece, where));
         return show(typeof piece.image_url === 'string' ? piece.image_url : piece.image_url.url);
       }),
     };

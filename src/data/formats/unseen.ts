@@ -12,7 +12,7 @@ interface Unseen {
 
 const image: Unseen = {
   what: 'an image',
-  key: /^(?:images?|img|imgs|pictures?|pics?|photos?|pixel_values|(?:image|img|picture|photo)_?(?:paths?|files?|file_?names?|names?|urls?|bytes)|(?:rejected|chosen)_images?|file_?names?)$/i,
+  key: /^(?:images?|img|imgs|pictures?|pics?|photos?|pixel_values|(?:image|img|picture|photo)_?(?:paths?|files?|file_?names?|names?|urls?|bytes)|(?:rejected|chosen)_images?|file_?names?|base64)$/i,
   remedy: 'name the image under image or images, and put <image> where it is shown',
 };
 

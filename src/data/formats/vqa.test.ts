@@ -103,6 +103,23 @@ describe('VQA', () => {
     `);
   });
 
+  it('refuses what it does not read of questions, annotations and answers, and knows what VQA itself writes', () => {
+    const [asked, told] = [questions.questions[0], annotations.annotations[0]];
+    const codes = (onQuestion: object, onAnnotation: object = {}) =>
+      readVqa(
+        files(
+          { ...questions, questions: [{ ...asked, ...onQuestion }] },
+          { annotations: [{ ...told, ...onAnnotation }] },
+        ),
+      ).report.reasons.map(({ code }) => code);
+    expect(codes({}, { question_type: 'what colour' })).toEqual([]);
+    for (const more of [{ img: 'b.png' }, { bbox: [1, 2, 3, 4] }, { weight: 0 }, { label: 'no' }]) {
+      expect(codes(more)).toEqual(['row/unread']);
+      expect(codes({}, more)).toEqual(['row/unread']);
+      expect(codes({}, { answers: [{ ...ten[0], ...more }] })).toEqual(['row/unread']);
+    }
+  });
+
   it('refuses files that contradict themselves', () => {
     const doubled = { annotations: [annotations.annotations[0], annotations.annotations[0]] };
     expect(() => readVqa(files(questions, doubled))).toThrow('two annotations answer one question');

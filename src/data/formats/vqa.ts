@@ -7,6 +7,7 @@ import type { ImageFolder } from './image-folder.ts';
 import { imageFolder } from './image-folder.ts';
 import { jsonItems, sectionItems } from './json-stream.ts';
 import { attempt, checked } from './schema.ts';
+import { refuseUnseen } from './unseen.ts';
 
 /** A question about an image with the answers people gave, ten in VQA v2. */
 export interface VqaQuestion {
@@ -54,8 +55,11 @@ const annotation = z.object({
   image_id: key.nullish(),
   answer_type: z.string().nullish(),
   multiple_choice_answer: z.string().nullish(),
-  answers: z.array(z.object({ answer: z.string() })).min(1),
+  answers: z.array(z.looseObject({ answer: z.string() })).min(1),
 });
+
+/** What VQA files hold beside what is read, known to say nothing about what is learned. */
+const known = { annotation: ['question_type'], answer: ['answer', 'answer_confidence', 'answer_id', 'raw_answer'] };
 
 type Annotation = z.infer<typeof annotation>;
 
@@ -92,8 +96,8 @@ function withImage(question: VqaQuestion, nameOf: (id: string) => string, folder
   return { ...item, image: folder.find(imageName ?? nameOf(imageId), item.where) };
 }
 
-function annotationsByQuestion(path: string): Map<string, Annotation> {
-  const found = new Map<string, Annotation>();
+function annotationsByQuestion(path: string): Map<string, Outcome<Annotation>> {
+  const found = new Map<string, Outcome<Annotation>>();
   for (const { index, value } of sectionItems(path, 'annotations')) {
     const where = `${basename(path)} annotation ${index + 1}`;
     const one = checked(annotation, value, where);
@@ -105,9 +109,15 @@ function annotationsByQuestion(path: string): Map<string, Annotation> {
         got: `question_id ${one.question_id}`,
       });
     }
-    found.set(String(one.question_id), one);
+    const seen = attempt(() => refuseUnseenAnswers(one, value, where));
+    found.set(String(one.question_id), 'refused' in seen ? seen : { kept: one });
   }
   return found;
+}
+
+function refuseUnseenAnswers(read: Annotation, value: unknown, where: string): void {
+  refuseUnseen(value, where, [...Object.keys(annotation.shape), ...known.annotation]);
+  for (const answer of read.answers) refuseUnseen(answer, where, known.answer);
 }
 
 function imageNamer(files: ImagedVqaFiles): (id: string) => string {
@@ -130,12 +140,15 @@ function imageNamer(files: ImagedVqaFiles): (id: string) => string {
     });
 }
 
-function questionOf(value: unknown, where: string, answers: ReadonlyMap<string, Annotation>): VqaQuestion {
+function questionOf(value: unknown, where: string, answers: ReadonlyMap<string, Outcome<Annotation>>): VqaQuestion {
   const asked = checked(question, value, where);
-  const told = answers.get(String(asked.question_id));
-  if (!told) {
+  refuseUnseen(value, where, Object.keys(question.shape), asked.image == null ? [] : [asked.image]);
+  const found = answers.get(String(asked.question_id));
+  if (!found) {
     throw refusal('row/no-answer', 'the question has no annotation', where, `question_id ${asked.question_id}`);
   }
+  if ('refused' in found) throw new TesseraError(found.refused);
+  const told = found.kept;
   if (told.image_id != null && String(told.image_id) !== String(asked.image_id)) {
     const got = `image_id ${asked.image_id}, annotated ${told.image_id}`;
     throw refusal('row/answer-image', 'the question and its annotation are about two images', where, got);
