@@ -18,7 +18,7 @@ const PATCHES = GRID * GRID;
 
 const pairs = contrastive.objective({});
 
-const objective = (place: number): Objective => ({
+const objective = (contrastWeight: number, place: number): Objective => ({
   ...pairs,
   name: 'dense-contrastive',
   own: true,
@@ -38,7 +38,7 @@ const objective = (place: number): Objective => ({
         add(...(heads(t, states).map((logits) => denseLabels(logits, labels, weights)) as [Value, Value])),
         0.5,
       );
-      const pairing = contrast(vector, text, scale);
+      const pairing = mul(contrast(vector, text, scale), contrastWeight);
       const share = t.share('batch');
       return { loss: mul(add(pairing, dense), share), metrics: { dense: mul(dense, share) } };
     });
@@ -84,6 +84,9 @@ function unlabelled(row: Example | undefined) {
 
 export const denseContrastive: Method = {
   says: 'image-text contrast, and what lies at each patch',
-  options: { place: { says: 'weight of where a thing lies and which it is, beside 1 for what it is', value: 0.25 } },
-  objective: ({ place }) => objective(place as number),
+  options: {
+    contrast: { says: 'weight of the contrast, beside 1 for what a patch shows', value: 1 },
+    place: { says: 'weight of where a thing lies and which it is, beside 1 for what it is', value: 0.25 },
+  },
+  objective: ({ contrast, place }) => objective(contrast as number, place as number),
 };
