@@ -250,6 +250,31 @@ describe('a model that sees from beside the text', () => {
   });
 });
 
+describe('a model whose images stand in front of the text', () => {
+  const front = { ...settings, processor: { ...imageTokens(3, imageId), front: true } };
+
+  test('gets their tokens before the opening one, wherever they were shown, and the words without a mark', () => {
+    const turns: Turn[] = [says('user', 'Hello.'), says('assistant', 'a cube'), asks(0), says('assistant', 'a ball')];
+    const example = kept(encodeRow(rowOf(turns), front));
+    const words = turns.map((turn) => ({ ...turn, parts: turn.parts.filter(({ type }) => type === 'text') }));
+    const alone = kept(encodeRow(rowOf(words), settings));
+    expect(alone.ids[0]).toBe(tokenizer.bos);
+    expect([...example.ids]).toEqual([imageId, imageId, imageId, ...alone.ids]);
+    expect([...example.supervised]).toEqual([0, 0, 0, ...alone.supervised]);
+    expect(example.media).toMatchObject([{ input: 'ids', start: 0, tokens: 3 }]);
+  });
+
+  test('gets them in front of the text that is answered, where that is another one', () => {
+    const texts = ({ supervised }: { supervised: boolean }) => [supervised ? 'ids' : 'sourceIds'];
+    const processor = { ...front.processor, texts, opens: { ids: [0] } };
+    const { ids, texts: others, media } = kept(encodePrompt(rowOf([asks(0)]), { ...front, processor }));
+    expect([...ids]).toEqual([0]);
+    expect([...(others?.sourceIds ?? [])].slice(0, 3)).toEqual([imageId, imageId, imageId]);
+    expect(others?.sourceIds?.indexOf(imageId, 3)).toBe(-1);
+    expect(media).toMatchObject([{ input: 'sourceIds', start: 0, tokens: 3 }]);
+  });
+});
+
 describe('encodePrompt', () => {
   // `text` is for rows without images.
   test.each(builtinTemplateNames.filter((name) => name !== 'text'))(

@@ -83,7 +83,7 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
   const { tokenizer, template, imageToken, processor } = settings;
   refuseMore(given, processor?.most);
   const spelled = withBoxes(given, processor);
-  const row = processor?.beside ? wordsOf(spelled) : spelled;
+  const row = processor?.beside || processor?.front ? wordsOf(spelled) : spelled;
   const tokens = chatTokens(tokenizer, imageToken);
   const segments = generationPrompt
     ? renderChat(template, row.turns, tokens, { generationPrompt })
@@ -96,7 +96,9 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
   // In a prompt nothing is supervised: answers given before are part of what is asked.
   const asked = generationPrompt ? segments.map((segment) => ({ ...segment, supervised: false })) : segments;
   const inputsAt = routes(asked, processor);
-  const out = opened(tokenizer, ids, processor);
+  const out = unwritten(processor);
+  if (processor?.front) placeMedia(out, given, askedInputs(processor), processor);
+  open(out, tokenizer, ids, processor);
   for (const [i, id] of ids.entries()) {
     const [start, end] = spans[i] as readonly [number, number];
     const inputs = inputsAt(start);
@@ -104,9 +106,7 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
     if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media);
     else push(out, inputs, id, isSupervised(start, end) ? 1 : 0);
   }
-  if (processor?.beside) {
-    for (const [i, media] of given.media.entries()) append(out, ['ids'], mediaPlan(given, i, processor), media, 0);
-  }
+  if (processor?.beside) placeMedia(out, given, ['ids'], processor, 0);
   return finished(given, out, settings.maxLength);
 }
 
@@ -151,16 +151,23 @@ function routes(segments: readonly Segment[], processor: Processor | undefined):
   return (at) => inputs[Math.min(at, inputs.length - 1)] ?? ['ids'];
 }
 
-function opened(tokenizer: Tokenizer, ids: readonly number[], processor: Processor | undefined): Growing {
+function unwritten(processor: Processor | undefined): Growing {
   const texts = processor?.texts;
   const routed = texts ? [true, false].flatMap((supervised) => texts({ supervised })) : [];
-  const others = [...new Set(routed)].filter((name) => name !== 'ids');
-  const first = [...(processor?.opens?.ids ?? openingIds(tokenizer, ids))];
-  const lists = new Map([
-    ['ids', first],
-    ...others.map((name): [string, number[]] => [name, [...(processor?.opens?.[name] ?? [])]]),
-  ]);
-  return { texts: lists, supervised: first.map(() => 0), media: [] };
+  return { texts: new Map(['ids', ...routed].map((name) => [name, []])), supervised: [], media: [] };
+}
+
+/** The padded inputs that what is asked goes to. */
+const askedInputs = (processor: Processor) => processor.texts?.({ supervised: false }) ?? ['ids'];
+
+function open(out: Growing, tokenizer: Tokenizer, ids: readonly number[], processor: Processor | undefined): void {
+  const opens = { ids: openingIds(tokenizer, ids), ...processor?.opens };
+  for (const [name, first] of Object.entries(opens)) for (const id of first) push(out, [name], id, 0);
+}
+
+/** Puts all media of a row behind what stands in these inputs, or at `start` beside it. */
+function placeMedia(out: Growing, row: Row, inputs: readonly string[], processor: Processor, start?: number): void {
+  for (const [i, media] of row.media.entries()) append(out, inputs, mediaPlan(row, i, processor), media, start);
 }
 
 function push({ texts, supervised }: Growing, inputs: readonly string[], id: number, mark: number): void {

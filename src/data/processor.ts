@@ -25,6 +25,8 @@ export interface Processor {
   readonly boxes?: BoxSpelling;
   /** True where media are seen from beside the text: no mark stands for them. */
   readonly beside?: boolean;
+  /** True where media stand in front of the whole text, its opening ids included: no mark stands for them either. */
+  readonly front?: boolean;
   /** The most media that a row may show, where there is a limit. */
   readonly most?: number;
   /** The padded inputs that a piece of the prompt goes to; `ids` for all of them unless told. */

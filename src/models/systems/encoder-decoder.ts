@@ -1,12 +1,11 @@
 import type { Named, Shape } from '../../base/index.ts';
-import type { Processor } from '../../data/index.ts';
 import type { Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { type Decoder, decoderFromConfig, encoderDecoders, type SourceReader } from '../decoders/index.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
-import { tokenIds } from './inputs.ts';
+import { sourceInputs } from './inputs.ts';
 
 /**
  * An encoder-decoder alone: what a row is asked is its source, and its answer begins with a token of the model. What the
@@ -36,7 +35,7 @@ export function encoderDecoder(json: ConfigJson, where?: string): Model {
     layouts: decoder.layouts,
     tied: decoder.tied,
     parts: { language: '' },
-    processor: () => processor(source),
+    processor: () => sourceInputs(source),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
     writer,
   };
@@ -45,17 +44,4 @@ export function encoderDecoder(json: ConfigJson, where?: string): Model {
 function readSource(p: Scope, decoder: Decoder, x: Named<Value>): Named<Value> {
   const embeds = decoder.embed(p, neededInput(x, 'sourceIds'));
   return (decoder.source as SourceReader).read(p, embeds, neededInput(x, 'sourceLengths'));
-}
-
-function processor({ start }: SourceReader): Processor {
-  return {
-    inputs: {
-      sourceIds: { dtype: 'int32', shape: ['B', 'S'], join: 'pad', says: 'token ids of B sources of S tokens' },
-      sourceLengths: { dtype: 'int32', shape: ['B'], join: 'row', says: 'how many tokens each source has' },
-      ids: { ...tokenIds, says: `token ids of B answers of T tokens, each behind the id ${start}` },
-    },
-    texts: ({ supervised }) => [supervised ? 'ids' : 'sourceIds'],
-    opens: { ids: [start] },
-    row: ({ texts }) => ({ sourceLengths: [texts?.sourceIds?.length ?? 0] }),
-  };
 }

@@ -10,6 +10,7 @@ import {
   type RgbImage,
   type Size,
 } from '../../data/index.ts';
+import type { SourceReader } from '../decoders/index.ts';
 
 /** Inputs that many systems have. */
 
@@ -19,6 +20,20 @@ export const tokenIds: Input = {
   join: 'pad',
   says: 'token ids of B texts of T tokens',
 };
+
+/** A text that is answered, and its answer: what an encoder-decoder reads. */
+export function sourceInputs({ start }: SourceReader): Processor {
+  return {
+    inputs: {
+      sourceIds: { dtype: 'int32', shape: ['B', 'S'], join: 'pad', says: 'token ids of B sources of S tokens' },
+      sourceLengths: { dtype: 'int32', shape: ['B'], join: 'row', says: 'how many tokens each source has' },
+      ids: { ...tokenIds, says: `token ids of B answers of T tokens, each behind the id ${start}` },
+    },
+    texts: ({ supervised }) => [supervised ? 'ids' : 'sourceIds'],
+    opens: { ids: [start] },
+    row: ({ texts }) => ({ sourceLengths: [texts?.sourceIds?.length ?? 0] }),
+  };
+}
 
 /** Images of one size. */
 export function imagePixels({ height, width }: Size): Input {

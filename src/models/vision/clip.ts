@@ -1,28 +1,9 @@
 import type { Dim } from '../../base/index.ts';
-import {
-  add,
-  concat,
-  expand,
-  gather,
-  l2Normalize,
-  matmul,
-  reshape,
-  slice,
-  transpose,
-  type Value,
-} from '../../graph/index.ts';
-import {
-  attention,
-  bicubicGrid,
-  causalBias,
-  embedding,
-  layerNormAt,
-  linear,
-  normal,
-  type Scope,
-} from '../../nn/index.ts';
+import { add, concat, expand, gather, l2Normalize, reshape, slice, type Value } from '../../graph/index.ts';
+import { attention, causalBias, embedding, layerNormAt, linear, normal, type Scope } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader, mostLayers } from '../config.ts';
+import { linearPatches, type PatchGrid, patchGridConfig, patchPositions, placedPositions } from './patches.ts';
 
 /** The transformer that CLIP's two towers share (Radford et al. 2021). */
 export interface ClipStackConfig {
@@ -35,11 +16,7 @@ export interface ClipStackConfig {
   readonly initStd: number;
 }
 
-export interface ClipVisionConfig extends ClipStackConfig {
-  readonly imageSize: number;
-  readonly patchSize: number;
-  readonly channels: number;
-}
+export interface ClipVisionConfig extends ClipStackConfig, PatchGrid {}
 
 export interface ClipTextConfig extends ClipStackConfig {
   readonly vocabSize: number;
@@ -67,21 +44,11 @@ function stackConfig(c: ConfigReader, inner: number, heads: number): ClipStackCo
   };
 }
 
-/** Longest side of a tower's images, in pixels and in patches. */
-const largestImage = 2 ** 13;
-const longestSide = 2 ** 8;
-
 /** Reads a CLIP vision configuration, alone or as `vision_config`. */
 export function clipVisionConfig(json: ConfigJson, where?: string): ClipVisionConfig {
   const c = new ConfigReader({ hidden_size: 768, ...json }, where);
   c.require('model_type', ['clip_vision_model']);
-  const imageSize = c.size('image_size', 224, largestImage);
-  return {
-    ...stackConfig(c, 3072, 12),
-    imageSize,
-    patchSize: c.integer('patch_size', Math.ceil(imageSize / longestSide), imageSize, 32),
-    channels: c.integer('num_channels', 3, 3, 3),
-  };
+  return { ...stackConfig(c, 3072, 12), ...patchGridConfig(c, 32) };
 }
 
 /** Reads a two-tower CLIP configuration. */
@@ -124,31 +91,14 @@ export function clipPooled(p: Scope, c: ClipVisionConfig, state: Value): Value {
 
 function clipVisionEmbed(p: Scope, c: ClipVisionConfig, pixels: Value): Value {
   return p.build(() => {
-    const [n, , h, w] = pixels.shape as [Dim, number, number, number];
-    const grid = Math.floor(c.imageSize / c.patchSize);
-    const [rows, columns] = [Math.floor(h / c.patchSize), Math.floor(w / c.patchSize)];
-    const patches = linearPatches(p, c, pixels, rows, columns);
+    const [n] = pixels.shape as [Dim];
+    const patches = linearPatches(p.at('patch_embedding'), c, pixels);
     // As CLIP's own code starts them: at 0.02 patches hardly ever learn to tell where they lie.
     const start = normal(c.width ** -0.5);
     const classRow = expand(reshape(p.param('class_embedding', [c.width], start), [1, 1, c.width]), [n, 1, c.width]);
-    const table = p.at('position_embedding').param('weight', [grid * grid + 1, c.width], start);
-    const resized =
-      rows === grid && columns === grid
-        ? table
-        : concat([slice(table, 0, 0, 1), matmul(bicubicGrid(p.graph, grid, rows, columns), slice(table, 0, 1))], 0);
-    return add(concat([classRow, patches], 1), resized);
+    const table = p.at('position_embedding').param('weight', [patchPositions(c), c.width], start);
+    return add(concat([classRow, patches], 1), placedPositions(table, c, pixels));
   });
-}
-
-/** The patch convolution as one matrix product: its stride equals its kernel. */
-function linearPatches(p: Scope, c: ClipVisionConfig, pixels: Value, rows: number, columns: number): Value {
-  const n = pixels.shape[0] as Dim;
-  const size = c.patchSize;
-  const cropped = slice(slice(pixels, 2, 0, rows * size), 3, 0, columns * size);
-  const cells = transpose(reshape(cropped, [n, c.channels, rows, size, columns, size]), [0, 2, 4, 1, 3, 5]);
-  const kernel = p.at('patch_embedding').param('weight', [c.width, c.channels, size, size], normal(c.initStd));
-  const flat = [rows * columns, c.channels * size * size] as const;
-  return matmul(reshape(cells, [n, ...flat]), reshape(kernel, [c.width, flat[1]]), { transB: true });
 }
 
 function firstRow(x: Value): Value {
