@@ -5,6 +5,7 @@ import {
   decoderCases,
   guestCases,
   imageCases,
+  queryCases,
   type ReferenceCase,
   referenceCase,
   sourceCases,
@@ -45,7 +46,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases, ...crossCases])(
+  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases, ...crossCases, ...queryCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -58,7 +59,7 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
-it.each(['decoder/gqa', ...guestCases, ...sourceCases, ...crossCases, 'llava/v1.5-multi'])(
+it.each(['decoder/gqa', ...guestCases, ...sourceCases, ...crossCases, ...queryCases, 'llava/v1.5-multi'])(
   '%s: the lowering for webgpu gives the same tokens',
   async (name) => {
     const reference = referenceCase(name);

@@ -17,6 +17,9 @@ export interface CausalBatch {
   readonly targetIds: Tensor;
   readonly pixels?: Tensor;
   readonly imageRows?: Tensor;
+  /** What is answered, where it is no part of `ids`. */
+  readonly sourceIds?: Tensor;
+  readonly sourceLengths?: Tensor;
 }
 
 export interface CausalResult {
@@ -53,6 +56,27 @@ export function referenceBatch(expected: ReadonlyMap<string, Tensor>, imageToken
     rows: column(numbers(expected.get('rows'))),
     targetRows: column(supervised.map((i) => i - 1)),
     targetIds: column(supervised.map((i) => labels[i] as number)),
+    ...(pixels && { pixels, imageRows: column(slots) }),
+  };
+}
+
+/** As `referenceBatch`, for a model that answers a source. */
+export function sourceBatch(expected: ReadonlyMap<string, Tensor>, imageToken?: number): CausalBatch {
+  const of = (name: string) => numbers(expected.get(name));
+  const shape = (name: string) => (expected.get(name) as Tensor).shape as [number, number];
+  const [b, s] = shape('input_ids');
+  const [ids, mask, labels, rows] = [of('input_ids'), of('attention_mask'), of('labels'), of('rows')];
+  const column = (values: readonly number[]) => int32([values.length], values);
+  const lengths = Array.from({ length: b }, (_, i) => mask.slice(i * s, (i + 1) * s).reduce((x, y) => x + y));
+  const pixels = expected.get('pixel_values');
+  const slots = [...ids.keys()].filter((i) => ids[i] === imageToken);
+  return {
+    sourceIds: int32([b, s], ids),
+    sourceLengths: column(lengths),
+    ids: int32(shape('labels'), of('decoder_input_ids')),
+    rows: column(rows),
+    targetRows: column(rows),
+    targetIds: column(rows.map((row) => labels[row] as number)),
     ...(pixels && { pixels, imageRows: column(slots) }),
   };
 }

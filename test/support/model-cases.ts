@@ -27,6 +27,8 @@ export const imageCases = [
 ].map((name) => `llava/${name}`);
 /** Models that see images from the side of the text: few tokens stand for them. */
 export const crossCases = ['llama', 'opt', 'mpt'].map((name) => `flamingo/${name}`);
+/** Models in which queries look at the image, and stand in front of the text. */
+export const queryCases = ['opt', 'llama', 't5'].map((name) => `blip2/${name}`);
 
 export interface ReferenceCase {
   readonly model: WriterModel;
@@ -71,7 +73,11 @@ export function referenceCase(name: string): ReferenceCase {
   const { opens } = reader;
   if (!opens?.ids) return { model, reader, store, expected, greedy, rows };
   const asked = greedy.map(({ prompt, tokens }) => ({
-    prompt: { ids: opens.ids as readonly number[], texts: { sourceIds: prompt.ids } },
+    prompt: {
+      ids: opens.ids as readonly number[],
+      texts: { sourceIds: prompt.ids },
+      ...(prompt.media && { media: prompt.media.map((span) => ({ ...span, input: 'sourceIds' })) }),
+    },
     tokens,
   }));
   return { model, reader, store, expected, greedy: asked, rows: [] };

@@ -9,7 +9,7 @@ const LOSS = 1e-5;
 const GRADIENT = 1e-4;
 /** A softmax does not see a shift of all keys: the reference holds rounding alone. */
 const ZERO_GRADIENT = 1e-4;
-const keyBias = /self_attn\.k_proj\.bias$/;
+const keyBias = /(self_attn\.k_proj|attention\.key)\.bias$/;
 
 export function expectLogits(got: readonly number[], expected: Tensor | undefined, label = 'logits'): void {
   expect(maxAbsolute(got, numbers(expected)), label).toBeLessThan(LOGITS);

@@ -2,6 +2,7 @@ import type { Named } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { decoders, encoderDecoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
+import { blip2 } from './blip2.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
 import { encoderDecoder } from './encoder-decoder.ts';
 import { flamingo, flamingoRecipe } from './flamingo.ts';
@@ -26,6 +27,7 @@ export const systems: Named<(json: ConfigJson, where?: string) => Model> = {
   llava,
   llama_adapter: llamaAdapter,
   flamingo,
+  'blip-2': blip2,
   clip,
   clip_vision_model: clipVisionModel,
 };
