@@ -1,5 +1,5 @@
 // Times the built command from its start to the first byte of an answer, each time in a new process.
-//   npm run build && node --import tsx bench/start.ts [--rounds 7] [--root <another checkout, built>]
+//   npm run build && node --import tsx bench/start.ts [--rounds 7] [--against <another checkout, built>]
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,10 +24,11 @@ import { formatTable, median } from './harness/table.ts';
 
 const here = fileURLToPath(new URL('..', import.meta.url));
 const { values: options } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, root: { type: 'string', default: here } },
+  options: { rounds: { type: 'string', default: '7' }, against: { type: 'string' } },
 });
 const rounds = Number(options.rounds);
-const command = join(resolve(options.root), 'bin/tessera.js');
+/** The checkouts that take turns, this one first. */
+const checkouts = [here, ...(options.against === undefined ? [] : [resolve(options.against)])];
 const language = join(here, 'assets/backbones/tabletop-lm');
 const eyes = join(here, 'assets/backbones/tabletop-clip');
 
@@ -50,8 +51,14 @@ try {
   const ask = ['--prompt', 'What is in the image?', '--max-tokens', '8', '--quiet'];
   const cases = [
     { name: 'node alone', args: ['-e', 'console.log(1)'] },
-    { name: 'language model', args: [command, 'generate', language, ...ask] },
-    { name: 'LLaVA with an image', args: [command, 'generate', llava, '--image', image, ...ask] },
+    ...checkouts.flatMap((root) => {
+      const command = join(root, 'bin/tessera.js');
+      const where = root === here ? '' : ` in ${options.against}`;
+      return [
+        { name: `language model${where}`, args: [command, 'generate', language, ...ask] },
+        { name: `LLaVA with an image${where}`, args: [command, 'generate', llava, '--image', image, ...ask] },
+      ];
+    }),
   ].map((one) => ({ ...one, samples: [] as Start[] }));
   for (const { args } of cases) await start(args);
   for (let round = 0; round < rounds; round++) {
