@@ -23,6 +23,22 @@ async function codeOf(action: () => Promise<unknown>): Promise<string | undefine
 }
 const written = (name: string, content: unknown) => codeOf(() => checkImage(folder.write(name, content)));
 
+/** The same PNG with all its pixels in one chunk. */
+function inOneChunk(png: Buffer): Buffer {
+  const kept: Buffer[] = [png.subarray(0, 8)];
+  const pixels: Buffer[] = [];
+  for (let at = 8; at < png.length; at += 12 + png.readUInt32BE(at)) {
+    const end = at + 12 + png.readUInt32BE(at);
+    if (png.toString('latin1', at + 4, at + 8) === 'IDAT') pixels.push(png.subarray(at + 8, end - 4));
+    else kept.push(png.subarray(at, end));
+  }
+  const body = Buffer.concat([Buffer.from('IDAT'), ...pixels]);
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(body.length - 4);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([...kept.slice(0, -1), length, body, sum, ...kept.slice(-1)]);
+}
+
 describe('checkImage', () => {
   it.each(readdirSync(files))('says of %s, whole and cut short, what decoding says', async (name) => {
     const bytes = bytesOf(name);
@@ -70,6 +86,30 @@ describe('checkImage', () => {
     const sum = at + png.readUInt32BE(at - 8);
     png.writeUInt32BE((png.readUInt32BE(sum) ^ 1) >>> 0, sum);
     expect(await written('sum.png', png)).toBe('image/corrupt');
+  });
+
+  it('finds damage anywhere in a large PNG, in one chunk or many', async () => {
+    const [width, height] = [1200, 800];
+    const noise = Buffer.from(Array.from({ length: width * height * 3 }, (_, i) => (i * i * 2654435761) >>> 13));
+    const png = await sharp(noise, { raw: { width, height, channels: 3 } })
+      .png({ compressionLevel: 0 })
+      .toBuffer();
+    expect(png.length).toBeGreaterThan(2_000_000);
+    for (const [name, whole] of [
+      ['many.png', png],
+      ['one.png', inOneChunk(png)],
+    ] as const) {
+      expect(await written(name, whole)).toBeUndefined();
+      for (const share of [0.2, 0.5, 0.9]) {
+        const broken = Buffer.from(whole);
+        const at = Math.floor(share * broken.length);
+        broken.writeUInt8(broken.readUInt8(at) ^ 1, at);
+        expect(await written(name, broken), `${name} ${share}`).toBe('image/corrupt');
+        expect(await written(name, Buffer.concat([whole.subarray(0, at), whole.subarray(at + 700)]))).toBe(
+          'image/corrupt',
+        );
+      }
+    }
   });
 
   it('calls the pages of a TIFF pages', async () => {

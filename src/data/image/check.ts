@@ -7,66 +7,81 @@ import { fits } from './limits.ts';
 import { imageSize } from './size.ts';
 import { sourceBytesNow } from './source.ts';
 
-/** Bytes read from the beginning of a file; headers end before, and most images do. */
+/** Bytes read at a time; headers end before, and most images do. */
 const HEAD = 1 << 18;
 /** Bytes read from its end, where the mark of a complete image stands. */
 const TAIL = 16;
 
-/** As much of an encoded image as a look needs. */
-interface Ends {
-  readonly head: Buffer;
-  readonly tail: Buffer;
+/** The bytes of an encoded image, of which no more is read than a look needs. */
+interface Encoded {
   readonly total: number;
+  /** Fewer bytes where the image ends before. */
+  read(at: number, size: number): Buffer;
 }
 
 /**
  * Looks whether an image can be read, without decoding it when its header and its end are as they should be, and of a
- * PNG the checksums near its beginning. Whatever looks odd is decoded whole, so that nothing is refused here that training
- * could read. Other damage in the middle of a file stays unseen.
+ * PNG all checksums. Whatever looks odd is decoded whole, so that nothing is refused here that training could read. Damage
+ * in the middle of a file of another format stays unseen.
  *
  * @throws TesseraError as `decodeImage`
  */
 export async function checkImage(source: string): Promise<void> {
-  const ends = endsOf(source);
-  if (!ends || !looksWhole(ends)) await decodeImage(source);
+  if (!seemsWhole(source)) await decodeImage(source);
 }
 
-function endsOf(source: string): Ends | undefined {
+function seemsWhole(source: string): boolean {
   if (/^data:/i.test(source)) {
     const bytes = Buffer.from(sourceBytesNow(source));
-    return { head: bytes, tail: bytes.subarray(-TAIL), total: bytes.length };
+    return looksWhole({ total: bytes.length, read: (at, size) => bytes.subarray(at, at + size) });
   }
-  if (lookUp(source)?.kind !== 'file') return undefined;
+  if (lookUp(source)?.kind !== 'file') return false;
   try {
-    return readEnds(source);
+    return fileSeemsWhole(source);
   } catch {
     // Why it cannot be read is told by who decodes it.
-    return undefined;
+    return false;
   }
 }
 
-function readEnds(path: string): Ends {
+function fileSeemsWhole(path: string): boolean {
   const file = openSync(path, 'r');
   try {
-    const total = fstatSync(file).size;
-    const head = Buffer.alloc(Math.min(HEAD, total));
-    const got = readSync(file, head, 0, head.length, 0);
-    if (total <= HEAD) return { head: head.subarray(0, got), tail: head.subarray(Math.max(0, got - TAIL), got), total };
-    const tail = Buffer.alloc(TAIL);
-    return { head, tail: tail.subarray(0, readSync(file, tail, 0, TAIL, total - TAIL)), total };
+    return looksWhole(buffered(file));
   } finally {
     closeSync(file);
   }
 }
 
+/** A file that is read in large pieces, however small those asked for. */
+function buffered(file: number): Encoded {
+  const total = fstatSync(file).size;
+  const piece = Buffer.alloc(Math.min(HEAD, total));
+  let [start, held] = [0, 0];
+  return {
+    total,
+    read(at, size) {
+      if (at < start || at + size > start + held) {
+        start = at;
+        held = readSync(file, piece, 0, piece.length, at);
+      }
+      return piece.subarray(at - start, Math.min(held, at - start + size));
+    },
+  };
+}
+
 const END_OF_JPEG = Buffer.from([0xff, 0xd9]);
 const END_OF_PNG = Buffer.from('IEND\xaeB`\x82', 'latin1');
 
-function looksWhole({ head, tail, total }: Ends): boolean {
+function looksWhole(encoded: Encoded): boolean {
+  const { total } = encoded;
+  // The next reading may take the place of this one's bytes.
+  const tail = Buffer.from(encoded.read(Math.max(0, total - TAIL), TAIL));
+  const head = encoded.read(0, HEAD);
   const start = head.toString('latin1', 0, 12);
   if (start.startsWith('\xff\xd8\xff')) return sizeFits(head) && endsWith(tail, END_OF_JPEG);
   if (start.startsWith('\x89PNG\r\n\x1a\n'))
-    return sizeFits(head) && endsWith(tail, END_OF_PNG) && !head.includes('acTL') && sumsAgree(head);
+    return sizeFits(head) && endsWith(tail, END_OF_PNG) && !head.includes('acTL') && sumsAgree(encoded);
   if (start.startsWith('RIFF') && start.endsWith('WEBP')) return webpLooksWhole(head, total);
   return false;
 }
@@ -75,15 +90,18 @@ function endsWith(tail: Buffer, end: Buffer): boolean {
   return tail.subarray(-end.length).equals(end);
 }
 
-/** Whether the chunks of a PNG, as far as they are there, have the checksums that stand behind them. */
-function sumsAgree(png: Buffer): boolean {
-  for (let at = 8; at + 12 <= png.length; ) {
-    const sum = at + 8 + png.readUInt32BE(at);
-    if (sum + 4 > png.length) return true;
-    if (crc32(png.subarray(at + 4, sum)) !== png.readUInt32BE(sum)) return false;
+/** Whether the chunks of a PNG follow each other to its end, each with the checksum that stands behind it. */
+function sumsAgree({ total, read }: Encoded): boolean {
+  let at = 8;
+  while (at + 12 <= total) {
+    const sum = at + 8 + read(at, 4).readUInt32BE();
+    if (sum + 4 > total) return false;
+    let found = 0;
+    for (let from = at + 4; from < sum; from += HEAD) found = crc32(read(from, Math.min(HEAD, sum - from)), found);
+    if (read(sum, 4).readUInt32BE() !== found) return false;
     at = sum + 4;
   }
-  return true;
+  return at === total;
 }
 
 function sizeFits(head: Buffer): boolean {
