@@ -166,6 +166,18 @@ def letter_texts():
     return list(dict.fromkeys(["a\u4e2db", "a\u00e9", "aQ Q", "\t", "\n", *(text.lstrip(" ") for text in drawn if text.strip(" "))]))
 
 
+def added_case(tokenizer, text):
+    encoding = tokenizer.encode(text, add_special_tokens=False)
+    offsets = [[utf16(text, a), utf16(text, b)] for a, b in encoding.offsets]
+    decoded = tokenizer.decode(encoding.ids, skip_special_tokens=False)
+    return {"text": text, "ids": encoding.ids, "offsets": offsets, "decoded": decoded}
+
+
+def write_lines(name, value):
+    text = json.dumps(value, ensure_ascii=True).replace('{"text"', '\n{"text"').replace('{"layout"', '\n{"layout"')
+    (FIXTURES / "tokenize" / name).write_text(text + "\n")
+
+
 def added_golden():
     """Ids and offsets under added tokens with every rule, as a user's text and as a template's."""
     out = []
@@ -177,15 +189,43 @@ def added_golden():
         tokenizer.add_tokens([token for token in tokens if not token.special])
         tokenizer.encode_special_tokens = True
         added = [t for t in json.loads(tokenizer.to_str())["added_tokens"] if t["content"] in {a["content"] for a in chosen}]
-        cases = []
-        for text in texts:
-            encoding = tokenizer.encode(text, add_special_tokens=False)
-            offsets = [[utf16(text, a), utf16(text, b)] for a, b in encoding.offsets]
-            decoded = tokenizer.decode(encoding.ids, skip_special_tokens=False)
-            cases.append({"text": text, "ids": encoding.ids, "offsets": offsets, "decoded": decoded})
-        out.append({"layout": layout, "added": added, "cases": cases})
-    text = json.dumps(out, ensure_ascii=True).replace('{"text"', '\n{"text"').replace('{"layout"', '\n{"layout"')
-    (FIXTURES / "tokenize" / "added.json").write_text(text + "\n")
+        out.append({"layout": layout, "added": added, "cases": [added_case(tokenizer, text) for text in texts]})
+    write_lines("added.json", out)
+
+
+# Special tokens that are looked for in normalized text, as a template writes them.
+MARKED = [
+    {"content": "<mark>", "normalized": True, "special": True},
+    {"content": "<end>", "normalized": True, "special": True, "lstrip": True, "rstrip": True},
+    {"content": "<cut>", "normalized": False, "special": True},
+    {"content": "<obj>", "normalized": True},
+]
+
+MARKED_TEXTS = [
+    "a<mark>b",
+    "a <mark> b",
+    "<mark>red cube<mark>",
+    "<mark><mark> <mark>",
+    "red <end>  cube<end> ball <end>",
+    "<cut>a <mark> a<cut>red<mark> b",
+    "a <obj><mark> <obj> <mark>",
+    "red<mark>\u0338 cube",
+    "cafe\u0301 <mark>e\u0301 <mark>",
+    "red\n<mark>\ncube <mark>\n",
+]
+
+
+def marked_golden():
+    out = []
+    for layout in ["tiny", "prepend", "byte-level"]:
+        tokenizer = Tokenizer.from_file(str(FIXTURES / "tokenize" / layout / "tokenizer.json"))
+        tokens = [AddedToken(**token) for token in MARKED]
+        tokenizer.add_special_tokens([token for token in tokens if token.special])
+        tokenizer.add_tokens([token for token in tokens if not token.special])
+        names = {token["content"] for token in MARKED}
+        added = [token for token in json.loads(tokenizer.to_str())["added_tokens"] if token["content"] in names]
+        out.append({"layout": layout, "added": added, "cases": [added_case(tokenizer, text) for text in MARKED_TEXTS]})
+    write_lines("marked.json", out)
 
 
 CONVERSATIONS = [
@@ -394,6 +434,7 @@ if __name__ == "__main__":
         for layout in ["tiny", "prepend", "byte-level"]:
             encode_golden(layout)
         added_golden()
+        marked_golden()
         chat_golden()
         families_golden()
     else:

@@ -30,8 +30,14 @@ const letter = /[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}\p{Join_Control}]/u;
  * Cuts a text at added tokens as Hugging Face's tokenizers do: the leftmost, then the longest counts; one with
  * `single_word` is passed over where a letter stands beside it; one with `lstrip` or `rstrip` takes the white space on
  * that side with it.
+ *
+ * @param counts whether a token counts that ends at a place; every one when absent
  */
-export function cutAdded(text: string, sought: readonly Sought[]): Stretch[] {
+export function cutAdded(
+  text: string,
+  sought: readonly Sought[],
+  counts: (token: AddedToken, end: number) => boolean = () => true,
+): Stretch[] {
   if (sought.length === 0 || text === '') return text === '' ? [] : [{ text }];
   const found = new Map(sought.map(({ token, content }) => [content, token]));
   const stretches: Stretch[] = [];
@@ -43,6 +49,7 @@ export function cutAdded(text: string, sought: readonly Sought[]): Stretch[] {
     const after = text.slice(end);
     if (token.single_word && (endsInWord(text.slice(0, match.index)) || letter.test([...after.slice(0, 2)][0] ?? '')))
       continue;
+    if (!counts(token, end)) continue;
     const left = token.lstrip ? (spaceAtEnd.exec(before)?.[0].length ?? 0) : 0;
     const right = token.rstrip ? (spaceAtStart.exec(after)?.[0].length ?? 0) : 0;
     if (before.length > left) stretches.push({ text: before.slice(0, before.length - left) });

@@ -1,5 +1,5 @@
 import { asTesseraError, TesseraError } from '../../base/index.ts';
-import { cutAdded, type Sought } from './added.ts';
+import { type AddedToken, cutAdded, type Sought } from './added.ts';
 import type { Layout } from './layout.ts';
 import { idsOf, type LibraryTokenizer } from './library.ts';
 import { type Piece, trimAround } from './split.ts';
@@ -29,7 +29,7 @@ export function pieceEncoder(
     for (const run of cutRuns(pieces, layout)) {
       const part = run.special
         ? { ids: [specials.get(run.text) ?? unknownToken(run.text)], spans: [[0, run.text.length] as const] }
-        : encodeRun(library, layout, surface, cut, run.text, offset === 0, { idOf, specialIds });
+        : encodeRun(library, layout, surface, cut, run, offset === 0, { idOf, specialIds });
       out.ids.push(...part.ids);
       for (const [start, end] of part.spans) out.spans.push([start + offset, end + offset]);
       offset += run.text.length + run.trimmed;
@@ -38,22 +38,35 @@ export function pieceEncoder(
   };
 }
 
+type Range = readonly [start: number, end: number];
+
 interface Run extends Piece {
+  /** Where special tokens of a template stand in its text that are looked for in normalized text. */
+  readonly marks: readonly Range[];
   /** Characters after the run's own that a neighbouring special token swallowed. */
   readonly trimmed: number;
 }
 
-/** Joins neighbouring text pieces, so that tokens may cross the border between, say, a template and an answer. */
+/**
+ * Joins neighbouring text pieces, so that tokens may cross the border between, say, a template and an answer. Special
+ * tokens that are looked for in normalized text are not cut out before it is normalized.
+ */
 function cutRuns(pieces: readonly Piece[], layout: Layout): Run[] {
-  const joined: Piece[] = [];
-  for (const piece of pieces) {
+  const marked = new Set(layout.sought.marked.map(({ content }) => content));
+  const joined: Omit<Run, 'trimmed'>[] = [];
+  for (const { text, special } of pieces) {
+    const within = special && marked.has(text);
     const last = joined.at(-1);
-    if (last && !last.special && !piece.special)
-      joined[joined.length - 1] = { text: last.text + piece.text, special: false };
-    else if (piece.text !== '') joined.push(piece);
+    const open = last && !last.special && (!special || within) ? last : undefined;
+    const at = open?.text.length ?? 0;
+    const marks = [...(open?.marks ?? []), ...(within ? [[at, at + text.length] as const] : [])];
+    if (open) joined[joined.length - 1] = { text: open.text + text, special: false, marks };
+    else if (text !== '') joined.push({ text, special: special && !within, marks });
   }
-  return trimAround(joined, layout.added);
+  return trimAround(joined, layout.added).map((run) => ({ ...run, marks: shifted(run.marks, -run.skipped) }));
 }
+
+const shifted = (ranges: readonly Range[], by: number) => ranges.map(([start, end]): Range => [start + by, end + by]);
 
 interface Ids {
   readonly idOf: (token: string) => number | undefined;
@@ -61,7 +74,7 @@ interface Ids {
 }
 
 /**
- * Tokens of text that holds no special token. Added tokens that are looked for in the text itself come first; the rest is
+ * Tokens of text, with the special tokens at its marks. Added tokens that are looked for in the text itself come first; the rest is
  * normalized, and cut at those that are looked for in normalized text; the model tokenises what is left.
  */
 function encodeRun(
@@ -69,14 +82,14 @@ function encodeRun(
   layout: Layout,
   surface: Surface,
   cut: (text: string) => string[],
-  text: string,
+  { text, marks }: Run,
   first: boolean,
   { idOf, specialIds }: Ids,
 ): Encoding {
   const out: Encoding = { ids: [], spans: [] };
-  const take = (token: string, [start, end]: readonly [number, number], offset: number) => {
+  const take = (token: string, [start, end]: Range, offset: number, added = false) => {
     const id = idOf(token) ?? unknownToken(token);
-    if (specialIds.has(id)) specialInText(token, text);
+    if (specialIds.has(id) && !added) specialInText(token, text);
     out.ids.push(id);
     out.spans.push([start + offset, end + offset]);
   };
@@ -84,10 +97,10 @@ function encodeRun(
   for (const part of cutAdded(text, layout.sought.text)) {
     if (part.token) take(part.token.content, [0, part.text.length], offset);
     else {
-      const sections = modelTokens(library, layout, surface, cut, part.text, first && offset === 0);
+      const within = shifted(marks, -offset).filter(([start, end]) => start >= 0 && end <= part.text.length);
+      const sections = modelTokens(library, layout, surface, cut, part.text, first && offset === 0, within);
       const spans = alignTokens(sections, part.text, layout);
-      for (const [i, { token }] of sections.flat().entries())
-        take(token, spans[i] as readonly [number, number], offset);
+      for (const [i, { token, added }] of sections.flat().entries()) take(token, spans[i] as Range, offset, added);
     }
     offset += part.text.length;
   }
@@ -105,6 +118,7 @@ function modelTokens(
   cut: (text: string) => string[],
   text: string,
   first: boolean,
+  marks: readonly Range[],
 ): SpelledToken[][] {
   if (/\p{Surrogate}/u.test(text)) {
     throw new TesseraError({
@@ -114,15 +128,24 @@ function modelTokens(
     });
   }
   const section = (part: ReturnType<typeof cutAdded>[number], i: number): SpelledToken[] => {
-    if (part.token) return [{ token: part.token.content, bytes: spelledBytes(part.text, layout.spelling) }];
+    if (part.token) {
+      return [{ token: part.token.content, bytes: spelledBytes(part.text, layout.spelling), added: true }];
+    }
     const words = library.pre_tokenizer
       ? library.pre_tokenizer.pre_tokenize(part.text, { section_index: first && i === 0 ? 0 : 1 })
       : [part.text];
     return (library.model?.encode(words.flatMap(cut)) ?? []).map((token: string) => ({ token, bytes: surface(token) }));
   };
   const encode = () => {
-    const normalized = library.normalizer ? library.normalizer.normalize(text) : text;
-    return cutAdded(normalized, soughtNormalized(library, layout)).map(section);
+    const { normalized: ordinary, marked } = layout.sought;
+    const sought = soughtNormalized(library, marks.length > 0 ? [...ordinary, ...marked] : ordinary);
+    const places = marks.map((range) => range.map((at) => normalize(library, text.slice(0, at)).length));
+    const isMarked = (end: number) => places.some(([from = 0, to = 0]) => end > from && end <= to);
+    return cutAdded(
+      normalize(library, text),
+      sought,
+      ({ content }, end) => !layout.special.has(content) || isMarked(end),
+    ).map(section);
   };
   try {
     return layout.untimed ? withinTime(longestEncoding, encode) : encode();
@@ -135,12 +158,13 @@ function modelTokens(
   }
 }
 
+function normalize({ normalizer }: LibraryTokenizer, text: string): string {
+  return normalizer ? normalizer.normalize(text) : text;
+}
+
 /** A token that is looked for in normalized text has its own text normalized, too. */
-export function soughtNormalized({ normalizer }: LibraryTokenizer, { sought }: Layout): Sought[] {
-  return sought.normalized.map((token) => ({
-    token,
-    content: normalizer ? normalizer.normalize(token.content) : token.content,
-  }));
+export function soughtNormalized(library: LibraryTokenizer, tokens: readonly AddedToken[]): Sought[] {
+  return tokens.map((token) => ({ token, content: normalize(library, token.content) }));
 }
 
 function specialInText(token: string, text: string): never {

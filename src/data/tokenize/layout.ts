@@ -37,7 +37,12 @@ export interface Layout extends Script {
   /** What the model itself may turn text into, without the added tokens. */
   readonly pieces: ReadonlySet<string>;
   /** Added tokens that any text may hold: those looked for in the text itself, and those in normalized text. */
-  readonly sought: { readonly text: readonly Sought[]; readonly normalized: readonly AddedToken[] };
+  readonly sought: {
+    readonly text: readonly Sought[];
+    readonly normalized: readonly AddedToken[];
+    /** Those in normalized text that only a template may write. */
+    readonly marked: readonly AddedToken[];
+  };
   /** Contents that only a template may turn into their id. */
   readonly special: ReadonlySet<string>;
   /** Decoding drops the one space in front that encoding put there. */
@@ -67,7 +72,7 @@ export function readLayout(files: TokenizerFiles): Layout {
   for (const content of declaredSpecials(config)) special.add(content);
   const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
   const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
-  const sought = soughtIn(added.filter((token) => !special.has(token.content)));
+  const sought = soughtIn(added, special);
   const composes = JSON.stringify(normalizer ?? null).includes('"type":"NFC"');
   return {
     composes,
@@ -87,9 +92,14 @@ function piecesOf(vocab: Readonly<Record<string, number>> | readonly (readonly [
   return new Set(Array.isArray(vocab) ? vocab.map(([piece]: readonly [string, number]) => piece) : Object.keys(vocab));
 }
 
-function soughtIn(ordinary: readonly AddedToken[]): Layout['sought'] {
+function soughtIn(added: readonly AddedToken[], special: ReadonlySet<string>): Layout['sought'] {
+  const ordinary = added.filter((token) => !special.has(token.content));
   const asTheyAre = ordinary.filter((token) => !token.normalized).map((token) => ({ token, content: token.content }));
-  return { text: asTheyAre, normalized: ordinary.filter((token) => token.normalized) };
+  return {
+    text: asTheyAre,
+    normalized: ordinary.filter((token) => token.normalized),
+    marked: added.filter((token) => special.has(token.content) && token.normalized),
+  };
 }
 
 function spellingOf(parts: string, wordSuffix: string | null | undefined): Spelling {

@@ -22,13 +22,18 @@ export function splitAt(text: string, contents: Iterable<string>): Piece[] {
   return pieces;
 }
 
+/** A piece without the white space beside it that was swallowed. */
+type Trimmed<P> = P & {
+  /** Characters that are gone from its beginning. */
+  readonly skipped: number;
+  /** Characters behind its text that belong to no piece. */
+  trimmed: number;
+};
+
 /** Takes away the white space that special tokens declared with `lstrip` or `rstrip` swallow beside them. */
-export function trimAround(
-  pieces: readonly Piece[],
-  added: readonly AddedToken[],
-): (Piece & { readonly trimmed: number })[] {
+export function trimAround<P extends Piece>(pieces: readonly P[], added: readonly AddedToken[]): Trimmed<P>[] {
   const rule = new Map(added.map((token) => [token.content, token]));
-  const out: (Piece & { trimmed: number })[] = [];
+  const out: Trimmed<P>[] = [];
   for (const [i, piece] of pieces.entries()) {
     const before = pieces[i - 1];
     const after = pieces[i + 1];
@@ -38,7 +43,7 @@ export function trimAround(
     const last = out.at(-1);
     if (last && swallowed > 0) last.trimmed += swallowed;
     if (!piece.special && after?.special && rule.get(after.text)?.lstrip) text = text.trimEnd();
-    out.push({ text, special: piece.special, trimmed: piece.text.length - swallowed - text.length });
+    out.push({ ...piece, text, skipped: swallowed, trimmed: piece.text.length - swallowed - text.length });
   }
   return out;
 }

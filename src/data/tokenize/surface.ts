@@ -96,6 +96,8 @@ function* composed(text: string): Generator<string | readonly [written: string, 
 export interface SpelledToken {
   readonly token: string;
   readonly bytes: Uint8Array | undefined;
+  /** An added token that was cut out of the text. */
+  readonly added?: true;
 }
 
 /** The bytes of a stretch of normalized text, as its vocabulary would spell them. */

@@ -154,32 +154,6 @@ test('a character that the tokenizer composes takes the place of all its parts',
   ]);
 });
 
-describe('added tokens', () => {
-  const added = JSON.parse(readFileSync(`${fixtures}added.json`, 'utf8')) as {
-    layout: string;
-    added: object[];
-    cases: Case[];
-  }[];
-  const open = ({ layout, added: more }: (typeof added)[number]) => {
-    const files = new Map((tokenizers.get(layout) as Tokenizer).files);
-    const json = JSON.parse(files.get('tokenizer.json') as string);
-    json.added_tokens.push(...more);
-    files.set('tokenizer.json', JSON.stringify(json));
-    return createTokenizer(files);
-  };
-
-  describe.each(added)('in the $layout layout', (reference) => {
-    const tokenizer = open(reference);
-
-    test.each(reference.cases)('are found in $text as the reference finds them', ({ text, ids, offsets, decoded }) => {
-      const { ids: got, spans } = tokenizer.encode(text);
-      expect(got.map((id) => tokenizer.tokenOf(id))).toEqual(ids.map((id) => tokenizer.tokenOf(id)));
-      expect(tokenizer.decode(got)).toBe(decoded);
-      for (const [i, [start, end]] of spans.entries()) if (end > start) expect([start, end]).toEqual(offsets[i]);
-    });
-  });
-});
-
 describe('the tokens that open and end a sequence', () => {
   const files = (config: object, map?: object) => {
     const { tokenizer_class: _, ...rest } = JSON.parse(

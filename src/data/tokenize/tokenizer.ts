@@ -90,7 +90,8 @@ function byteReader(
 ): (id: number) => Uint8Array {
   const whole = new Set([...layout.added.map((token) => token.id), ...specials.values()]);
   // A token looked for in normalized text stands for what the normalizer makes of it, a space in front included.
-  const normalized = new Map(soughtNormalized(library, layout).map(({ token, content }) => [token.id, content]));
+  const sought = soughtNormalized(library, [...layout.sought.normalized, ...layout.sought.marked]);
+  const normalized = new Map(sought.map(({ token, content }) => [token.id, content]));
   const utf8 = new TextEncoder();
   return (id) => {
     const token = tokenOf(id);
