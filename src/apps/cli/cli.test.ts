@@ -72,8 +72,12 @@ describe('tessera', () => {
     );
     expect(verbs.join(' ')).toBe('demo recipes doctor help data train resume runs chat generate score eval export');
     const deeper = ['recipes show', 'recipes copy', 'runs compare', 'data inspect', 'data report', 'data make-world'];
+    expect(await tessera('help', '--help')).toEqual({ code, out, err: '' });
+    expect((await tessera('help', '--bogus')).err.match(/unknown option/g)).toHaveLength(1);
     const lines = [...verbs.filter((verb) => verb !== 'help'), ...deeper];
     const helps = await Promise.all(lines.map((line) => tessera(...line.split(' '), '--help')));
+    const task = expect.stringContaining('some of pope, chair and vqa');
+    expect(helps[lines.indexOf('eval')]).toMatchObject({ out: task });
     for (const help of [{ code, out, err: '' }, ...helps]) {
       expect(help).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/Examples?:\n {2}\$ tessera /) });
       expect(help.out).toContain('--json');

@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
 import { calledAs } from './called.ts';
 import { machineFault } from './machine-fault.ts';
@@ -62,6 +62,7 @@ function helpOf(parent: Command): Command {
     .description('show the help of a verb')
     .argument('[verb]')
     .helpOption(false)
+    .addOption(new Option('-h, --help', 'display help for command').hideHelp())
     .action((word: string | undefined) => {
       const verb = word === undefined ? parent : parent.commands.find((command) => command.name() === word);
       if (!verb) throw noSuchVerb(parent, word as string);
@@ -69,11 +70,14 @@ function helpOf(parent: Command): Command {
     });
 }
 
+/** Faults of the command line are told as all others are. */
+const silent = { outputError: () => {} };
+
 /** Gives a command and those under it the options and manners that all verbs share. */
 function settle(command: Command): Command {
   command
     .exitOverride()
-    .configureOutput({ outputError: () => {} })
+    .configureOutput(silent)
     .showSuggestionAfterError()
     .configureHelp({ subcommandTerm: (verb) => verb.name(), minWidthToWrap: 20 })
     .option('--json', 'print the result as one JSON object')
@@ -81,7 +85,7 @@ function settle(command: Command): Command {
   command.commands.forEach(settle);
   const [first] = command.commands;
   if (first) {
-    const help = helpOf(command).exitOverride().helpGroup(first.helpGroup());
+    const help = helpOf(command).exitOverride().configureOutput(silent).helpGroup(first.helpGroup());
     command.helpCommand(false).addCommand(help);
   }
   return command;

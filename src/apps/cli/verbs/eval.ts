@@ -23,7 +23,7 @@ export const evalVerb: Verb = (session) =>
     .addOption(
       new Option(
         '--tasks <list>',
-        "some evaluations as a,b,c, of those that an unknown name lists; when absent as the run's recipe says, or all",
+        "some of pope, chair and vqa, as a,b; when absent as the run's recipe says, or all",
       ).argParser(commaList),
     )
     .option('--limit <n>', "images of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
