@@ -1,16 +1,10 @@
-import { elementCount } from '../base/index.ts';
-import type { LoadedModel } from '../models/index.ts';
 import { isLoraPart } from '../nn/index.ts';
 import type { StagePlan } from '../recipe/index.ts';
 import type { Batch, StepRecord } from '../train/index.ts';
+import { parameterCount } from './own.ts';
 import type { PreparedStage } from './prepare.ts';
 import type { StageData } from './rows.ts';
 import type { Hooks } from './types.ts';
-
-/** Numbers in all of a model's parameters. */
-export function parameterCount({ store }: LoadedModel): number {
-  return [...store.specs.values()].reduce((n, spec) => n + elementCount(spec.shape), 0);
-}
 
 /** Numbers of a step that are worth seeing. */
 export function shown(record: StepRecord): Record<string, number> {

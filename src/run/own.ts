@@ -1,3 +1,4 @@
+import { elementCount } from '../base/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { allocateStore, initializeStore, type ParameterSpec, storeOf } from '../nn/index.ts';
 import { exampleSizes, isOwnOfObjective, type SourceOptions, traceProgram } from '../train/index.ts';
@@ -17,6 +18,17 @@ export function withOwnOfObjective(loaded: LoadedModel, options: SourceOptions, 
 export function withoutOwnOfObjective(loaded: LoadedModel): LoadedModel {
   const specs = new Map([...loaded.store.specs].filter(([path]) => !isOwnOfObjective(path)));
   return specs.size === loaded.store.specs.size ? loaded : withSpecs(loaded, specs, [...loaded.store.tensors]);
+}
+
+/** Numbers in all of a model's parameters. */
+export function parameterCount({ store }: LoadedModel): number {
+  return [...store.specs.values()].reduce((n, spec) => n + elementCount(spec.shape), 0);
+}
+
+/** Of the model alone how many parameters are trained and how many there are; what an objective has of its own is thrown away. */
+export function modelCounts(loaded: LoadedModel, trained: number): { trained: number; parameters: number } {
+  const parameters = parameterCount(withoutOwnOfObjective(loaded));
+  return { trained: trained - (parameterCount(loaded) - parameters), parameters };
 }
 
 function withSpecs(

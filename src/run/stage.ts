@@ -2,14 +2,14 @@ import type { DataReport } from '../data/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { type LoopHooks, runStage } from '../train/index.ts';
-import { announce, machine, parameterCount, rates, shown } from './announce.ts';
+import { announce, machine, rates, shown } from './announce.ts';
 import { stageBase } from './checkpoint-base.ts';
 import { restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
 import { finishStage } from './finish.ts';
 import { type LineLog, openLines, type RunFolder, stepsOf } from './folder.ts';
 import { type Watch, watchStage } from './held-out.ts';
 import { announceMemory, stageMemory } from './memory.ts';
-import { withoutOwnOfObjective } from './own.ts';
+import { modelCounts, withoutOwnOfObjective } from './own.ts';
 import type { Parts } from './parts.ts';
 import { type LostSamples, lostSamples, writeDataReport } from './passed-over.ts';
 import { type PreparedStage, prepareStage } from './prepare.ts';
@@ -87,8 +87,7 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
     steps: prepared.settings.steps,
     seconds: desk.seconds(),
     loss: desk.loss,
-    trained: outcome.trained,
-    parameters: parameterCount(loaded),
+    ...modelCounts(loaded, outcome.trained),
     memory: { planned, peak: 1024 * process.resourceUsage().maxRSS },
   };
   const summaries = [...job.finished, summary];
