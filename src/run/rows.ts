@@ -4,6 +4,7 @@ import {
   builtinTemplateNames,
   type ChatTemplate,
   DataReport,
+  dataFile,
   type Example,
   encodeRow,
   findTemplate,
@@ -74,7 +75,7 @@ type Asked = ReadOptions & { readonly file: string };
 function filesOf(data: Files): Asked {
   const { path, format = 'auto', images, count } = data;
   return {
-    file: locate(path),
+    file: dataFile(locate(path)),
     format: format === 'auto' ? undefined : format,
     images: images === undefined ? undefined : locate(images),
     settings: settingsOf(data),

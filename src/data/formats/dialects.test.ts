@@ -3,6 +3,7 @@ import { faultOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import type { Fault } from '../../base/index.ts';
 import type { Turn } from '../row.ts';
+import { dataFile } from './foreign.ts';
 import { type ReadOptions, readRows, streamRows, streamSamples } from './read.ts';
 
 const folder = scratchFolder();
@@ -133,12 +134,22 @@ describe('Hugging Face image folders', () => {
   });
 
   it('is named by its file, which a folder of data is told', () => {
-    folder.write('shots/metadata.jsonl', '{"file_name": "a.jpg", "text": "A"}');
+    const path = folder.write('shots/metadata.jsonl', '{"file_name": "a.jpg", "text": "A"}');
     folder.write('shots/extra.json', '[]');
-    expect(faultOf(() => readRows(folder.path('shots')))).toMatchObject({
-      code: 'data/file',
-      remedy: `name the file: ${folder.path('shots/metadata.jsonl')}`,
-    });
+    const fault = { code: 'data/file', remedy: `name the file: ${path}` };
+    expect(faultOf(() => readRows(folder.path('shots')))).toMatchObject(fault);
+    expect(dataFile(folder.path('shots'))).toBe(path);
+    expect(dataFile(path)).toBe(path);
+  });
+
+  it('and other folders are read where one file can be meant', () => {
+    const only = folder.write('one/train.json', '[]');
+    folder.write('one/README.txt', 'Rows.');
+    expect(dataFile(folder.path('one'))).toBe(only);
+    folder.write('one/test.json', '[]');
+    expect(faultOf(() => dataFile(folder.path('one'))).code).toBe('data/file');
+    const none = folder.write('none/a.txt', 'x');
+    expect(faultOf(() => dataFile(folder.path('none'))).remedy).toBe(`name the file: ${none}`);
   });
 
   it('need one caption', () => {

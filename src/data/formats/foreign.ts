@@ -65,14 +65,23 @@ export function refuseForeign(path: string, takesTables: boolean): void {
 }
 
 /**
- * Refuses a folder in the place of a file, naming the files in it that may be meant.
- * @throws TesseraError `data/file`
+ * The file of rows that a path means: itself, or of a folder its `metadata.jsonl` or `metadata.csv`, or the one JSON file.
+ * @throws TesseraError `data/file` for a folder with none or several
  */
-export function refuseFolder(path: string): void {
-  if (lookUp(path)?.kind !== 'folder') return;
+export function dataFile(path: string): string {
+  if (lookUp(path)?.kind !== 'folder') return path;
+  const names = readdirSync(path).filter((name) => /\.jsonl?$|^metadata\.csv$/i.test(name));
+  const metadata = names.filter((name) => /^metadata\./i.test(name));
+  const [name, ...others] = metadata.length > 0 ? metadata : names;
+  if (name === undefined || others.length > 0) throw whichFile(path);
+  return join(path, name);
+}
+
+/** The refusal of a folder in the place of a file, naming the files in it that may be meant. */
+export function whichFile(path: string): TesseraError {
   const files = readdirSync(path).filter((name) => /\.(?:jsonl?|csv|txt)$/i.test(name));
   const [name] = [...files.filter((file) => /^metadata\./i.test(file)), ...files];
-  throw new TesseraError({
+  return new TesseraError({
     code: 'data/file',
     message: 'the data is a folder',
     path,

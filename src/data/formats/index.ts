@@ -1,3 +1,4 @@
+export { dataFile } from './foreign.ts';
 export type { ReadOptions } from './read.ts';
 export { readRows, readSamples } from './read.ts';
 export type { FormatName, FormatOptionName } from './table.ts';
