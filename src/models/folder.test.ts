@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { referenceBatch, runCausal } from '../../test/support/causal.ts';
@@ -33,6 +33,25 @@ describe('the folders of a model', () => {
 
   it('are the base alone without an adapter', () => {
     expect(modelPlace(base)).toEqual({ folder: base, adapter: undefined });
+  });
+
+  it('hold the adapter that a run folder has trained, and name one that lies deeper', () => {
+    const run = join(folderOf(base), 'run');
+    cpSync(adapter, join(run, 'adapter'), { recursive: true });
+    expect(modelPlace(base, run)).toEqual({ folder: base, adapter: join(run, 'adapter') });
+    const trained = folderOf();
+    for (const step of [90, 1000, 500]) cpSync(adapter, join(trained, `checkpoint-${step}`), { recursive: true });
+    expect(() => modelPlace(base, trained)).toThrow(
+      expect.objectContaining({
+        code: 'model/no-adapter',
+        remedy: `name one of the folders in it, such as ${join(trained, 'checkpoint-1000')}`,
+      }),
+    );
+    const unfinished = folderOf();
+    writeFileSync(join(unfinished, 'recipe.yaml'), '');
+    expect(() => modelPlace(base, unfinished)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining(`tessera resume ${unfinished}`) }),
+    );
   });
 
   it('give what comes with an adapter before what its base has', () => {

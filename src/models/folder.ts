@@ -1,10 +1,13 @@
 import { TesseraError } from '../base/index.ts';
-import { join, pathExists, resolve } from '../files/index.ts';
+import { join, lookUp, namesIn, pathExists, resolve } from '../files/index.ts';
 import { refuseGguf } from './foreign.ts';
 import { hubRemedy, readJsonObject, readOptionalJsonObject } from './weights/index.ts';
 
 /** Where a run folder keeps the model that it has trained. */
 export const trainedModel = 'model';
+
+/** Where a run folder keeps the adapter that it has trained. */
+export const trainedAdapter = 'adapter';
 
 const adapterConfig = 'adapter_config.json';
 
@@ -19,17 +22,17 @@ export interface ModelPlace {
 /**
  * The folders to load for the one given: a Hugging Face folder, a run folder, or that of an adapter, which names its base.
  * An adapter that stands beside the weights of its base belongs to them, as transformers reads it.
- * @param adapter another adapter to add
+ * @param other a folder of another adapter to add, or the run folder that trained it
  * @throws TesseraError `run/no-model`, `model/adapter-alone`, `model/two-adapters`
  */
-export function modelPlace(where: string, adapter?: string): ModelPlace {
+export function modelPlace(where: string, other?: string): ModelPlace {
   refuseGguf(where);
+  const adapter = other === undefined ? undefined : adapterFolder(other);
   const folder = folderWithConfig(where);
   for (const place of [where, folder, adapter]) if (place !== undefined) refuseRest(place);
   const own = folder ?? where;
   const beside = pathExists(join(own, adapterConfig)) ? own : undefined;
   if (adapter !== undefined && beside !== undefined) throw twoAdapters(beside, adapter);
-  if (adapter !== undefined && !pathExists(join(adapter, adapterConfig))) throw noAdapter(adapter);
   if (folder !== undefined && !(beside !== undefined && lacksWeights(folder))) {
     return { folder, adapter: adapter ?? beside };
   }
@@ -143,12 +146,31 @@ function twoAdapters(beside: string, adapter: string): TesseraError {
   });
 }
 
+function adapterFolder(where: string): string {
+  const found = [where, join(where, trainedAdapter)].find((folder) => pathExists(join(folder, adapterConfig)));
+  if (found === undefined) throw noAdapter(where);
+  return found;
+}
+
 function noAdapter(adapter: string): TesseraError {
+  const remedy = remedyWithin(adapter);
   return new TesseraError({
     code: 'model/no-adapter',
     message: 'the folder holds no adapter',
     path: adapter,
     expected: `a folder in PEFT layout, with ${adapterConfig} and adapter_model.safetensors`,
     ...(!pathExists(adapter) && { got: 'no such folder' }),
+    ...(remedy !== undefined && { remedy }),
   });
+}
+
+/** The way to an adapter further in: other tools keep one in each checkpoint, and an unfinished run within its own. */
+function remedyWithin(folder: string): string | undefined {
+  if (lookUp(folder)?.kind !== 'folder') return undefined;
+  const inside = namesIn(folder).filter((name) => pathExists(join(folder, name, adapterConfig)));
+  const latest = inside.sort((a, b) => Number(/\d*$/.exec(a)) - Number(/\d*$/.exec(b))).at(-1);
+  if (latest !== undefined) return `name one of the folders in it, such as ${join(folder, latest)}`;
+  return pathExists(join(folder, 'recipe.yaml'))
+    ? `finish the run with \`tessera resume ${folder}\`, which writes its adapter`
+    : undefined;
 }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { fixture } from '../../test/support/fixtures.ts';
 import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { decodeImage, loadTokenizer } from '../data/index.ts';
-import { loadModel, modelPlace, readJsonObject, writeJsonObject } from './index.ts';
+import { loadModel, modelPlace, readJsonObject, refuseOtherTower, writeJsonObject, writeSafetensors } from './index.ts';
 
 const scratch = scratchFolder();
 
@@ -70,6 +70,29 @@ describe('a folder that is not read has one fault', () => {
     );
   });
 
+  it.each([
+    ['GPTQ or AWQ', 'quantize_config.json', { bits: 4, group_size: 128 }, 'weights of 4 bits'],
+    ['awq', 'quant_config.json', { quant_method: 'awq', w_bit: 4 }, 'weights of 4 bits'],
+  ])('for weights rounded by %s as %s says', (tool, name, settings, got) => {
+    const folder = changed('decoder/gqa', (at) => writeJsonObject(join(at, name), settings));
+    const message = expect.stringContaining(tool);
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'model/quantized', path: join(folder, name), message, got, others: [] }),
+    );
+  });
+
+  it.each([
+    ['llava/v1', 'model.mm_projector.weight'],
+    ['llava/v1.5', 'multi_modal_projector.linear_1.weight'],
+  ])('for a projector alone in the place of %s, whose tower is not asked for first', (name, tensor) => {
+    const folder = changed(name, (at) => {
+      writeSafetensors(join(at, 'model.safetensors'), new Map([[tensor, { shape: [1], data: new Float32Array(1) }]]));
+    });
+    expect(() => loadModel(folder)).toThrow(
+      expect.objectContaining({ code: 'model/projector-alone', got: tensor, others: [] }),
+    );
+  });
+
   it('for a GGUF file, and a folder of one', () => {
     const folder = scratch.fresh();
     mkdirSync(folder, { recursive: true });
@@ -97,6 +120,16 @@ describe('a folder that is not read has one fault', () => {
     expect(() => loadModel(folder)).toThrow(
       expect.objectContaining({ code: 'model/tower', remedy: expect.not.stringContaining('download') }),
     );
+  });
+
+  it('for such a tower of a recipe, with none of the way to fetch it', () => {
+    for (const name of ['google/siglip-base-patch16-224', 'facebook/dinov2-base', 'EVA-CLIP-8B']) {
+      expect(() => refuseOtherTower(join(scratch.fresh(), name))).toThrow(
+        expect.objectContaining({ code: 'model/tower', remedy: expect.not.stringContaining('download') }),
+      );
+    }
+    expect(() => refuseOtherTower('openai/clip-vit-base-patch32')).not.toThrow();
+    expect(() => refuseOtherTower(scratch.fresh())).not.toThrow();
   });
 
   it('for a vision tower named by the hub, which says where it goes', () => {

@@ -1,6 +1,6 @@
 import { TesseraError } from '../base/index.ts';
 import { basename, isJsonObject, join, lookUp, namesIn, pathExists, resolve } from '../files/index.ts';
-import type { JsonObject, JsonValue } from './weights/index.ts';
+import { type JsonObject, type JsonValue, readJsonObject } from './weights/index.ts';
 
 /*
  * Folders that hold a model in a form that is not read, or not all of it: each has one fault that names the cause.
@@ -17,6 +17,52 @@ export function refuseQuantized(config: JsonObject, path: string): void {
   const method = settings.quant_method ?? 'unknown';
   throw quantized(`${settings.quant_method ?? 'another tool'}`, `${path}: ${key}`, `quant_method ${method}`);
 }
+
+/** Files beside the weights in which older tools say how they rounded them. */
+const roundingFiles = ['quantize_config.json', 'quant_config.json'];
+
+/**
+ * As `refuseQuantized`, where a file of its own says it.
+ * @throws TesseraError `model/quantized`
+ */
+export function refuseRounded(folder: string): void {
+  const name = roundingFiles.find((file) => pathExists(join(folder, file)));
+  if (name === undefined) return;
+  const { quant_method: method, bits, w_bit } = readJsonObject(join(folder, name));
+  const width = bits ?? w_bit;
+  const got = width === undefined ? 'settings of a rounding' : `weights of ${width} bits`;
+  throw quantized(typeof method === 'string' ? method : 'GPTQ or AWQ', join(folder, name), got);
+}
+
+/**
+ * Refuses a file that holds a projector and nothing else of the model that its folder describes.
+ * @throws TesseraError `model/projector-alone`
+ */
+export function refuseProjectorAlone(names: Iterable<string>, folder: string): void {
+  const isProjector = (name: string) => /(?:^|\.)(?:mm_projector|multi_modal_projector)\./.test(name);
+  const held = [...names];
+  if (held.length === 0 || !held.every(isProjector)) return;
+  throw new TesseraError({
+    code: 'model/projector-alone',
+    message: 'the weights are those of a projector alone; the models that it joins are not here',
+    path: folder,
+    expected: 'the weights of the language model and of the vision tower beside it',
+    got: held.slice(0, 4).join(', '),
+    remedy:
+      'load the projector into the whole model with the tool that trained it, and save that; or train a projector on the ' +
+      'two models, with model.vision and model.language in a recipe',
+  });
+}
+
+/**
+ * Refuses the name of a tower that is not read, before it is looked for, so that nobody fetches it in vain.
+ * @throws TesseraError `model/tower`
+ */
+export function refuseOtherTower(name: string): void {
+  if (!pathExists(name) && isOtherTower(name)) throw otherTower('model.vision', name);
+}
+
+const isOtherTower = (name: string) => /siglip|dino|convnext|eva[-_]?clip/i.test(basename(name));
 
 /** Tensors that stand for weights in few bits, by the tools that write them. */
 const packed: readonly (readonly [tool: string, tensors: RegExp])[] = [
@@ -93,7 +139,7 @@ export function originalTower(folder: string, config: JsonObject): string {
   const places = [resolve(folder, name), resolve(name), join(folder, last), resolve(folder, '..', last)];
   const found = places.find((place) => pathExists(join(place, 'config.json')));
   if (found !== undefined) return found;
-  if (/siglip|dino|convnext/i.test(last)) throw otherTower(folder, name);
+  if (isOtherTower(name)) throw otherTower(`${join(folder, 'config.json')}: mm_vision_tower`, name);
   throw new TesseraError({
     code: 'model/tower',
     message: 'the vision tower of the model is a model of its own, and it is not here',
@@ -104,13 +150,13 @@ export function originalTower(folder: string, config: JsonObject): string {
   });
 }
 
-function otherTower(folder: string, got: string): TesseraError {
+function otherTower(path: string, got: string): TesseraError {
   return new TesseraError({
     code: 'model/tower',
     message: 'the vision tower of the model is of a kind that tessera does not read',
-    path: `${join(folder, 'config.json')}: mm_vision_tower`,
+    path,
     expected: 'a tower of CLIP',
     got,
-    remedy: 'take a model that was trained with a tower of CLIP',
+    remedy: 'take a tower of CLIP, such as openai/clip-vit-large-patch14-336, or a model that was trained with one',
   });
 }

@@ -3,8 +3,8 @@ export { attachAdapter, type LoadedAdapter, loadAdapter, mergeAdapter, openModel
 export { modelFromConfig, modelThat, parameterSpecs } from './catalog.ts';
 export type { ConfigJson } from './config.ts';
 export { isInBlocks } from './decoders/index.ts';
-export { type ModelPlace, modelPlace, namesBases, sideFolder, trainedModel } from './folder.ts';
-export { originalTower } from './foreign.ts';
+export { type ModelPlace, modelPlace, namesBases, sideFolder, trainedAdapter, trainedModel } from './folder.ts';
+export { originalTower, refuseOtherTower } from './foreign.ts';
 export { isOriginalLlava } from './fusion/llava-original.ts';
 export { declareInputs } from './inputs.ts';
 export { copyPart, createModel, fileForm, loadModel, saveModel } from './load.ts';

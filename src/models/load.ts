@@ -4,7 +4,7 @@ import { allocateStore, type ParameterSpec, type ParameterStore } from '../nn/in
 import { modelFromConfig, parameterSpecs } from './catalog.ts';
 import type { ConfigJson } from './config.ts';
 import { partFolder } from './folder.ts';
-import { originalTower, refusePacked, refuseQuantized } from './foreign.ts';
+import { originalTower, refusePacked, refuseProjectorAlone, refuseQuantized, refuseRounded } from './foreign.ts';
 import { fromOriginalLlava, isOriginalLlava } from './fusion/llava-original.ts';
 import { fromOpenFlamingo, frozenFolders, isOpenFlamingo } from './fusion/openflamingo.ts';
 import type { LoadedModel } from './loaded.ts';
@@ -45,12 +45,15 @@ export function createModel(json: ConfigJson): LoadedModel {
 export function loadModel(folder: string): LoadedModel {
   const config = readJsonObject(join(folder, 'config.json'));
   refuseQuantized(config, join(folder, 'config.json'));
+  refuseRounded(folder);
   if (isOriginalLlava(config)) return loadOriginal(folder, config);
   if (isOpenFlamingo(config)) return loadTrainedParts(folder, config);
   if (isJsonObject(config.base_models)) return loadBeside(folder, config, config.base_models);
   const model = modelFromConfig(projectorOfFile(config), join(folder, 'config.json'));
   const specs = parameterSpecs(model);
-  const source = sourceOf(specs, openCheckpoint(folder), model.layouts, model.tied);
+  const checkpoint = openCheckpoint(folder);
+  refuseProjectorAlone(checkpoint.tensors.keys(), folder);
+  const source = sourceOf(specs, checkpoint, model.layouts, model.tied);
   return withoutSecondLayer({ model, store: filled(specs, [source]), layout: source.match.layout });
 }
 
@@ -104,6 +107,7 @@ function loadBeside(folder: string, { base_models: _, ...config }: JsonObject, b
 
 function loadOriginal(folder: string, config: JsonObject): LoadedModel {
   const checkpoint = openCheckpoint(folder);
+  refuseProjectorAlone(checkpoint.tensors.keys(), folder);
   const towerFolder = originalTower(folder, config);
   const tower = visionPart(readJsonObject(join(towerFolder, 'config.json')), towerFolder);
   const model = modelFromConfig(fromOriginalLlava(config, tower));

@@ -32,6 +32,7 @@ import {
   openModel,
   partPrefix,
   readJsonObject,
+  refuseOtherTower,
   type SystemRecipe,
   sideFolder,
   trainedModel,
@@ -170,6 +171,7 @@ async function joinedParts(
 ): Promise<Parts> {
   // Checked with the recipe: a model that starts from no folder as a whole names both.
   const place = modelPlace(locate(model.language as string));
+  refuseOtherTower(locate(model.vision as string));
   const vision = modelPlace(locate(model.vision as string)).folder;
   const { tokenizer, decoder, grown } = await withTokens(place, settings);
   const eyes = loadModel(vision);
