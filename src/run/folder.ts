@@ -10,9 +10,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { asTesseraError, type Log, TesseraError } from '../base/index.ts';
+import { asTesseraError, type Fault, type Log, TesseraError } from '../base/index.ts';
 import { isTemporary, makeFolder, syncFile, writeTextAtomically } from '../files/index.ts';
-import { trainedModel } from '../models/index.ts';
+import { trainedAdapter, trainedModel } from '../models/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { formatRecipe, parsePlan } from '../recipe/index.ts';
 import type { TrainResult } from './types.ts';
@@ -40,6 +40,8 @@ export interface RunFolder {
   readonly result: string;
   /** Which process trains in the folder, while one does. */
   readonly claim: string;
+  /** What ended the run, where a fault did and not who runs it. */
+  readonly fault: string;
 }
 
 export function runFolder(path: string): RunFolder {
@@ -52,12 +54,13 @@ export function runFolder(path: string): RunFolder {
     tensorboard: join(path, 'tensorboard'),
     dataReport: join(path, 'data-report.json'),
     model: join(path, trainedModel),
-    adapter: join(path, 'adapter'),
+    adapter: join(path, trainedAdapter),
     base: join(path, 'base'),
     report: join(path, 'report.html'),
     evaluation: join(path, 'eval.json'),
     result: join(path, 'result.json'),
     claim: join(path, 'running.json'),
+    fault: join(path, 'fault.json'),
   };
 }
 
@@ -111,7 +114,7 @@ function nearest(path: string): string {
 function lookAt(plan: Plan, resume: boolean): { run: RunFolder; used: boolean } {
   const run = runFolder(plan.output.folder);
   // A run that failed while reading its data left nothing worth keeping, but what others put there is theirs.
-  const early = [run.recipe, run.dataReport, run.claim].map((file) => basename(file));
+  const early = [run.recipe, run.dataReport, run.claim, run.fault].map((file) => basename(file));
   const used =
     existsSync(run.path) && readdirSync(run.path).some((name) => !early.includes(name) && !isTemporary(name));
   if (used ? !existsSync(run.recipe) : holdsForeignRecipe(run)) {
@@ -187,6 +190,21 @@ export function stepsOf(stages: TrainResult['stages']): number {
 /** Marks a run as finished. */
 export function saveResult(run: RunFolder, result: TrainResult): void {
   writeTextAtomically(run.result, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** Keeps what ended a run; a disk that takes nothing more keeps nothing. */
+export function saveFault(run: RunFolder, error: unknown): void {
+  const fault = asTesseraError(error, { code: 'run/failed' }).toJSON();
+  try {
+    writeTextAtomically(run.fault, `${JSON.stringify(fault, null, 2)}\n`);
+  } catch {
+    // The fault itself is told by who gets it.
+  }
+}
+
+/** What ended a run that failed; undefined for others. */
+export function faultOf(run: RunFolder): Fault | undefined {
+  return existsSync(run.fault) ? (JSON.parse(readFileSync(run.fault, 'utf8')) as Fault) : undefined;
 }
 
 /** A log of a run: one JSON object a line, with the system as it is written. */

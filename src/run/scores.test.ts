@@ -49,6 +49,7 @@ describe('a run and its evaluation', () => {
     });
     await expect(trainPlan(planFor(), { resume: false }, hooks(undefined, fail))).rejects.toThrow('no more');
     expect(existsSync(run.result)).toBe(true);
+    expect(JSON.parse(readFileSync(run.fault, 'utf8'))).toMatchObject({ code: 'run/failed', message: 'no more' });
     const stop = new AbortController();
     const stopping = hooks(
       stop.signal,
@@ -57,6 +58,8 @@ describe('a run and its evaluation', () => {
     // The stop is seen before the next question; the blind run has some left.
     expect(await resumeRun(run.path, stopping)).toMatchObject({ status: 'interrupted' });
     expect(readdirSync(run.path).filter((name) => name.startsWith('predictions'))).toEqual([]);
+    // Who stops a run is told of no fault of it.
+    expect(existsSync(run.fault)).toBe(false);
     const ended = await resumeRun(run.path, hooks());
     expect(ended).toMatchObject({ status: 'done', eval: { evaluation: { settings: { tasks: ['vqa'], limit: 2 } } } });
     expect(readFileSync(run.report, 'utf8')).toContain(`tessera train ${run.recipe} output.folder=${run.path}-again`);

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { TesseraError } from '../base/index.ts';
 import { DataReport } from '../data/index.ts';
 import { sweepTemporaries } from '../files/index.ts';
@@ -8,7 +8,7 @@ import { type Engine, openEngine } from '../runtime/index.ts';
 import { newestCheckpoint, type SavedState } from './checkpoints.ts';
 import { claimRun } from './claim.ts';
 import { evaluateRun } from './evaluate.ts';
-import { openRun, planOfRun, type RunFolder, resultOf, saveResult, stepsOf } from './folder.ts';
+import { openRun, planOfRun, type RunFolder, resultOf, saveFault, saveResult, stepsOf } from './folder.ts';
 import { buildParts } from './parts.ts';
 import { checkPrompts } from './prompts.ts';
 import { stageTexts } from './rows.ts';
@@ -29,12 +29,16 @@ export async function trainPlan(plan: Plan, options: { readonly resume: boolean 
     return over;
   }
   const release = claimRun(run);
+  rmSync(run.fault, { force: true });
   try {
     const engine = await openEngine({ log: hooks.log, ...threadsOf(plan) });
     const trained = over ?? (await trainStages(run, plan, engine, hooks));
     return trained.status === 'done' && lacksScores(run, plan)
       ? await withScores(trained, run, plan, engine, hooks)
       : trained;
+  } catch (error) {
+    if (!hooks.signal.aborted) saveFault(run, error);
+    throw error;
   } finally {
     release();
   }

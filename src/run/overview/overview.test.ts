@@ -2,12 +2,13 @@ import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFile
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { TesseraError } from '../../base/index.ts';
 import { DataReport } from '../../data/index.ts';
 import { type Evaluation, writeComparison } from '../../eval/index.ts';
 import { formatRecipe, parsePlan } from '../../recipe/index.ts';
 import { saveCheckpoint } from '../checkpoints.ts';
 import { claimRun } from '../claim.ts';
-import { runFolder } from '../folder.ts';
+import { runFolder, saveFault } from '../folder.ts';
 import { compareRuns } from './compare.ts';
 import { listRuns } from './list.ts';
 
@@ -123,6 +124,16 @@ describe('a run folder in use', () => {
     claimRun(run)();
     writeFileSync(run.claim, '{"proc');
     claimRun(run)();
+  });
+
+  it('has failed where a fault ended it, until it goes on', () => {
+    saveFault(run, new TesseraError({ code: 'row/x', message: 'too many rows are refused', path: 'rows.json' }));
+    const fault = 'too many rows are refused (rows.json)';
+    expect(listRuns([stopped])).toMatchObject([{ status: 'failed', fault }]);
+    const release = claimRun(run);
+    expect(listRuns([stopped])[0]?.status).toBe('running');
+    release();
+    rmSync(run.fault);
   });
 
   it('is not free while another machine gives signs of life', () => {

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { asTesseraError } from '../../base/index.ts';
+import { asTesseraError, type Fault } from '../../base/index.ts';
 import { type Evaluation, keyScores, type Score as TaskScore } from '../../eval/index.ts';
 import type { Plan, StagePlan } from '../../recipe/index.ts';
 import { newestPosition } from '../checkpoints.ts';
 import { isRunning } from '../claim.ts';
-import { planOfRun, type RunFolder, resultOf, runFolder } from '../folder.ts';
+import { faultOf, planOfRun, type RunFolder, resultOf, runFolder } from '../folder.ts';
 import { type MetricsRow, readMetrics } from '../metrics.ts';
 import type { TrainResult } from '../types.ts';
 
@@ -13,8 +13,8 @@ import type { TrainResult } from '../types.ts';
 export interface RunSummary {
   readonly folder: string;
   readonly name: string;
-  /** `unreadable` comes with the reason in `fault`. */
-  readonly status: 'done' | 'running' | 'interrupted' | 'unreadable';
+  /** `failed` and `unreadable` come with the reason in `fault`. */
+  readonly status: 'done' | 'running' | 'interrupted' | 'failed' | 'unreadable';
   readonly fault?: string;
   readonly system?: string;
   /** The stage of the last step. */
@@ -81,7 +81,7 @@ export function summaryOf(files: RunFiles): RunSummary {
   const { run, plan, evaluation, result } = files;
   return {
     ...diskUse(run.path),
-    status: result ? 'done' : isRunning(run) ? 'running' : 'interrupted',
+    ...stateOf(run, result),
     system: plan.system,
     ...progressOf(files),
     scores: evaluation ? keyScores(evaluation).map(plainScore) : [],
@@ -89,13 +89,21 @@ export function summaryOf(files: RunFiles): RunSummary {
   };
 }
 
+function stateOf(run: RunFolder, result: TrainResult | undefined): Pick<RunSummary, 'status' | 'fault'> {
+  if (result) return { status: 'done' };
+  if (isRunning(run)) return { status: 'running' };
+  const fault = faultOf(run);
+  return fault ? { status: 'failed', fault: said(fault) } : { status: 'interrupted' };
+}
+
+const said = ({ message, path }: Fault) => (path === undefined ? message : `${message} (${path})`);
+
 /** One line about a run. A run that cannot be read is told as such, for one broken run must not hide the others. */
 export function summarizeRun(folder: string): RunSummary {
   try {
     return summaryOf(readRun(folder));
   } catch (error) {
-    const { message, path } = asTesseraError(error, { code: 'run/unreadable' });
-    const fault = path === undefined ? message : `${message} (${path})`;
+    const fault = said(asTesseraError(error, { code: 'run/unreadable' }));
     return { ...diskUse(folder), status: 'unreadable', fault, scores: [], seconds: 0 };
   }
 }
