@@ -15,7 +15,7 @@ export { writeReport } from './report/report.ts';
 export type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, Predictions, TaskResult } from './results.ts';
 export { openPredictions } from './results.ts';
 export type { TaskOptions } from './tasks/catalog.ts';
-export { checkTasks, openTasks, taskNames } from './tasks/catalog.ts';
+export { checkTasks, openTasks, taskNames, worldTasksAsked } from './tasks/catalog.ts';
 export type { ChairOptions, ChairSource } from './tasks/chair.ts';
 export { judgeDescription } from './tasks/chair.ts';
 export type { PopeOptions, PopeSource } from './tasks/pope.ts';

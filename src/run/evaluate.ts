@@ -1,7 +1,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { type Evaluation, evaluate, type ItemRecord, openPredictions, openTasks, writeReport } from '../eval/index.ts';
+import {
+  type Evaluation,
+  evaluate,
+  type ItemRecord,
+  openPredictions,
+  openTasks,
+  worldTasksAsked,
+  writeReport,
+} from '../eval/index.ts';
 import { createResponder, loadForGeneration } from '../generate/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { formatRecipe, locate } from '../recipe/index.ts';
@@ -113,7 +121,7 @@ function noEyes(folder: string): TesseraError {
 /** The folder of scenes that evaluations ask about. */
 export function evaluationScenes(limit: number | undefined, hooks: Hooks): Promise<string> {
   const count = Math.max(limit ?? EVAL_SCENES, EVAL_SCENES);
-  return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: ['vqa', 'pope'], popeImages: count }, hooks);
+  return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: worldTasksAsked(), popeImages: count }, hooks);
 }
 
 /** What the report says of a run besides its scores. */

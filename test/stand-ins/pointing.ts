@@ -5,6 +5,7 @@ import { readJsonObject } from '../../src/models/index.ts';
 export const pointing: Entry = {
   describe: 'where things are',
   needs: ['images', 'points.json'],
+  world: [],
   open: (at) => ({
     name: 'pointing',
     describe: 'where things are',

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Fault, Named } from '../../base/index.ts';
 import { nearest, raise } from '../../base/index.ts';
-import { popeSplits } from '../../world/index.ts';
+import { popeSplits, type WorldTask } from '../../world/index.ts';
 import { chairTask } from './chair.ts';
 import type { PopeOptions } from './pope.ts';
 import { popeTask } from './pope.ts';
@@ -14,6 +14,8 @@ export interface Entry {
   readonly describe: string;
   /** Files of an evaluation folder that the task reads. */
   readonly needs: readonly string[];
+  /** What the tabletop world has to write for it, besides images and scenes. */
+  readonly world: readonly WorldTask[];
   open(at: (name: string) => string, options: TaskOptions): Task;
 }
 
@@ -28,6 +30,7 @@ export const tasks: Named<Entry> = {
   pope: {
     describe: 'is there a ... in the image? (object hallucination, three splits)',
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
+    world: ['pope'],
     open: (at, { pope }) => {
       const questions = Object.fromEntries(popeSplits.map((split) => [split, at(`pope_${split}.jsonl`)]));
       return popeTask({ images: at('images'), questions }, pope);
@@ -36,11 +39,13 @@ export const tasks: Named<Entry> = {
   chair: {
     describe: 'which objects of a description are not there (needs scene graphs)',
     needs: ['images', 'scenes.jsonl'],
+    world: [],
     open: (at, { chair }) => chairTask({ images: at('images'), scenes: at('scenes.jsonl') }, chair),
   },
   vqa: {
     describe: 'short answers against the ten of each question',
     needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
+    world: ['vqa'],
     open: (at, { vqa }) => {
       const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };
       return vqaTask({ images: at('images'), ...files }, vqa);
@@ -51,6 +56,11 @@ export const tasks: Named<Entry> = {
 /** The names of the tasks that `openTasks` knows. */
 export function taskNames(): string[] {
   return Object.keys(tasks);
+}
+
+/** What the tabletop world has to write so that every task can be asked about it. */
+export function worldTasksAsked(): WorldTask[] {
+  return [...new Set(Object.values(tasks).flatMap(({ world }) => world))];
 }
 
 /** @throws TesseraError `eval/unknown-task` for names that no task has, all of them at once */
