@@ -1,5 +1,6 @@
 import { type Dim, type Named, type Tensor, TesseraError, tensor } from '../base/index.ts';
-import type { Input } from './input.ts';
+import { type Input, inputShape } from './input.ts';
+import type { MediaOnce } from './media-once.ts';
 import type { Processor, Sequence } from './processor.ts';
 
 /** Values that the media of a sequence were read as, in their order. */
@@ -94,17 +95,39 @@ function unequal(shape: readonly number[], got: number): TesseraError {
 /**
  * What is read from media as feeds: values of kind `flat` one after another, those of kind `index` moved on by what the
  * media before them brought along the axis they count.
+ * @param once which media are brought once and shown again, where the model has an input of kind `shown` for it
  */
-export function joinMedia(read: readonly ReadMedia[], processor: Processor): Map<string, Tensor> {
+export function joinMedia(read: readonly ReadMedia[], processor: Processor, once?: MediaOnce): Map<string, Tensor> {
   const media = read.flat();
   const feeds = new Map<string, Tensor>();
   for (const [name, input] of Object.entries(processor.inputs)) {
+    if (input.join === 'shown' && once && media.length > 0) {
+      const places = placesShown(once, (at) => media[at]?.[input.of]?.shape[0] ?? 0);
+      feeds.set(name, column(input, [places.length], places));
+    }
     if (input.join !== 'flat' && input.join !== 'index') continue;
-    const parts = media.flatMap((values) => values[name] ?? []);
+    const parts = broughtOnce(media, processor, name, once).flatMap((values) => values[name] ?? []);
     if (parts.length === 0) continue;
     feeds.set(name, concatenated(input.join === 'index' ? moved(read, name, input, processor) : parts, name));
   }
   return feeds;
+}
+
+/** Of all media those that an input holds. */
+function broughtOnce<T>(media: readonly T[], { inputs }: Processor, name: string, once?: MediaOnce): readonly T[] {
+  const isOnce = once && Object.values(inputs).some((input) => input.join === 'shown' && input.of === name);
+  return isOnce ? once.read.map((at) => media[at] as T) : media;
+}
+
+/** The places of all media in what is brought once, of which the medium at a place brings `sizeOf`. */
+function placesShown({ read, shown }: MediaOnce, sizeOf: (at: number) => number): number[] {
+  let next = 0;
+  const places = read.map((at) => {
+    const first = next;
+    next += sizeOf(at);
+    return Array.from({ length: next - first }, (_, i) => first + i);
+  });
+  return shown.flatMap((place) => places[place] ?? []);
 }
 
 function moved(read: readonly ReadMedia[], name: string, input: Input & { join: 'index' }, p: Processor): Tensor[] {
@@ -152,21 +175,41 @@ function concatenated(parts: readonly Tensor[], name: string): Tensor {
 export function batchSizes(
   sequences: readonly Sequence[],
   processor: Processor,
+  once?: MediaOnce,
 ): { readonly feeds: readonly string[]; readonly sizes: Map<string, number> } {
   const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
   const sizes = new Map<string, number>([['B', sequences.length]]);
   const feeds: string[] = [];
   for (const [name, input] of Object.entries(processor.inputs)) {
     const lists = sequences.map((sequence, b) => listsOf(sequence, name, input, own[b] ?? {}));
-    const count = lists.reduce((n, list) => n + list.count, 0);
+    const count = lists.reduce((n, list) => n + list.count, 0) + mediaCount(sequences, processor, name, once);
     const longest = lists.reduce((n, list) => Math.max(n, list.longest), 0);
     if (count > 0) feeds.push(name);
-    const axis = input.shape[input.join === 'pad' ? 1 : 0];
+    const axis = inputShape(processor.inputs, name, shownIn(processor, once))[input.join === 'pad' ? 1 : 0];
     if (typeof axis === 'string' && !/[*+/]/.test(axis) && axis !== 'B') {
       sizes.set(axis, input.join === 'pad' ? longest : count);
     }
   }
   return { feeds, sizes };
+}
+
+/** The inputs of kind `shown` that a batch brings. */
+function shownIn({ inputs }: Processor, once: MediaOnce | undefined): ReadonlySet<string> {
+  const names = Object.keys(inputs).filter((name) => inputs[name]?.join === 'shown');
+  return new Set(once && once.shown.length > 0 ? names : []);
+}
+
+/** How much media bring to an input of kind `flat`, `index` or `shown`. */
+function mediaCount(sequences: readonly Sequence[], processor: Processor, name: string, once?: MediaOnce): number {
+  const input = processor.inputs[name] as Input;
+  const media = sequences.flatMap(({ media = [] }) => media);
+  const size =
+    (of: string) =>
+    (n: number, { plan }: (typeof media)[number]) =>
+      n + (plan.sizes[of] ?? 0);
+  if (input.join === 'shown') return once ? media.reduce(size(input.of), 0) : 0;
+  if (input.join !== 'flat' && input.join !== 'index') return 0;
+  return broughtOnce(media, processor, name, once).reduce(size(name), 0);
 }
 
 function listsOf(
@@ -177,8 +220,7 @@ function listsOf(
 ): { count: number; longest: number } {
   const ofRow = (input.join === 'flat' ? undefined : (textOf(sequence, name) ?? own[name]))?.length ?? 0;
   const ofMedia = (sequence.media ?? []).reduce((n, span) => {
-    if (input.join === 'slots') return n + (span.input === input.of ? (span.plan.slots[name]?.length ?? 0) : 0);
-    return n + (input.join === 'flat' || input.join === 'index' ? (span.plan.sizes[name] ?? 0) : 0);
+    return input.join === 'slots' && span.input === input.of ? n + (span.plan.slots[name]?.length ?? 0) : n;
   }, 0);
   return { count: ofRow + ofMedia, longest: ofRow };
 }

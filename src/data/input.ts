@@ -1,4 +1,4 @@
-import type { Dim, Shape } from '../base/index.ts';
+import type { Dim, Named, Shape } from '../base/index.ts';
 
 /**
  * One input of a model. A model has one table of them, by name; graph, batch, memory plan, generation, scoring and the
@@ -23,4 +23,18 @@ export type Join =
   /** As `flat`, or one list a row: numbers that count along the axis `into`, moved on by what came before. */
   | { readonly join: 'index'; readonly into: Dim }
   /** Places in a padded input, as rows of its flattened grid. */
-  | { readonly join: 'slots'; readonly of: string };
+  | { readonly join: 'slots'; readonly of: string }
+  /**
+   * Brought where rows of one sample show the same media: what stands at each place, as places in the input `of`, which then
+   * holds each once. Its leading size is called `each` there.
+   */
+  | { readonly join: 'shown'; readonly of: string; readonly each: string };
+
+/** The shape of an input in a batch that brings these inputs. */
+export function inputShape(inputs: Named<Input>, name: string, brought: ReadonlySet<string>): Shape {
+  const { shape } = inputs[name] as Input;
+  for (const [other, input] of Object.entries(inputs)) {
+    if (input.join === 'shown' && input.of === name && brought.has(other)) return [input.each, ...shape.slice(1)];
+  }
+  return shape;
+}

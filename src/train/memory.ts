@@ -1,5 +1,5 @@
 import type { Shape } from '../base/index.ts';
-import { mediaCacheBytes } from '../data/index.ts';
+import { inputShape, mediaCacheBytes } from '../data/index.ts';
 import { overlap, type RunMemory, runMemory } from '../runtime/index.ts';
 import type { BatchSize } from './batch.ts';
 import type { Stage } from './loop.ts';
@@ -114,11 +114,16 @@ function extremes(batches: readonly BatchSize[]): BatchSize[] {
 
 /** What is read from media and kept, and that of the batch of the running step and of the one that is read meanwhile. */
 function mediaBytes({ media, model, reader, batches, accumulate, lanes }: PlannedStage): number {
-  const read = Object.values((reader ?? model.processor()).inputs).filter(({ join }) => join === 'flat');
+  const { inputs } = reader ?? model.processor();
+  const read = Object.entries(inputs).filter(([, { join }]) => join === 'flat');
   const bytesOf = (shape: Shape) => 4 * shape.slice(1).reduce<number>((n, d) => n * (d as number), 1);
-  const each = sum(read, ({ shape }) => bytesOf(shape));
-  const most = batches.reduce((n, { sizes }) => {
-    const bytes = sum(read, ({ shape }) => (sizes.get(String(shape[0])) ?? 0) * bytesOf(shape));
+  const each = sum(read, ([, { shape }]) => bytesOf(shape));
+  const most = batches.reduce((n, { feeds, sizes }) => {
+    const brought = new Set(feeds);
+    const bytes = sum(read, ([name]) => {
+      const shape = inputShape(inputs, name, brought);
+      return (sizes.get(String(shape[0])) ?? 0) * bytesOf(shape);
+    });
     return Math.max(n, bytes);
   }, 0);
   return Math.min(mediaCacheBytes, each * sum(media, (count) => count)) + 2 * accumulate * lanes * most;

@@ -8,6 +8,7 @@ import {
   joinMedia,
   type MediaLoader,
   mediaKey,
+  mediaOnce,
   type Processor,
 } from '../data/index.ts';
 import type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
@@ -73,7 +74,7 @@ export function exampleSizes(
         for (const { media: shown, plan } of rows.flatMap((row) => row.media)) {
           media.set(mediaKey(shown), Math.max(...Object.values(plan.sizes)));
         }
-        const model = batchSizes(rows, options.processor);
+        const model = batchSizes(rows, options.processor, onceShown(rows, options));
         const own = options.objective.sizes(rows);
         return { feeds: [...model.feeds, ...own.feeds], sizes: new Map([...model.sizes, ...own.sizes]) };
       }),
@@ -159,14 +160,23 @@ function batchOf(read: readonly ReadRow[], { processor, padId, objective }: Sour
   const text = collate(rows, processor, padId);
   const [count, width] = (text.get('ids') as Tensor).shape as [number, number];
   const own = objective.feeds(rows, width);
-  const shown = read.map(({ media }) => media);
+  const media = read.map(({ media }) => media);
   const tokens = own.get('targetIds')?.data.length ?? 0;
   return {
     rows: count,
     tokens: count * width,
-    feeds: new Map([...text, ...own, ...joinMedia(shown, processor)]),
+    feeds: new Map([...text, ...own, ...joinMedia(media, processor, onceShown(rows, { objective }))]),
     units: unitsOf(objective, rows, tokens),
   };
+}
+
+/** What rows that are read together show in common is read and computed once. */
+function onceShown(rows: readonly Example[], { objective: { views } }: Pick<SourceOptions, 'objective'>) {
+  if (views.length === 1) return undefined;
+  return mediaOnce(
+    rows.map(({ media }) => media),
+    views.length,
+  );
 }
 
 /** What a row shows; what cannot be read any more is named with its row. */

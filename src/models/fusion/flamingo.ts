@@ -3,6 +3,7 @@ import { slice, type Value } from '../../graph/index.ts';
 import type { Scope } from '../../nn/index.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
 import { type DecodeAsk, type Decoder, decoderFromConfig } from '../decoders/index.ts';
+import { featuresShown } from '../inputs.ts';
 import { type ClipVisionConfig, clipVision, clipVisionConfig } from '../vision/clip.ts';
 import { type GatedConfig, gatedOverState, gatedOverText, latentsByRow, type Shown } from './gated-attention.ts';
 import { type PerceiverConfig, perceiver, perceiverConfig } from './perceiver.ts';
@@ -60,8 +61,10 @@ export function flamingoConfig(json: ConfigJson, where?: string): FlamingoConfig
 export interface FlamingoInputs {
   /** int32 `[B, T]`. */
   readonly ids: Value;
-  /** `[N, 3, H, W]`. */
+  /** `[U, 3, H, W]`. */
   readonly pixels?: Value | undefined;
+  /** int32 `[N]`: which of these each image is that is shown; absent where `N = U`, one for one. */
+  readonly shown?: Value | undefined;
   /** int32 `[B, M]`: 1, 2, … for the images of each row. */
   readonly imageNumbers?: Value | undefined;
   /** int32 `[N]`: where each image is in `imageNumbers`, flat. */
@@ -89,12 +92,13 @@ export function flamingoHidden(
 }
 
 function shownTo(p: Scope, c: FlamingoConfig, x: FlamingoInputs): Shown | undefined {
-  const { pixels, imageNumbers: numbers, imagePlaces, latest } = x;
+  const { pixels, shown, imageNumbers: numbers, imagePlaces, latest } = x;
   if (!pixels || !numbers || !imagePlaces || !latest) return undefined;
   const { hiddenStates } = clipVision(p.at(flamingoParts.vision), c.vision, pixels);
   // The patches after the last block, without its norm and without the class row.
   const patches = p.at(flamingoParts.vision).build(() => slice(hiddenStates.at(-1) as Value, 1, 1));
   const resampler = p.at(flamingoParts.resampler);
   const seen = perceiver(resampler, c.resampler, patches);
-  return { latents: resampler.build(() => latentsByRow(seen, imagePlaces, numbers)), numbers, latest };
+  const latents = resampler.build(() => latentsByRow(featuresShown(seen, shown), imagePlaces, numbers));
+  return { latents, numbers, latest };
 }

@@ -17,7 +17,7 @@ import { linear, normal, type Scope, zerosInit } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
 import { type Around, type DecodeAsk, type Decoder, decoderFromConfig, type KeyValue } from '../decoders/index.ts';
-import { neededInput } from '../inputs.ts';
+import { featuresShown, neededInput } from '../inputs.ts';
 import { type ClipVisionConfig, clipPooled, clipVision, clipVisionConfig } from '../vision/clip.ts';
 
 /** LLaMA-Adapter (Zhang et al. 2023): learned prompts beside the attention of the upper layers, behind a gate that starts shut. */
@@ -101,8 +101,8 @@ export function promptState(c: LlamaAdapterConfig): Named<Shape> {
 
 /**
  * Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for, and the state after these tokens.
- * @param x `ids [B, T]`; `images [B]`, 0 or 1 for each text, absent for tokens behind a prompt; `pixels [N, 3, H, W]` and
- * `imageTexts [N]`, the text of each image
+ * @param x `ids [B, T]`; `images [B]`, 0 or 1 for each text, absent for tokens behind a prompt; `pixels [U, 3, H, W]`,
+ * `imagesShown [N]`, which of them each image is, absent where `N = U`, and `imageTexts [N]`, the text of each image
  */
 export function llamaAdapterHidden(
   p: Scope,
@@ -163,7 +163,7 @@ function promptsOf(p: Scope, c: LlamaAdapterConfig, layer: number): Value {
 
 /** What the image of each text adds to all its prompts, `[B, 1, D]`, or zeros `[B, 1, 1]` where there is none at all. */
 function addedToPrompts(p: Scope, c: LlamaAdapterConfig, x: Named<Value>, images: Value): Value {
-  const { pixels, imageTexts } = x;
+  const { pixels, imagesShown, imageTexts } = x;
   const [b] = images.shape as [Dim];
   const { graph } = p;
   const nothing = fill(graph, [], 'float32', 0);
@@ -171,7 +171,8 @@ function addedToPrompts(p: Scope, c: LlamaAdapterConfig, x: Named<Value>, images
   return p.at(adapterParts.adapter).build(() => {
     const shown = less(nothing, reshape(cast(images, 'float32'), [b, 1, 1]));
     if (!features || !imageTexts) return where(shown, nothing, nothing);
-    const rows = scatterRows(fill(graph, [b, c.text.width], 'float32', 0), imageTexts, features);
+    const each = featuresShown(features, imagesShown);
+    const rows = scatterRows(fill(graph, [b, c.text.width], 'float32', 0), imageTexts, each);
     return where(shown, reshape(rows, [b, 1, c.text.width]), nothing);
   });
 }

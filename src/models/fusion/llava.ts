@@ -3,6 +3,7 @@ import { linear, type Scope, splice } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
 import { type DecodeAsk, type Decoder, decoderFromConfig } from '../decoders/index.ts';
+import { featuresShown } from '../inputs.ts';
 import { type ClipVisionConfig, clipVision, clipVisionConfig } from '../vision/clip.ts';
 
 /** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024): patch rows, a projector, a decoder. */
@@ -53,8 +54,8 @@ export function llavaImageRows(c: LlavaConfig, height: number, width: number): n
   return patches + (c.keepClass ? 1 : 0);
 }
 
-/** Image rows `[N*P, D]` for the decoder, from pixels `[N, 3, H, W]`. */
-function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
+/** Image rows `[N*P, D]` for the decoder, from pixels `[U, 3, H, W]`. */
+function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value, shown: Value | undefined): Value {
   const { hiddenStates } = clipVision(p.at('vision_tower'), c.vision, pixels);
   const state = hiddenStates.at(c.featureLayer) as Value;
   const rows = p.at('vision_tower').build(() => (c.keepClass ? state : slice(state, 1, 1)));
@@ -63,7 +64,7 @@ function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
     c.projector === 'linear'
       ? linear(place.at('linear_1'), rows, c.text.width, { bias: c.projectorBias })
       : mlp(place, c, rows);
-  return place.build(() => reshape(projected, [-1, c.text.width]));
+  return place.build(() => reshape(featuresShown(projected, shown), [-1, c.text.width]));
 }
 
 function mlp(p: Scope, c: LlavaConfig, rows: Value): Value {
@@ -75,8 +76,10 @@ function mlp(p: Scope, c: LlavaConfig, rows: Value): Value {
 export interface LlavaInputs {
   /** int32 `[B, T]`; image slots hold the image token. */
   readonly ids: Value;
-  /** `[N, 3, H, W]`. */
+  /** `[U, 3, H, W]`. */
   readonly pixels?: Value | undefined;
+  /** int32 `[N]`: which of these each image is that is shown; absent where `N = U`, one for one. */
+  readonly shown?: Value | undefined;
   /** int32 `[N*P]`: flat rows of the slots. */
   readonly imageRows?: Value | undefined;
 }
@@ -85,8 +88,8 @@ export interface LlavaInputs {
 export function llavaHidden(p: Scope, c: LlavaConfig, x: LlavaInputs, ask?: DecodeAsk): ReturnType<Decoder['decode']> {
   const language = p.at('language_model');
   const text = c.text.embed(language, x.ids);
-  const { pixels, imageRows } = x;
-  const features = pixels && imageRows && llavaImageFeatures(p, c, pixels);
+  const { pixels, shown, imageRows } = x;
+  const features = pixels && imageRows && llavaImageFeatures(p, c, pixels, shown);
   const joined = features ? p.build(() => splice(text, imageRows, features)) : text;
   return c.text.decode(language, joined, ask);
 }

@@ -6,7 +6,7 @@ import { gatedState } from '../fusion/gated-attention.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import type { Layout } from '../weights/index.ts';
-import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -54,8 +54,13 @@ export function flamingo(json: ConfigJson, where?: string): Model {
     state: { ...text.state, ...gatedState(c.gated) },
     linears: mountLinears(text.linears, flamingoParts.language),
     hidden: (p, x, ask) => {
-      const { pixels, imageNumbers, imagePlaces, latest } = x;
-      return flamingoHidden(p, c, { ids: neededInput(x, 'ids'), pixels, imageNumbers, imagePlaces, latest }, ask);
+      const { pixels, imagesShown: shown, imageNumbers, imagePlaces, latest } = x;
+      return flamingoHidden(
+        p,
+        c,
+        { ids: neededInput(x, 'ids'), pixels, shown, imageNumbers, imagePlaces, latest },
+        ask,
+      );
     },
     head: (p, hidden) => text.head(p.at(flamingoParts.language), hidden),
   };
@@ -105,6 +110,7 @@ function processor(c: FlamingoConfig, images: ImageProcessor = clipCrop(c.vision
     inputs: {
       ids: { ...tokenIds, says: `${tokenIds.says}; each image is one token, of the id ${c.imageTokenId}` },
       pixels: imagePixels(size),
+      imagesShown,
       imageNumbers: {
         dtype: 'int32',
         shape: ['B', 'M'],

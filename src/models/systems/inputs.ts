@@ -45,6 +45,16 @@ export function imagePixels({ height, width }: Size): Input {
   };
 }
 
+/** Which of the images that were read are shown, for rows that show the same. */
+export const imagesShown: Input = {
+  dtype: 'int32',
+  shape: ['N'],
+  join: 'shown',
+  of: 'pixels',
+  each: 'U',
+  says: 'which of the U images of pixels each of the N that are shown is; absent where each is read by itself',
+};
+
 /**
  * The size of every image that a processor prepares, where it is one for all; `size` where no processor is given.
  * @throws TesseraError `image/size` for a processor whose results differ in size

@@ -10,7 +10,7 @@ import {
 } from '../fusion/llama-adapter.ts';
 import type { Model, Writer } from '../model.ts';
 import { type Layout, mountLayouts } from '../weights/index.ts';
-import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -110,6 +110,7 @@ function processor(c: LlamaAdapterConfig, given?: ImageProcessor): Processor {
       ids: tokenIds,
       images,
       pixels: imagePixels(size),
+      imagesShown,
       imageTexts: { dtype: 'int32', shape: ['N'], join: 'index', into: 'B', says: 'the text of each image: b' },
     },
     plan: fixedImages(prepared, { ids: [], slots: {} }),

@@ -6,7 +6,7 @@ import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { llavaJson } from '../sizes.ts';
 import { llavaLayouts } from '../weights/index.ts';
-import { fixedImages, imagePixels, preparedSize, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
 import type { SystemRecipe } from './recipe.ts';
 
@@ -35,7 +35,12 @@ export function llava(json: ConfigJson, where?: string): Model {
     state: c.text.state,
     linears: mountLinears(c.text.linears, 'language_model'),
     hidden: (p, x, ask) =>
-      llavaHidden(p, c, { ids: neededInput(x, 'ids'), pixels: x.pixels, imageRows: x.imageRows }, ask),
+      llavaHidden(
+        p,
+        c,
+        { ids: neededInput(x, 'ids'), pixels: x.pixels, shown: x.imagesShown, imageRows: x.imageRows },
+        ask,
+      ),
     head: (p, hidden) => c.text.head(p.at('language_model'), hidden),
   };
   return {
@@ -67,6 +72,7 @@ function processor(c: LlavaConfig, images: ImageProcessor = clipCrop(c.vision.im
     inputs: {
       ids: { ...tokenIds, says: `${tokenIds.says}; each image takes ${rows} tokens, of the id ${c.imageTokenId}` },
       pixels: imagePixels(size),
+      imagesShown,
       imageRows: { dtype: 'int32', shape: [`${rows}*N`], join: 'slots', of: 'ids', says: slots },
     },
     plan: fixedImages(images, {

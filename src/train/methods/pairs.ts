@@ -44,15 +44,15 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
       feeds: own,
       sizes: new Map([
         ['K', rows.reduce((n, row) => n + targetCount(row), 0)],
-        ['M', rows.length / views.length],
-        ['R', rows.length],
+        ['pairs', rows.length / views.length],
+        ['answers', rows.length],
       ]),
     }),
     before: [{ weights: 'reference', trace: (t) => ({ reference: logProbs(t).weighted }) }],
     trace(t) {
       const { weighted, lengths } = logProbs(t);
-      const ratios = sub(weighted, t.feed('reference', 'float32', ['R']));
-      const rows = viewRows.map((name) => t.feed(name, 'int32', ['M']));
+      const ratios = sub(weighted, t.feed('reference', 'float32', ['answers']));
+      const rows = viewRows.map((name) => t.feed(name, 'int32', ['pairs']));
       const [chosen, rejected, ...others] = rows.map((index) => takeRows(ratios, index)) as [Value, Value, ...Value[]];
       const share = t.share('sample');
       const mean = (values: Value) => mul(reduceSum(values), share);
@@ -77,14 +77,14 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
 /** Log-probabilities and lengths `[R]` of the answers of all rows. */
 function answersOf(t: Trace, name: string, hasWeights: boolean): { readonly weighted: Value; readonly lengths: Value } {
   const { writer } = modelThat('writer', t.model, `objective ${name}`);
-  const x = t.inputs({ B: 'R' });
+  const x = t.inputs({ B: 'answers' });
   const { hidden } = writer.hidden(t.p, x, { rows: t.feed('targetRows', 'int32', ['K']) });
   const tokens = tokenLogProb(writer.head(t.p, hidden), t.feed('targetIds', 'int32', ['K']));
   const answers = t.feed('targetSamples', 'int32', ['K']);
   const weights = hasWeights ? t.feed('targetWeights', 'float32', ['K']) : undefined;
   return {
-    weighted: answerLogProbs(tokens, answers, 'R', weights),
-    lengths: answerLogProbs(fill(t.graph, ['K'], 'float32', 1), answers, 'R'),
+    weighted: answerLogProbs(tokens, answers, 'answers', weights),
+    lengths: answerLogProbs(fill(t.graph, ['K'], 'float32', 1), answers, 'answers'),
   };
 }
 
