@@ -9,6 +9,7 @@ import {
 } from './chat/index.ts';
 import { imageSize, type Size } from './image/index.ts';
 import { mediaNotTaken, mediaPaths } from './media.ts';
+import { phrasesIn } from './phrases.ts';
 import type { MediaPlan, MediaSpan, Processor, Sequence } from './processor.ts';
 import type { LabelledBox, Media, Outcome, Part, Row } from './row.ts';
 import type { Tokenizer } from './tokenize/index.ts';
@@ -21,6 +22,8 @@ export interface Example extends Sequence {
   readonly texts?: Named<Int32Array<ArrayBuffer>> | undefined;
   /** As long as `ids`: 1 where the token has to be predicted. */
   readonly supervised: Uint8Array<ArrayBuffer>;
+  /** As long as `ids`: 0, or which of the row's phrases the token belongs to, from 1. */
+  readonly phrases?: Uint16Array<ArrayBuffer> | undefined;
   readonly media: readonly MediaSpan[];
   readonly labels?: readonly LabelledBox[] | undefined;
 }
@@ -76,6 +79,7 @@ function attempt(row: Row, action: () => Example): Outcome<Example> {
 interface Growing {
   readonly texts: Map<string, number[]>;
   readonly supervised: number[];
+  readonly phrases: number[];
   readonly media: MediaSpan[];
 }
 
@@ -99,12 +103,13 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
   const out = unwritten(processor);
   if (processor?.front) placeMedia(out, given, askedInputs(processor), processor);
   open(out, tokenizer, ids, processor);
+  const phraseAt = phrasesIn(segments, row);
   for (const [i, id] of ids.entries()) {
     const [start, end] = spans[i] as readonly [number, number];
     const inputs = inputsAt(start);
     const image = end === start ? undefined : shown.get(start);
     if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media);
-    else push(out, inputs, id, isSupervised(start, end) ? 1 : 0);
+    else push(out, inputs, id, isSupervised(start, end) ? 1 : 0, phraseAt(start, end));
   }
   if (processor?.beside) placeMedia(out, given, ['ids'], processor, 0);
   return finished(given, out, settings.maxLength);
@@ -154,7 +159,7 @@ function routes(segments: readonly Segment[], processor: Processor | undefined):
 function unwritten(processor: Processor | undefined): Growing {
   const texts = processor?.texts;
   const routed = texts ? [true, false].flatMap((supervised) => texts({ supervised })) : [];
-  return { texts: new Map(['ids', ...routed].map((name) => [name, []])), supervised: [], media: [] };
+  return { texts: new Map(['ids', ...routed].map((name) => [name, []])), supervised: [], phrases: [], media: [] };
 }
 
 /** The padded inputs that what is asked goes to. */
@@ -170,9 +175,11 @@ function placeMedia(out: Growing, row: Row, inputs: readonly string[], processor
   for (const [i, media] of row.media.entries()) append(out, inputs, mediaPlan(row, i, processor), media, start);
 }
 
-function push({ texts, supervised }: Growing, inputs: readonly string[], id: number, mark: number): void {
-  for (const name of inputs) texts.get(name)?.push(id);
-  if (inputs.includes('ids')) supervised.push(mark);
+function push(out: Growing, inputs: readonly string[], id: number, mark: number, phrase = 0): void {
+  for (const name of inputs) out.texts.get(name)?.push(id);
+  if (!inputs.includes('ids')) return;
+  out.supervised.push(mark);
+  out.phrases.push(phrase);
 }
 
 /** Puts a medium's ids where its mark stood, or at `start` beside the text. */
@@ -184,7 +191,7 @@ function append(out: Growing, inputs: readonly string[], plan: MediaPlan, media:
   for (const id of plan.ids) push(out, inputs, id, 0);
 }
 
-function finished(row: Row, { texts, supervised, media }: Growing, limit: number | undefined): Example {
+function finished(row: Row, { texts, supervised, phrases, media }: Growing, limit: number | undefined): Example {
   for (const ids of texts.values()) if (limit !== undefined && ids.length > limit) tooLong(ids, media, limit);
   const { ids = [], ...others } = Object.fromEntries(texts);
   const named = Object.entries(others).map(([name, list]) => [name, Int32Array.from(list)] as const);
@@ -195,6 +202,7 @@ function finished(row: Row, { texts, supervised, media }: Growing, limit: number
     ...(named.length > 0 && { texts: Object.fromEntries(named) }),
     supervised: Uint8Array.from(supervised),
     media,
+    ...(row.phrases && { phrases: Uint16Array.from(phrases) }),
     ...(row.labels && { labels: row.labels }),
   };
 }

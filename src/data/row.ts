@@ -55,6 +55,8 @@ export interface Row {
   readonly where: string;
   readonly media: readonly Media[];
   readonly turns: readonly Turn[];
+  /** Parts of its last answer that stand against those of another view, in order: characters `start` up to `end`. */
+  readonly phrases?: readonly (readonly [start: number, end: number])[] | undefined;
   /** What lies in its one image, in the order in which it is told; for objectives that learn it. */
   readonly labels?: readonly LabelledBox[] | undefined;
 }

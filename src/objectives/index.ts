@@ -2,4 +2,5 @@ export { changedItems, changeWeights } from './changes.ts';
 export { contrastive } from './contrastive.ts';
 export { denseLabels } from './dense.ts';
 export { languageModeling } from './lm.ts';
-export { answerLogProbs, conditionalPreferenceLoss, preferenceLoss } from './preference.ts';
+export { forwardDivergence, phraseLoss, phraseRatios } from './phrases.ts';
+export { answerLogProbs, conditionalPreferenceLoss, divergenceEstimate, preferenceLoss } from './preference.ts';

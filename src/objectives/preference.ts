@@ -1,5 +1,5 @@
 import type { Dim } from '../base/index.ts';
-import { add, fill, mul, neg, scatterAddRows, softplus, sub, type Value } from '../graph/index.ts';
+import { add, exp, fill, mul, neg, scatterAddRows, softplus, sub, type Value } from '../graph/index.ts';
 
 /**
  * Log-probability `[R]` of each answer: the sum over its tokens, each times its weight where there are weights.
@@ -10,6 +10,14 @@ import { add, fill, mul, neg, scatterAddRows, softplus, sub, type Value } from '
 export function answerLogProbs(tokens: Value, answers: Value, count: Dim, weights?: Value): Value {
   const none = fill(tokens.node.graph, [count], 'float32', 0);
   return scatterAddRows(none, answers, weights ? mul(tokens, weights) : tokens);
+}
+
+/**
+ * Estimate of `KL(reference || policy)` at tokens that the reference wrote, from `log policy - log reference` of each:
+ * `exp(r) - 1 - r`, which has the expectation of `-r`, is never negative and spreads less (Schulman 2020, k3).
+ */
+export function divergenceEstimate(ratios: Value): Value {
+  return sub(sub(exp(ratios), 1), ratios);
 }
 
 /**

@@ -1,8 +1,5 @@
 import type { Tensor } from '../base/index.ts';
-import type { Unit } from './objective.ts';
-
-/** How many of each unit there are. */
-export type Units = Readonly<Record<Unit, number>>;
+import type { Unit, Units } from './objective.ts';
 
 /** Some rows as the model's inputs. */
 export interface Batch {
@@ -17,8 +14,9 @@ export interface Batch {
 
 /** The units of several batches together. */
 export function totalUnits(batches: readonly Pick<Batch, 'units'>[]): Units {
-  const total = (of: Unit) => batches.reduce((n, { units }) => n + units[of], 0);
-  return { token: total('token'), sample: total('sample'), batch: total('batch') };
+  const total = (of: Unit) => batches.reduce((n, { units }) => n + (units[of] ?? 0), 0);
+  const phrase = total('phrase');
+  return { token: total('token'), sample: total('sample'), batch: total('batch'), ...(phrase > 0 && { phrase }) };
 }
 
 /**

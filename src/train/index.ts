@@ -1,4 +1,4 @@
-export { type Batch, type BatchSize, type BatchSource, type Lanes, totalUnits, type Units } from './batch.ts';
+export { type Batch, type BatchSize, type BatchSource, type Lanes, totalUnits } from './batch.ts';
 export { allocateGradients } from './gradients.ts';
 export {
   type LoopHooks,
@@ -12,7 +12,7 @@ export {
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
 export { methods, objectiveNamed } from './methods/index.ts';
-export { type Before, isOwnOfObjective, type Method, type Objective, readViews, type Trace } from './objective.ts';
+export { type Before, isOwnOfObjective, type Method, type Objective, readViews, type Trace, type Units } from './objective.ts';
 export { LossProgram, traceProgram } from './program.ts';
 export {
   exampleSizes,

@@ -4,8 +4,11 @@ import type { Graph, Value } from '../graph/index.ts';
 import type { Capability, Model } from '../models/index.ts';
 import type { Scope } from '../nn/index.ts';
 
-/** What a term of a loss is averaged over, in a whole optimizer step: supervised tokens, samples, or batches. */
-export type Unit = 'token' | 'sample' | 'batch';
+/** What a term of a loss is averaged over, in a whole optimizer step: supervised tokens, samples, batches, or pairs of phrases. */
+export type Unit = 'token' | 'sample' | 'batch' | 'phrase';
+
+/** How many of each unit there are. */
+export type Units = Readonly<Record<Exclude<Unit, 'phrase'>, number> & Partial<Record<'phrase', number>>>;
 
 /** What an objective builds its loss from. */
 export interface Trace {
@@ -41,11 +44,13 @@ export interface Objective {
   /** Whether it has parameters of its own below `objective`, which begin and end with a stage. */
   readonly own?: true;
   /** What its terms are averaged over; the first is the number of targets that the log shows. */
-  readonly units: readonly [Unit, ...Unit[]];
+  readonly units: readonly [keyof Omit<Units, 'phrase'>, ...Unit[]];
   /** Its feeds beside the model's inputs, for rows padded to `width`. */
   feeds(rows: readonly Example[], width: number): ReadonlyMap<string, Tensor>;
   /** The same feeds as sizes by their names, without reading anything. */
   sizes(rows: readonly Example[]): { readonly feeds: readonly string[]; readonly sizes: ReadonlyMap<string, number> };
+  /** Pairs of phrases of some rows, where its terms are averaged over them. */
+  readonly phrases?: (rows: readonly Example[]) => number;
   /** What makes a sample unfit, such as a pair without its image. */
   readonly fault?: ((rows: readonly Example[]) => Fault | undefined) | undefined;
   readonly before?: readonly Before[];
@@ -86,10 +91,6 @@ export function readViews({ views, makes = {} }: Pick<Objective, 'views' | 'make
 }
 
 /** How many of each unit some rows are. */
-export function unitsOf(
-  { views }: Objective,
-  rows: readonly Example[],
-  tokens: number,
-): Readonly<Record<Unit, number>> {
-  return { token: tokens, sample: rows.length / views.length, batch: 1 };
+export function unitsOf({ views, phrases }: Objective, rows: readonly Example[], tokens: number): Units {
+  return { token: tokens, sample: rows.length / views.length, batch: 1, ...(phrases && { phrase: phrases(rows) }) };
 }

@@ -4,9 +4,9 @@ import { Graph, gradients, type Value } from '../graph/index.ts';
 import { declareInputs, type Model } from '../models/index.ts';
 import { type Lora, type ParameterSpec, type ParameterStore, ParameterTrace } from '../nn/index.ts';
 import { compile, type Engine, type Session, Sessions } from '../runtime/index.ts';
-import type { Batch, Units } from './batch.ts';
+import type { Batch } from './batch.ts';
 import type { GradientBuffer } from './gradients.ts';
-import type { Before, Objective, Trace, Unit } from './objective.ts';
+import type { Before, Objective, Trace, Unit, Units } from './objective.ts';
 
 /** What decides the graph of a program. */
 export interface TraceOptions {

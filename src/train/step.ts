@@ -1,7 +1,8 @@
 import { allEnded } from '../base/index.ts';
 import { overlap } from '../runtime/index.ts';
-import type { Batch, Lanes, Units } from './batch.ts';
+import type { Batch, Lanes } from './batch.ts';
 import { allocateGradients, type GradientBuffer, GradientSum } from './gradients.ts';
+import type { Units } from './objective.ts';
 import { type BatchLoss, LossProgram, type ProgramOptions } from './program.ts';
 
 export interface StepOptions extends Omit<ProgramOptions, 'trained' | 'threads'> {

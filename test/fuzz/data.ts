@@ -119,6 +119,16 @@ const samples: Readonly<Record<string, unknown>> = {
     },
   ],
   text: [{ text: 'one' }, { id: 2, text: 'two' }],
+  'phrase-pairs': [
+    {
+      prompt: 'What?',
+      chosen: 'A cube.',
+      rejected: 'A ball.',
+      phrases: [{ chosen: [2, 6], rejected: [2, 6] }],
+      image: 'a.png',
+      reference: { prompt: 'What?', answer: 'A cube.' },
+    },
+  ],
   preference: [{ prompt: 'What?', chosen: 'A cube.', rejected: 'A ball.', images: ['a.png'] }],
   'prompt-completion': [
     { prompt: 'What?', completion: 'A cube.', images: ['a.png'] },

@@ -5,6 +5,7 @@ import { labelledFormat } from './labelled.ts';
 import { llavaFormat } from './llava.ts';
 import { messagesFormat } from './messages.ts';
 import { imageFolderFormat } from './metadata.ts';
+import { phrasePairsFormat } from './phrase-pairs.ts';
 import { preferenceFormat } from './preference.ts';
 import { promptCompletionFormat } from './prompt-completion.ts';
 import { queryResponseFormat } from './query-response.ts';
@@ -13,6 +14,7 @@ import { vqaFormat } from './vqa.ts';
 
 /** The formats, in the order in which a file is asked whether it is one of them. */
 const table = {
+  'phrase-pairs': phrasePairsFormat,
   preference: preferenceFormat,
   llava: llavaFormat,
   messages: messagesFormat,

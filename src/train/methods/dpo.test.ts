@@ -16,7 +16,7 @@ const pairs: readonly (readonly [Example, Example])[] = [
   [answer([1, 4, 7], [3, 9, 12, 2]), answer([1, 4, 7], [5, 2])],
   [answer([1, 8], [6, 2]), answer([1, 8], [11, 13, 6, 17, 2])],
 ];
-const totals = { token: 1, sample: 2, batch: 1 };
+const totals = { token: 13, sample: 2, batch: 1 };
 const beta = 0.3;
 
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
@@ -46,6 +46,16 @@ async function ratiosOf({ model, store, reference }: Awaited<ReturnType<typeof o
   return found;
 }
 
+/** The mean of `exp(r) - 1 - r` over the tokens of all answers. */
+async function divergence({ model, store, reference }: Awaited<ReturnType<typeof open>>): Promise<number> {
+  const found: number[] = [];
+  for (const row of pairs.flat()) {
+    const [own, other] = [await tokenLogProbs(model, store, row), await tokenLogProbs(model, reference, row)];
+    found.push(...own.map((value, i) => Math.expm1(value - (other[i] as number)) - value + (other[i] as number)));
+  }
+  return sum(found) / found.length;
+}
+
 describe('dpo', () => {
   it('is the formula on log-probabilities that were summed token by token, and tells its rewards', async () => {
     const opened = await open();
@@ -59,6 +69,9 @@ describe('dpo', () => {
     expect(metrics.reward_margin).toBeCloseTo((beta * sum(margins)) / 2, 5);
     expect(metrics.reward_accuracy).toBe(margins.filter((margin) => margin > 0).length / 2);
     expect(metrics).toMatchObject({ tokens_chosen: 3, tokens_rejected: 3.5 });
+    expect(metrics.log_ratio_chosen).toBeCloseTo(sum(ratios.map(([chosen]) => chosen)) / 2, 5);
+    expect(metrics.log_ratio_rejected).toBeCloseTo(sum(ratios.map(([, rejected]) => rejected)) / 2, 5);
+    expect(metrics.kl).toBeCloseTo(await divergence(opened), 5);
     await opened.program.dispose();
   });
 
@@ -84,8 +97,9 @@ describe('dpo', () => {
 
   it('is log 2 beside itself, and has no gradient where both answers are the same', async () => {
     const { objective, program, gradients } = await open(false);
-    const { loss } = await program.run(pairBatch(objective, pairs.flat()), totals, { into: gradients });
+    const { loss, metrics } = await program.run(pairBatch(objective, pairs.flat()), totals, { into: gradients });
     expect(loss).toBeCloseTo(Math.LN2, 6);
+    expect(metrics).toMatchObject({ kl: 0, log_ratio_chosen: 0, log_ratio_rejected: 0 });
     expect(gradients.flat.some((value) => Math.abs(value) > 1e-3)).toBe(true);
     const same = pairs.flatMap(([chosen]) => [chosen, chosen]);
     await program.run(pairBatch(objective, same), totals, { into: gradients });

@@ -4,11 +4,20 @@ import { contrastive } from './contrastive.ts';
 import { ddpo } from './ddpo.ts';
 import { denseContrastive } from './dense-contrastive.ts';
 import { dpo } from './dpo.ts';
+import { halva } from './halva.ts';
 import { lm } from './lm.ts';
 import { mdpo } from './mdpo.ts';
 
 /** The training objectives, by the names that recipes give them. */
-export const methods: Named<Method> = { lm, contrastive, 'dense-contrastive': denseContrastive, dpo, ddpo, mdpo };
+export const methods: Named<Method> = {
+  lm,
+  contrastive,
+  'dense-contrastive': denseContrastive,
+  dpo,
+  ddpo,
+  mdpo,
+  halva,
+};
 
 /**
  * The objective of a name, its options as the method has them where they are not given.

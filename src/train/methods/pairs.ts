@@ -2,7 +2,7 @@ import { float32, int32, type Tensor } from '../../base/index.ts';
 import { type Example, supervisedTargets, targetCount } from '../../data/index.ts';
 import { cast, fill, less, mul, reduceSum, sub, takeRows, tokenLogProb, type Value } from '../../graph/index.ts';
 import { modelThat } from '../../models/index.ts';
-import { answerLogProbs } from '../../objectives/index.ts';
+import { answerLogProbs, divergenceEstimate } from '../../objectives/index.ts';
 import type { Objective, Trace } from '../objective.ts';
 
 /** What tells a method over pairs of answers from the others. */
@@ -12,7 +12,7 @@ export interface PairMethod extends Pick<Objective, 'name' | 'makes' | 'fault'> 
   readonly beta: number;
   /** Weights of the supervised tokens of a sample's rows; 1 when absent. */
   readonly weights?: (sample: readonly Example[]) => readonly Float32Array[];
-  /** `[M]`, the loss of each sample from its log-ratios `[M]`, one a view. */
+  /** `[pairs]`, the loss of each sample from its log-ratios `[pairs]`, one a view. */
   loss(chosen: Value, rejected: Value, ...others: readonly Value[]): Value;
 }
 
@@ -23,7 +23,6 @@ export interface PairMethod extends Pick<Objective, 'name' | 'makes' | 'fault'> 
 export function overPairs({ views, beta, weights, loss, ...record }: PairMethod): Objective {
   const viewRows = views.map((view) => `${view}Rows`);
   const own = ['targetRows', 'targetIds', 'targetSamples', ...(weights ? ['targetWeights'] : []), ...viewRows];
-  const logProbs = (t: Trace) => answersOf(t, record.name, weights !== undefined);
   return {
     ...record,
     needs: 'writer',
@@ -43,15 +42,18 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
     sizes: (rows) => ({
       feeds: own,
       sizes: new Map([
-        ['K', rows.reduce((n, row) => n + targetCount(row), 0)],
+        ['targets', rows.reduce((n, row) => n + targetCount(row), 0)],
         ['pairs', rows.length / views.length],
         ['answers', rows.length],
       ]),
     }),
-    before: [{ weights: 'reference', trace: (t) => ({ reference: logProbs(t).weighted }) }],
+    before: [{ weights: 'reference', trace: (t) => ({ reference: tokensOf(t, record.name) }) }],
     trace(t) {
-      const { weighted, lengths } = logProbs(t);
-      const ratios = sub(weighted, t.feed('reference', 'float32', ['answers']));
+      const tokens = sub(tokensOf(t, record.name), t.feed('reference', 'float32', ['targets']));
+      const answers = t.feed('targetSamples', 'int32', ['targets']);
+      const each = weights && t.feed('targetWeights', 'float32', ['targets']);
+      const ratios = answerLogProbs(tokens, answers, 'answers', each);
+      const lengths = answerLogProbs(fill(t.graph, ['targets'], 'float32', 1), answers, 'answers');
       const rows = viewRows.map((name) => t.feed(name, 'int32', ['pairs']));
       const [chosen, rejected, ...others] = rows.map((index) => takeRows(ratios, index)) as [Value, Value, ...Value[]];
       const share = t.share('sample');
@@ -65,6 +67,9 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
             reward_rejected: mul(mean(rejected), beta),
             reward_margin: mul(mean(sub(chosen, rejected)), beta),
             reward_accuracy: mean(cast(less(rejected, chosen), 'float32')),
+            log_ratio_chosen: mean(chosen),
+            log_ratio_rejected: mean(rejected),
+            kl: mul(reduceSum(divergenceEstimate(tokens)), t.share('token')),
             tokens_chosen: longChosen,
             tokens_rejected: longRejected,
           };
@@ -74,21 +79,15 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
   };
 }
 
-/** Log-probabilities and lengths `[R]` of the answers of all rows. */
-function answersOf(t: Trace, name: string, hasWeights: boolean): { readonly weighted: Value; readonly lengths: Value } {
+/** Log-probabilities `[targets]` of the tokens of all answers. */
+function tokensOf(t: Trace, name: string): Value {
   const { writer } = modelThat('writer', t.model, `objective ${name}`);
   const x = t.inputs({ B: 'answers' });
-  const { hidden } = writer.hidden(t.p, x, { rows: t.feed('targetRows', 'int32', ['K']) });
-  const tokens = tokenLogProb(writer.head(t.p, hidden), t.feed('targetIds', 'int32', ['K']));
-  const answers = t.feed('targetSamples', 'int32', ['K']);
-  const weights = hasWeights ? t.feed('targetWeights', 'float32', ['K']) : undefined;
-  return {
-    weighted: answerLogProbs(tokens, answers, 'answers', weights),
-    lengths: answerLogProbs(fill(t.graph, ['K'], 'float32', 1), answers, 'answers'),
-  };
+  const { hidden } = writer.hidden(t.p, x, { rows: t.feed('targetRows', 'int32', ['targets']) });
+  return tokenLogProb(writer.head(t.p, hidden), t.feed('targetIds', 'int32', ['targets']));
 }
 
-/** float32 `[K]`: the weights of all targets of a batch, sample by sample. */
+/** float32 `[targets]`: the weights of all targets of a batch, sample by sample. */
 function weightsOf(
   rows: readonly Example[],
   views: number,
