@@ -12,7 +12,15 @@ export {
 } from './loop.ts';
 export { type MemoryPlan, planMemory } from './memory.ts';
 export { methods, objectiveNamed } from './methods/index.ts';
-export { type Before, isOwnOfObjective, type Method, type Objective, readViews, type Trace, type Units } from './objective.ts';
+export {
+  type Before,
+  isOwnOfObjective,
+  type Method,
+  type Objective,
+  readViews,
+  type Trace,
+  type Units,
+} from './objective.ts';
 export { LossProgram, traceProgram } from './program.ts';
 export {
   exampleSizes,

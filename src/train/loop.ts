@@ -2,8 +2,8 @@ import { int32, type Named, Random, selector, type Tensor, TesseraError } from '
 import type { Lora, ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { type Batch, type BatchSource, type Lanes, totalUnits } from './batch.ts';
-import type { Units } from './objective.ts';
 import { allocateGradients, type GradientBuffer } from './gradients.ts';
+import type { Units } from './objective.ts';
 import { AdamW, type AdamWOptions, allocateMoments, clipFactor, globalNorm, type Moments } from './optim/adamw.ts';
 import { type ScheduleName, scheduleFactor } from './optim/schedule.ts';
 import type { BatchLoss, TraceOptions } from './program.ts';

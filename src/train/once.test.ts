@@ -22,13 +22,13 @@ import { exampleSizes, exampleSource } from './source.ts';
 function row(processor: Processor, path: string, said: readonly number[]): Example {
   const media = { kind: 'image', path } as const;
   const plan = processor.plan?.(media, () => []) as MediaPlan;
-  const before = [1, ...plan.ids, 4];
+  const before = processor.front ? [...plan.ids, 1, 4] : [1, ...plan.ids, 4];
   return {
     id: path,
     where: path,
     ids: Int32Array.from([...before, ...said]),
     supervised: Uint8Array.from([...before.fill(0), ...said.map(() => 1)]),
-    media: [{ media, input: 'ids', start: processor.beside ? 0 : 1, tokens: plan.ids.length, plan }],
+    media: [{ media, input: 'ids', start: processor.beside || processor.front ? 0 : 1, tokens: plan.ids.length, plan }],
   };
 }
 
@@ -61,6 +61,7 @@ test.each([
   ['llava/v1.5', 'mdpo', 2],
   ['flamingo/llama', 'dpo', 2],
   ['llama-adapter/original', 'dpo', 2],
+  ['blip2/opt', 'dpo', 2],
 ])(
   '%s sees the image of a pair of %s once, with the same loss and gradients',
   async (name, method, images) => {

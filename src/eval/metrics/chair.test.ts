@@ -24,7 +24,25 @@ describe('CHAIR', () => {
 
   it('gives an empty caption no hallucination and no recall', () => {
     const scores = chairScores(chairCounts([], ['cube'], 0));
-    expect(scores).toEqual({ s: 0, i: Number.NaN, iDistinct: Number.NaN, recall: 0, length: 0 });
+    expect(scores).toEqual({ s: 0, response: Number.NaN, i: Number.NaN, iDistinct: Number.NaN, recall: 0, length: 0 });
+  });
+
+  it('has the response and mention rate of Object HalBench, which leave captions without an object out', () => {
+    const captions: readonly (readonly [string[], string[]])[] = [
+      [['cube', 'cone'], ['cube']],
+      [['cube'], ['cube', 'ball']],
+      [[], ['ball']],
+      [
+        ['ball', 'ring', 'star', 'star'],
+        ['ball', 'ring'],
+      ],
+    ];
+    const counts = captions.map(([said, there]) => chairCounts(said, there, 10));
+    const scores = chairScores(sumTallies(counts) as ChairCounts);
+    expect(scores.response).toBeCloseTo(2 / 3, 12);
+    expect(scores.s).toBe(1 / 2);
+    expect(scores.iDistinct).toBeCloseTo(2 / 6, 12);
+    expect(scores.recall).toBeCloseTo(4 / 6, 12);
   });
 
   it('counts thing by thing, and captions that name all once and rightly', () => {

@@ -6,6 +6,8 @@ export type ChairCounts = {
   readonly captions: number;
   /** Captions that mention at least one object that is not there. */
   readonly hallucinating: number;
+  /** Captions that mention any object, where kinds are counted. */
+  readonly mentioning?: number;
   /** Object mentions, repeats counted. */
   readonly mentions: number;
   readonly invented: number;
@@ -23,9 +25,11 @@ export type ChairCounts = {
 type ChairScores = {
   /** Share of captions with a hallucinated object. */
   readonly s: number;
+  /** The same of the captions that mention any object: the response rate of Object HalBench. */
+  readonly response?: number;
   /** Share of object mentions that are hallucinated, over the whole corpus, repeats counted. */
   readonly i: number;
-  /** The same over distinct objects of each caption. */
+  /** The same over distinct objects of each caption: the mention rate of Object HalBench. */
   readonly iDistinct?: number;
   /** Share of the objects present that are mentioned. An empty caption hallucinates nothing; this is what it pays. */
   readonly recall: number;
@@ -43,6 +47,7 @@ export function chairCounts(mentioned: readonly string[], present: Iterable<stri
   return {
     captions: 1,
     hallucinating: Number(invented.length > 0),
+    mentioning: Number(mentioned.length > 0),
     mentions: mentioned.length,
     invented: invented.length,
     distinct: kinds.size,
@@ -78,6 +83,7 @@ export function strictCounts<P extends Phrase>(
 export function chairScores(counts: ChairCounts): ChairScores {
   return {
     s: share(counts.hallucinating, counts.captions),
+    ...(counts.mentioning !== undefined && { response: share(counts.hallucinating, counts.mentioning) }),
     i: share(counts.invented, counts.mentions),
     ...(counts.distinct !== undefined && { iDistinct: share(counts.distinctInvented ?? 0, counts.distinct) }),
     recall: share(counts.covered, counts.present),

@@ -50,7 +50,8 @@ type SceneRecord = Readonly<z.infer<typeof scene>>;
 const metrics: readonly Metric[] = [
   metric('i', 'CHAIRi', 'share of the things named that are not there', 'low', true),
   metric('s', 'CHAIRs', 'share of captions that name a thing that is not there', 'low', true),
-  metric('iDistinct', 'CHAIRi distinct', 'CHAIRi over the distinct objects of each caption', 'low'),
+  metric('response', 'response rate', 'share of the captions naming any object that name one that is not there', 'low'),
+  metric('iDistinct', 'CHAIRi distinct', 'CHAIRi over the distinct objects of each caption, the mention rate', 'low'),
   metric('recall', 'recall', 'share of the objects there that are mentioned', 'high', true),
   metric('complete', 'complete', 'share of captions that name every object once and rightly', 'high', true),
   { ...metric('length', 'length', 'mean words of a caption', 'neither', true), unit: 'words' },

@@ -10,7 +10,7 @@ import {
   encoderDecoders,
   type SourceReader,
 } from '../decoders/index.ts';
-import { neededInput } from '../inputs.ts';
+import { featuresShown, neededInput } from '../inputs.ts';
 import { clipVision, clipVisionConfig } from '../vision/clip.ts';
 import { evaConfig, evaVision } from '../vision/eva.ts';
 import { type QformerConfig, type QformerStates, qformer, qformerConfig } from './qformer.ts';
@@ -122,9 +122,9 @@ export function blip2Hidden(
   const language = p.at(blip2Parts.language);
   const embedded = (name: string) => {
     const words = text.embed(language, neededInput(x, name));
-    const { pixels, imageRows } = x;
+    const { pixels, imagesShown, imageRows } = x;
     if (!pixels || !imageRows) return words;
-    const rows = languageRows(p, c, text.width, pixels);
+    const rows = languageRows(p, c, text.width, pixels, imagesShown);
     return p.build(() => splice(words, imageRows, rows));
   };
   if (!text.source) return text.decode(language, embedded('ids'), ask);
@@ -139,9 +139,9 @@ function readSource(p: Scope, source: SourceReader, embeds: Value, x: Named<Valu
 }
 
 /** Rows `[N*Q, D]` for the language model. */
-function languageRows(p: Scope, c: Blip2Config, width: number, pixels: Value): Value {
+function languageRows(p: Scope, c: Blip2Config, width: number, pixels: Value, shown: Value | undefined): Value {
   const { seen } = lookedAt(p, c, pixels);
   const place = p.at(blip2Parts.projection);
   const rows = linear(place, seen.queries as Value, width, { init: normal(c.qformer.initStd) });
-  return place.build(() => reshape(rows, [-1, width]));
+  return place.build(() => reshape(featuresShown(rows, shown), [-1, width]));
 }

@@ -5,7 +5,7 @@ import { type Decoder, mountLinears, mountNames } from '../decoders/index.ts';
 import { type Blip2Config, blip2Config, blip2Hidden, blip2Parts } from '../fusion/blip2.ts';
 import type { Model, Writer } from '../model.ts';
 import type { Layout } from '../weights/index.ts';
-import { fixedImages, imagePixels, preparedSize, sourceInputs, tokenIds } from './inputs.ts';
+import { fixedImages, imagePixels, imagesShown, preparedSize, sourceInputs, tokenIds } from './inputs.ts';
 
 /** BLIP-2 (Li et al. 2023), with a decoder or an encoder-decoder as its language model. */
 export function blip2(json: ConfigJson, where?: string): Model {
@@ -75,6 +75,7 @@ function processor(c: Blip2Config, images: ImageProcessor = clipSquash(c.tower.i
       ...texts,
       [of]: { ...first, says: `${first.says}; ${fronted}` },
       pixels: imagePixels(size),
+      imagesShown,
       imageRows: {
         dtype: 'int32',
         shape: [`${c.queries}*N`],
