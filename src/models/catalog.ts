@@ -35,7 +35,8 @@ export function parameterSpecs(model: Model, lora?: Lora): ReadonlyMap<string, P
 
 const does: Readonly<Record<Capability, string>> = {
   writer: 'writes text',
-  embedder: 'compares images with texts',
+  embedder: 'puts images and texts into one space',
+  matcher: 'tells which images and texts belong together',
   painter: 'draws',
 };
 

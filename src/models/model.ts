@@ -3,7 +3,7 @@ import type { ImageProcessor, Processor, Size } from '../data/index.ts';
 import type { Value } from '../graph/index.ts';
 import type { Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
-import type { DecoderState, LinearPlaces, SourceReader } from './decoders/index.ts';
+import type { DecoderState, KeyValue, LinearPlaces, SourceReader } from './decoders/index.ts';
 import type { Layout } from './weights/index.ts';
 
 /** A model: what it takes, where its parts are, and what it can do. */
@@ -30,6 +30,7 @@ export interface Model {
   forward(p: Scope, x: Named<Value>): Named<Value>;
   readonly writer?: Writer;
   readonly embedder?: Embedder;
+  readonly matcher?: Matcher;
   readonly painter?: Painter;
 }
 
@@ -73,6 +74,42 @@ export interface Embedder {
   logitScale(p: Scope): Value;
 }
 
+/** A text that is held against images. */
+export interface ComparedText {
+  /** int32 `[B, T]`. */
+  readonly ids: Value;
+  /** int32 `[B]`: how many tokens of each count. */
+  readonly lengths: Value;
+}
+
+/** Images as a model sees them without a text. */
+export interface SeenImages {
+  /** `[N, P, Dv]`: what is looked at once more beside a text. */
+  readonly features: Value;
+  /** `[N, Q, E]`, unit vectors: several of each image. */
+  readonly vectors: Value;
+  /** Keys and values `[N, Q, ..]` of each layer, for a text that is written about the image. */
+  readonly kept: readonly KeyValue[];
+}
+
+/** Tells which images and texts belong together: by vectors made apart from each other, and by looking at both. */
+export interface Matcher {
+  /** Most tokens of a text. */
+  readonly maxPositions: number;
+  readonly vocabSize: number;
+  /** The texts of a batch, and its images `[N, 3, H, W]`. */
+  texts(x: Named<Value>): ComparedText;
+  image(p: Scope, pixels: Value): SeenImages;
+  /** Unit vectors `[B, E]`. */
+  text(p: Scope, text: ComparedText): Value;
+  /** Logits `[B, 2]` of no and yes: whether text b belongs to the image whose features `[B, P, Dv]` are b. */
+  match(p: Scope, features: Value, text: ComparedText): Value;
+  /** States `[K, D]` at flat rows of `ids`, text b being written about image b: it sees the image's queries and what is before. */
+  written(p: Scope, kept: SeenImages['kept'], text: ComparedText, rows: Value): Value;
+  /** Its table of words `[V, D]`. */
+  words(p: Scope): Value;
+}
+
 /** Draws: some of its tokens are codes of an image. */
 export interface Painter {
   /** The ids that are codes, in the order of the code book. */
@@ -84,7 +121,7 @@ export interface Painter {
 }
 
 /** What a model may be able to do. */
-export type Capability = 'writer' | 'embedder' | 'painter';
+export type Capability = 'writer' | 'embedder' | 'matcher' | 'painter';
 
 export type WriterModel = Model & { readonly writer: Writer };
 
@@ -101,6 +138,6 @@ export function partPrefix({ parts, architecture }: Model, part: string): string
 }
 
 /** The most tokens that a model reads; without bound for one that reads no text. */
-export function maxPositions({ writer, embedder }: Model): number {
-  return (writer ?? embedder)?.maxPositions ?? Number.POSITIVE_INFINITY;
+export function maxPositions({ writer, embedder, matcher }: Model): number {
+  return (writer ?? embedder ?? matcher)?.maxPositions ?? Number.POSITIVE_INFINITY;
 }

@@ -50,7 +50,7 @@ function withVocabulary(json: ConfigJson, rows: number): ConfigJson {
   return { ...json, text_config: { ...text, vocab_size: rows } };
 }
 
-const tokenTable = /(^|\.)(embed_tokens|wte|embed_in|lm_head|embed_out)\.(weight|bias)$/;
+const tokenTable = /(^|\.)(embed_tokens|shared|wte|embed_in|lm_head|embed_out)\.(weight|bias)$/;
 
 function grown(old: Tensor<'float32'>, shape: readonly number[], id: number, random: Random): Tensor<'float32'> {
   const [rows, width = 1] = shape as [number, number?];

@@ -177,7 +177,7 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
       got: stage.objective,
     });
   }
-  if (seesImages && stage.template === 'text') {
+  if (seesImages && objectiveNamed(stage.objective).needs === 'writer' && stage.template === 'text') {
     faults.push({
       code: 'recipe/template',
       message: `stage ${stage.name} says no prompt for its rows`,

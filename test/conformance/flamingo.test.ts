@@ -1,15 +1,13 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Tensor } from '../../src/base/index.ts';
-import { collate, createTokenizer, trainBpe } from '../../src/data/index.ts';
+import { collate } from '../../src/data/index.ts';
 import { GenerationProgram } from '../../src/generate/index.ts';
 import {
   type ConfigJson,
-  clipVisionJson,
   copyPart,
   createModel,
-  llamaJson,
   loadModel,
   openCheckpoint,
   saveModel,
@@ -19,7 +17,8 @@ import { copyStore, initializeStore, type ParameterStore } from '../../src/nn/in
 import { parsePlan } from '../../src/recipe/index.ts';
 import { trainPlan } from '../../src/run/index.ts';
 import { buildParts } from '../../src/run/parts.ts';
-import { hooks, llavaRows, writeRows } from '../end-to-end/material.ts';
+import { hooks, writeRows } from '../end-to-end/material.ts';
+import { writeBackbones } from '../support/backbones.ts';
 import { referenceBatch, runCausal } from '../support/causal.ts';
 import { sharedEngine } from '../support/evaluate.ts';
 import { fixture, fixtureJson, fixtureTensors, numbers } from '../support/fixtures.ts';
@@ -167,25 +166,8 @@ describe('a stage', () => {
   const root = scratchFolder().fresh();
   const at = (name: string) => join(root, name);
 
-  function writeBackbones(): void {
-    const texts = llavaRows().flatMap((row) => row.conversations.map((turn) => turn?.value ?? ''));
-    const tokenizer = createTokenizer(trainBpe(Array(20).fill(texts).flat(), { vocabSize: 330, added: ['<pad>'] }));
-    const widths = { hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 4 };
-    const folders = {
-      language: { ...llamaJson('tiny', tokenizer), ...widths, num_key_value_heads: 4 },
-      vision: { ...clipVisionJson('tiny'), ...widths, image_size: 28, patch_size: 7 },
-    };
-    for (const [name, json] of Object.entries(folders)) {
-      const made = createModel(json);
-      initializeStore(made.store, 5);
-      mkdirSync(at(name));
-      saveModel(at(name), made);
-    }
-    for (const [name, text] of tokenizer.files) writeFileSync(join(at('language'), name), text);
-  }
-
   it('moves the resampler, the gated layers and the rows of the added tokens, and not a bit of anything else', async () => {
-    writeBackbones();
+    writeBackbones(root);
     await writeRows(root);
     const recipe = `
 system: flamingo

@@ -22,6 +22,8 @@ export interface Blip2Config {
   readonly queries: number;
   /** Absent in the form of the first stage alone. */
   readonly text: Decoder | undefined;
+  /** Places of `ids` that stand for the image of a row, in front of its text. */
+  readonly fronted: number;
   /** Stands for the queries of an image in front of a text. */
   readonly imageTokenId: number | undefined;
   /** Width of the space in which images and texts are compared; absent in the form that only writes. */
@@ -43,7 +45,7 @@ export const blip2Parts = {
 } as const;
 
 /** The classes of transformers whose parameters a folder may hold; `architectures` names one of them, or both. */
-const forms = { writes: 'Blip2ForConditionalGeneration', compares: 'Blip2ForImageTextRetrieval' } as const;
+export const blip2Forms = { writes: 'Blip2ForConditionalGeneration', compares: 'Blip2ForImageTextRetrieval' } as const;
 
 /** Reads a `config.json` of model type blip-2. */
 export function blip2Config(json: ConfigJson, where?: string): Blip2Config {
@@ -51,16 +53,18 @@ export function blip2Config(json: ConfigJson, where?: string): Blip2Config {
   c.require('model_type', ['blip-2']);
   const held = formsOf(c);
   const vision = c.part('vision_config');
-  const parts = held.includes(forms.writes) ? c.part('text_config') : undefined;
+  const parts = held.includes(blip2Forms.writes) ? c.part('text_config') : undefined;
   const text = parts && decoderFromConfig(parts.json, parts.where, { ...decoders, ...encoderDecoders });
-  const compared = held.includes(forms.compares) ? c.size('image_text_hidden_size', 256) : undefined;
-  const queries = qformerConfig(c.part('qformer_config'));
+  const compared = held.includes(blip2Forms.compares) ? c.size('image_text_hidden_size', 256) : undefined;
+  const former = qformerConfig(c.part('qformer_config'));
+  const queries = c.size('num_query_tokens', 32, 2 ** 12);
   return {
     tower: towerOf(vision),
     // Only what compares reads text in the Q-Former.
-    qformer: compared === undefined ? queries : { ...queries, text: true },
-    queries: c.size('num_query_tokens', 32, 2 ** 12),
+    qformer: compared === undefined ? former : { ...former, text: true },
+    queries,
     text,
+    fronted: text && !text.source ? queries : 0,
     imageTokenId:
       json.image_token_index == null || !text ? undefined : c.integer('image_token_index', 0, text.vocabSize - 1),
     compared,
@@ -68,8 +72,8 @@ export function blip2Config(json: ConfigJson, where?: string): Blip2Config {
 }
 
 function formsOf(c: ConfigReader): readonly string[] {
-  const names = c.json.architectures ?? [forms.writes];
-  const known: readonly unknown[] = Object.values(forms);
+  const names = c.json.architectures ?? [blip2Forms.writes];
+  const known: readonly unknown[] = Object.values(blip2Forms);
   if (Array.isArray(names) && names.length > 0 && names.every((name) => known.includes(name))) return names;
   throw c.fault('architectures', `a list of ${known.join(', ')}`);
 }
@@ -94,7 +98,7 @@ function towerOf({ json, where }: ConfigReader): Tower {
 const LN_VISION_EPSILON = 1e-5;
 
 /** The queries `[N, Q, D]` of `n` images before they have seen any. */
-function queryTokens(p: Scope, c: Blip2Config, n: Dim): Value {
+export function queryTokens(p: Scope, c: Blip2Config, n: Dim): Value {
   return p.build(() => {
     const tokens = p.param('query_tokens', [1, c.queries, c.qformer.width], normal(c.qformer.initStd));
     return expand(tokens, [n, c.queries, c.qformer.width]);
@@ -102,7 +106,11 @@ function queryTokens(p: Scope, c: Blip2Config, n: Dim): Value {
 }
 
 /** Images `[N, 3, H, W]` as the queries see them alone, and what they looked at. */
-function lookedAt(p: Scope, c: Blip2Config, pixels: Value): { readonly features: Value; readonly seen: QformerStates } {
+export function lookedAt(
+  p: Scope,
+  c: Blip2Config,
+  pixels: Value,
+): { readonly features: Value; readonly seen: QformerStates } {
   const features = c.tower.features(p, pixels);
   const queries = queryTokens(p, c, pixels.shape[0] as Dim);
   return { features, seen: qformer(p.at(blip2Parts.qformer), c.qformer, { queries }, { features }) };

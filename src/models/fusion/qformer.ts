@@ -1,4 +1,5 @@
-import { add, concat, slice, type Value } from '../../graph/index.ts';
+import type { Dim } from '../../base/index.ts';
+import { add, concat, gather, slice, type Value } from '../../graph/index.ts';
 import { attention, layerNormAt, linear, normal, type Scope } from '../../nn/index.ts';
 import { activations } from '../activations.ts';
 import { type ConfigReader, mostLayers } from '../config.ts';
@@ -18,6 +19,8 @@ export interface QformerConfig {
   readonly text: boolean;
   readonly vocabSize: number;
   readonly maxPositions: number;
+  /** Begins a text that is written about an image; `[DEC]` in the published code, which adds it last. */
+  readonly start: number;
   readonly initStd: number;
 }
 
@@ -25,6 +28,7 @@ export interface QformerConfig {
 export function qformerConfig(c: ConfigReader): QformerConfig {
   c.require('model_type', ['blip_2_qformer']);
   const width = c.size('hidden_size', 768);
+  const vocabSize = c.size('vocab_size', 30522);
   return {
     width,
     innerWidth: c.size('intermediate_size', 3072),
@@ -34,7 +38,8 @@ export function qformerConfig(c: ConfigReader): QformerConfig {
     normEpsilon: c.positive('layer_norm_eps', 1e-12),
     every: c.size('cross_attention_frequency', 2, mostLayers),
     text: c.flag('use_qformer_text_input', false),
-    vocabSize: c.size('vocab_size', 30522),
+    vocabSize,
+    start: c.integer('bos_token_id', 0, vocabSize - 1, vocabSize - 1),
     maxPositions: c.size('max_position_embeddings', 512),
     initStd: c.positive('initializer_range', 0.02),
   };
@@ -149,4 +154,16 @@ function normedSum(p: Scope, c: QformerConfig, x: Value, inner: Value): Value {
 
 function plain(p: Scope, c: QformerConfig, x: Value, width: number): Value {
   return linear(p, x, width, { init: normal(c.initStd) });
+}
+
+/** Words and their places `[B, T, D]` of `ids [B, T]`; `p` holds both tables. */
+export function qformerWords(p: Scope, c: QformerConfig, ids: Value): Value {
+  const table = p.at('position_embeddings').param('weight', [c.maxPositions, c.width], normal(c.initStd));
+  const words = qformerTable(p, c);
+  return p.build(() => add(gather(words, ids), slice(table, 0, 0, ids.shape[1] as Dim)));
+}
+
+/** The table of words `[V, D]`; `p` as in `qformerWords`. */
+export function qformerTable(p: Scope, c: QformerConfig): Value {
+  return p.at('word_embeddings').param('weight', [c.vocabSize, c.width], normal(c.initStd));
 }

@@ -2,7 +2,7 @@ import type { Named } from '../../base/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { decoders, encoderDecoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
-import { blip2 } from './blip2.ts';
+import { blip2, blip2Recipe } from './blip2.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
 import { encoderDecoder } from './encoder-decoder.ts';
 import { flamingo, flamingoRecipe } from './flamingo.ts';
@@ -18,6 +18,7 @@ export const architectures: Named<SystemRecipe> = {
   clip: clipRecipe,
   llama_adapter: llamaAdapterRecipe,
   flamingo: flamingoRecipe,
+  'blip-2': blip2Recipe,
 };
 
 /** What each `model_type` of a `config.json` stands for. */

@@ -5,6 +5,7 @@ import { ddpo } from './ddpo.ts';
 import { denseContrastive } from './dense-contrastive.ts';
 import { dpo } from './dpo.ts';
 import { halva } from './halva.ts';
+import { itcItmItg } from './itc-itm-itg.ts';
 import { lm } from './lm.ts';
 import { mdpo } from './mdpo.ts';
 
@@ -17,6 +18,7 @@ export const methods: Named<Method> = {
   ddpo,
   mdpo,
   halva,
+  'itc-itm-itg': itcItmItg,
 };
 
 /**
