@@ -10,6 +10,7 @@ import { type PreparedStage, prepareStage } from './prepare.ts';
 import { type StageData, stageData, stageTexts } from './rows.ts';
 import { timeSteps } from './timing.ts';
 import type { Hooks, StageMemory } from './types.ts';
+import { writeUsedImages } from './used.ts';
 
 /** How far a source is read for a foretelling: enough to meet rows near the longest, and a matter of seconds. */
 const SAMPLE = { scenes: 200, rows: 1000 } as const;
@@ -36,6 +37,8 @@ export async function foretellMemory(
     const all = plan.stages[index]?.data ?? [];
     const partial = stage.data.some((source, at) => isCut(all[at] as DataRecipe, source, data));
     const memory = stageMemory(engine, stage, prepared, false);
+    // The steps that are timed read images, wherever they fall in the beginning of a world.
+    await writeUsedImages(data, new Set(data.samples.keys()), hooks);
     const fits = memory.peak - memory.resident < process.availableMemory();
     found.push({
       stage: stage.name,

@@ -5,6 +5,7 @@ import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { silentLog } from '../base/index.ts';
 import { planBatches } from '../data/index.ts';
 import { loadPlan, type StagePlan } from '../recipe/index.ts';
+import { foretellMemory } from './memory.ts';
 import { buildParts } from './parts.ts';
 import { usedByStage } from './prepare.ts';
 import { readStage } from './rows.ts';
@@ -24,6 +25,13 @@ describe('the samples that steps read', () => {
     expect([...usedSamples(plan, 10, 2)].sort()).toEqual([...plan.at(0), ...plan.at(1)].sort());
     expect(usedSamples(plan, 10, 3).size).toBe(10);
     expect(usedSamples(plan, 10, 50).size).toBe(10);
+  });
+
+  it('are drawn before a dry run times its steps', async () => {
+    const folder = scratchFolder().path('new');
+    const plan = loadPlan('llava', ['stages.align.data.0.scenes=12', 'train.batch=2', `output.folder=${folder}`]);
+    const [align] = await foretellMemory({ ...plan, stages: plan.stages.slice(0, 1) }, { resume: false }, hooks);
+    expect(align?.time).toBeDefined();
   });
 
   it('are the rows of a world whose images are drawn, and are told', async () => {
