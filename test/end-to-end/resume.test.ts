@@ -24,7 +24,7 @@ stages:
     objective: lm
     trainable: [multi_modal_projector.**, language_model.**]
     template: llava-1.5
-    images: pad
+    pictures: pad
     lora: { r: 2, dropout: 0.2 }
     data: [{ source: files, path: ${join(root, 'rows.json')} }]
 `;

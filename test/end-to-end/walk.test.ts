@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const title = '## Your own model, your own images';
+const title = '## Your own model, your own pictures';
 
 interface Step {
   readonly commands: string;
@@ -40,7 +40,7 @@ function steady(output: string): string {
   return lines.map((line) => line.trimEnd().replace(/ +/g, ' ').replace(/-{2,}/g, '--')).join('\n');
 }
 
-describe('README: your own model, your own images', () => {
+describe('README: your own model, your own pictures', () => {
   const steps = walk(readFileSync(join(root, 'README.md'), 'utf8'));
   const place = scratchFolder().fresh();
   const bin = join(place, 'bin');

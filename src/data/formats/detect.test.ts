@@ -24,6 +24,7 @@ describe('the format of a file', () => {
       "the format of the data file is not known [data/unknown-format]
         path:     x.json
         expected: 
+          phrase-pairs       records {prompt, chosen, rejected, phrases, reference}
           preference         records {prompt, chosen, rejected}
           llava              records {image, conversations: [{from, value}]}
           messages           records {messages: [{role, content}]}
