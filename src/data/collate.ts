@@ -185,6 +185,7 @@ export function batchSizes(
     const count = lists.reduce((n, list) => n + list.count, 0) + mediaCount(sequences, processor, name, once);
     const longest = lists.reduce((n, list) => Math.max(n, list.longest), 0);
     if (count > 0) feeds.push(name);
+    else if (input.join === 'shown') continue; // its length is then that of what it would show
     const axis = inputShape(processor.inputs, name, shownIn(processor, once))[input.join === 'pad' ? 1 : 0];
     if (typeof axis === 'string' && !/[*+/]/.test(axis) && axis !== 'B') {
       sizes.set(axis, input.join === 'pad' ? longest : count);
