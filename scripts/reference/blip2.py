@@ -123,5 +123,6 @@ def write_case(name, text, every, size, seed):
 # A seed of its own where the first one has a near tie.
 SEEDS = {"t5": SEED + 11}
 
-for index, (name, (text, every, size)) in enumerate(CASES.items()):
-    write_case(name, text, every, size, SEEDS.get(name, SEED + index))
+if __name__ == "__main__":
+    for index, (name, (text, every, size)) in enumerate(CASES.items()):
+        write_case(name, text, every, size, SEEDS.get(name, SEED + index))

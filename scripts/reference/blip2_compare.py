@@ -3,7 +3,8 @@
 import math
 
 import torch
-from common import (fresh_folder, load_file, pad_right, randomise, require_close, write_json, write_provenance,
+from blip2 import randomised
+from common import (fresh_folder, load_file, pad_right, require_close, write_json, write_provenance,
                     write_tensors)
 from torch import nn
 from torch.nn import functional as F
@@ -22,18 +23,6 @@ def config():
                                           vocab_size=VOCAB, max_position_embeddings=24, hidden_dropout_prob=0.0,
                                           attention_probs_dropout_prob=0.0, use_qformer_text_input=True).to_dict(),
         num_query_tokens=QUERIES, image_text_hidden_size=SPACE, attn_implementation="eager")
-
-
-def randomised(model, seed):
-    randomise(model, seed)
-    generator = torch.Generator().manual_seed(seed + 1)
-    with torch.no_grad():
-        for name, p in sorted(model.named_parameters()):
-            if name.endswith("LayerNorm.weight"):
-                p.add_(1.0)
-            elif name == "query_tokens":
-                p.copy_(torch.randn(p.shape, generator=generator))
-    return model
 
 
 class Head(nn.Module):
