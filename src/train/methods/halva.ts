@@ -4,6 +4,7 @@ import { add, cast, less, logSoftmax, mul, reduceSum, takeRows, tokenLogProb, ty
 import { modelThat } from '../../models/index.ts';
 import { forwardDivergence, phraseLoss, phraseRatios } from '../../objectives/index.ts';
 import { method, type Objective, type Trace } from '../objective.ts';
+import { samplesOf } from './pairs.ts';
 
 const views = ['chosen', 'rejected', 'reference'] as const;
 
@@ -91,18 +92,15 @@ interface Told {
 /** How many pairs of phrases a row has. */
 const countOf = ({ phrases }: Pick<Example, 'phrases'>): number => phrases?.reduce((a, b) => Math.max(a, b), 0) ?? 0;
 
-const samplesOf = (rows: readonly Example[]): Example[][] =>
-  Array.from({ length: rows.length / views.length }, (_, i) => rows.slice(views.length * i, views.length * (i + 1)));
-
 /** Pairs of phrases of all samples, those that only fill a sample up included. */
 function slotsOf(rows: readonly Example[], slots: number): number {
-  return samplesOf(rows).reduce((n, [chosen]) => n + Math.max(countOf(chosen as Example), slots), 0);
+  return samplesOf(rows, views.length).reduce((n, [chosen]) => n + Math.max(countOf(chosen as Example), slots), 0);
 }
 
 /** The tokens of the phrases of all samples. */
 function toldIn(rows: readonly Example[], width: number, slots: number): Told[] {
   let first = 0;
-  return samplesOf(rows).flatMap((sample, s) => {
+  return samplesOf(rows, views.length).flatMap((sample, s) => {
     const [chosen, rejected] = sample as [Example, Example];
     const before = first - 1;
     first += Math.max(countOf(chosen), slots);
@@ -123,7 +121,7 @@ function toldIn(rows: readonly Example[], width: number, slots: number): Told[] 
 
 /** Flat rows of the reference answers' tokens. */
 function keptIn(rows: readonly Example[], width: number): number[] {
-  return samplesOf(rows).flatMap(([, , row], s) => {
+  return samplesOf(rows, views.length).flatMap(([, , row], s) => {
     const at = (views.length * s + 2) * width;
     return [...(row as Example).supervised].flatMap((mark, t) => (mark === 1 && t > 0 ? [at + t - 1] : []));
   });

@@ -87,14 +87,17 @@ function tokensOf(t: Trace, name: string): Value {
   return tokenLogProb(writer.head(t.p, hidden), t.feed('targetIds', 'int32', ['targets']));
 }
 
+/** The rows of each sample of a batch. */
+export const samplesOf = (rows: readonly Example[], views: number): (readonly Example[])[] =>
+  Array.from({ length: rows.length / views }, (_, i) => rows.slice(i * views, (i + 1) * views));
+
 /** float32 `[targets]`: the weights of all targets of a batch, sample by sample. */
 function weightsOf(
   rows: readonly Example[],
   views: number,
   weights: (sample: readonly Example[]) => readonly Float32Array[],
 ): Tensor<'float32'> {
-  const samples = Array.from({ length: rows.length / views }, (_, i) => rows.slice(i * views, (i + 1) * views));
-  const values = samples.flatMap((sample) => weights(sample).flatMap((row) => [...row]));
+  const values = samplesOf(rows, views).flatMap((sample) => weights(sample).flatMap((row) => [...row]));
   return float32([values.length], values);
 }
 
