@@ -37,9 +37,9 @@ export async function foretellMemory(
     const all = plan.stages[index]?.data ?? [];
     const partial = stage.data.some((source, at) => isCut(all[at] as DataRecipe, source, data));
     const memory = stageMemory(engine, stage, prepared, false);
-    // The steps that are timed read images, wherever they fall in the beginning of a world.
-    await writeUsedImages(data, new Set(data.samples.keys()), hooks);
     const fits = memory.peak - memory.resident < process.availableMemory();
+    // The steps that are timed read images, wherever they fall in the beginning of a world.
+    if (fits) await writeUsedImages(data, new Set(data.samples.keys()), hooks);
     found.push({
       stage: stage.name,
       memory,
