@@ -178,6 +178,7 @@ export function batchSizes(
   once?: MediaOnce,
 ): { readonly feeds: readonly string[]; readonly sizes: Map<string, number> } {
   const own = sequences.map((sequence) => processor.row?.(sequence) ?? {});
+  const shown = shownIn(processor, once);
   const sizes = new Map<string, number>([['B', sequences.length]]);
   const feeds: string[] = [];
   for (const [name, input] of Object.entries(processor.inputs)) {
@@ -186,7 +187,7 @@ export function batchSizes(
     const longest = lists.reduce((n, list) => Math.max(n, list.longest), 0);
     if (count > 0) feeds.push(name);
     else if (input.join === 'shown') continue; // its length is then that of what it would show
-    const axis = inputShape(processor.inputs, name, shownIn(processor, once))[input.join === 'pad' ? 1 : 0];
+    const axis = inputShape(processor.inputs, name, shown)[input.join === 'pad' ? 1 : 0];
     if (typeof axis === 'string' && !/[*+/]/.test(axis) && axis !== 'B') {
       sizes.set(axis, input.join === 'pad' ? longest : count);
     }

@@ -4,7 +4,7 @@ import { lookUp } from '../../files/index.ts';
 import { DataReport } from '../report.ts';
 import type { Outcome, Row, Sample } from '../row.ts';
 import { detectFormat } from './detect.ts';
-import { dataFile, refuseForeign, whichFile } from './foreign.ts';
+import { refuseForeign, whichFile } from './foreign.ts';
 import { imageFolder } from './image-folder.ts';
 import { type FormatName, type FormatOptionName, formats } from './table.ts';
 
@@ -56,7 +56,7 @@ function hinted(fault: Fault, path: string, asked: FormatName): Fault {
  * @throws TesseraError `data/file`, `data/empty`, `data/unknown-format`, `data/not-read`, `data/syntax`
  */
 export function formatOf(path: string, { format }: ReadOptions): FormatName {
-  if (dataFile(path) !== path) throw whichFile(path);
+  if (lookUp(path)?.kind === 'folder') throw whichFile(path);
   refuseForeign(path, format === 'image-folder' || /^metadata\.csv$/i.test(basename(path)));
   return format ?? detectFormat(path);
 }

@@ -18,7 +18,7 @@ export interface EvaConfig extends PatchGrid {
 
 /** Reads a configuration of model type blip_2_vision_model. */
 export function evaConfig(json: ConfigJson, where?: string): EvaConfig {
-  const c = new ConfigReader({ patch_size: 14, ...json }, where);
+  const c = new ConfigReader(json, where);
   c.require('model_type', ['blip_2_vision_model']);
   const width = c.size('hidden_size', 1408);
   return {
