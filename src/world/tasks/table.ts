@@ -31,7 +31,7 @@ export const worldTasks = Object.keys(table) as WorldTask[];
 
 export const trainingTasks = worldTasks.filter((task) => worldTaskTable[task].training) as TrainingTask[];
 
-/** The file that training reads for a task. */
-export function trainingFile(task: TrainingTask): TrainingFile {
+/** The file that training reads for a task; its format is known by name, so that readers are asked for no other. */
+export function trainingFile(task: TrainingTask): TrainingFile & (typeof table)[TrainingTask]['training'] {
   return table[task].training;
 }

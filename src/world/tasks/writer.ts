@@ -33,8 +33,8 @@ export interface Written {
 /** How training reads what a task writes. */
 export interface TrainingFile {
   readonly file: string;
-  /** A format of data files. */
-  readonly format: 'llava' | 'coco-captions' | 'labelled' | 'vqa' | 'text';
+  /** A format of data files, by its name there. */
+  readonly format: string;
   /** The file with the answers, for a format that has one. */
   readonly annotations?: string;
   /** How images are named, for a format that leaves it open. */
