@@ -70,7 +70,7 @@ try {
   rmSync(temporary, { recursive: true, force: true });
 }
 
-/** The tiny LLaVA of `recipes/projection/llava.yaml` before its training, and an image to show it. */
+/** The tiny LLaVA-1.5 of `recipes/projection/llava-1.5.yaml` before its training, and an image to show it. */
 async function tinyLlava(folder: string): Promise<{ llava: string; image: string }> {
   const [decoder, tower] = [loadModel(language), loadModel(eyes)];
   const { specials } = await loadTokenizer(language);
@@ -79,7 +79,7 @@ async function tinyLlava(folder: string): Promise<{ llava: string; image: string
     llavaJson({
       vision,
       language: decoder.model.json,
-      projector: 'linear',
+      projector: 'mlp',
       imageTokenId: specials.get('<image>') as number,
     }),
   );
