@@ -68,7 +68,8 @@ def check_weights(folder, expected, base):
     if logits.shape != expected["logits"].shape:
         faults["shape"] = {"transformers": list(logits.shape), "expected": list(expected["logits"].shape)}
         return {"faults": faults}
-    difference = (logits - expected["logits"].float()).abs().max().item()
+    shown = logits > torch.finfo(logits.dtype).min  # Chameleon's class hides the logits of codes
+    difference = (logits - expected["logits"].float())[shown].abs().max().item()
     return {"class": type(model).__name__, "maxAbsDifference": difference, "faults": faults}
 
 

@@ -9,6 +9,7 @@ import {
   type ReferenceCase,
   referenceCase,
   sourceCases,
+  tokenCases,
 } from '../../test/support/model-cases.ts';
 import { float32 } from '../base/index.ts';
 import { createModel, type WriterModel } from '../models/index.ts';
@@ -46,7 +47,7 @@ afterAll(async () => {
 });
 
 describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
-  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases, ...crossCases, ...queryCases])(
+  it.each([...decoderCases, ...guestCases, ...sourceCases, ...imageCases, ...crossCases, ...queryCases, ...tokenCases])(
     '%s: greedy tokens are those of transformers, alone and together',
     async (name) => {
       const opened = await open(name, backend);
@@ -59,17 +60,22 @@ describe.each<NodeBackend>(['c-api', 'binding'])('on the %s', (backend) => {
   );
 });
 
-it.each(['decoder/gqa', ...guestCases, ...sourceCases, ...crossCases, ...queryCases, 'llava/v1.5-multi'])(
-  '%s: the lowering for webgpu gives the same tokens',
-  async (name) => {
-    const reference = referenceCase(name);
-    const engine = { ...(await sharedEngine()), target: 'webgpu' as const };
-    const program = new GenerationProgram({ ...reference, engine });
-    const answers = await generate(program, requestsOf(reference));
-    expect(answers.map(({ ids }) => ids)).toEqual(reference.greedy.map(({ tokens }) => tokens));
-    await program.dispose();
-  },
-);
+it.each([
+  'decoder/gqa',
+  ...guestCases,
+  ...sourceCases,
+  ...crossCases,
+  ...queryCases,
+  ...tokenCases,
+  'llava/v1.5-multi',
+])('%s: the lowering for webgpu gives the same tokens', async (name) => {
+  const reference = referenceCase(name);
+  const engine = { ...(await sharedEngine()), target: 'webgpu' as const };
+  const program = new GenerationProgram({ ...reference, engine });
+  const answers = await generate(program, requestsOf(reference));
+  expect(answers.map(({ ids }) => ids)).toEqual(reference.greedy.map(({ tokens }) => tokens));
+  await program.dispose();
+});
 
 it('what is kept of a source is made with the prompt, and read by every step', async () => {
   const { program, greedy } = await open('encoder-decoder/t5');

@@ -46,7 +46,7 @@ export async function generate(
 ): Promise<Generated[]> {
   raise(requestFaults(program, requests));
   if (requests.length === 0) return [];
-  const rows = openRows(requests, options);
+  const rows = openRows(program, requests, options);
   const state = program.openState(rows.length, sizesFor(program, requests));
   const { signal } = options;
   try {
@@ -61,7 +61,11 @@ export async function generate(
   return rows.map((row) => row.result());
 }
 
-function openRows(requests: readonly GenerationRequest[], options: GenerateOptions): Row[] {
+function openRows(
+  { model }: GenerationProgram,
+  requests: readonly GenerationRequest[],
+  options: GenerateOptions,
+): Row[] {
   const { sampling = {}, tokenizer, onToken, onText } = options;
   const stops = sortStops(options.stopIds ?? [], options.stop ?? [], tokenizer);
   return requests.map(
@@ -70,6 +74,7 @@ function openRows(requests: readonly GenerationRequest[], options: GenerateOptio
         promptTokens: ids.length,
         maxTokens,
         pick: picker(sampling, stream ?? i),
+        never: model.writer.unwritten,
         stops,
         tokenizer,
         onToken: (id) => onToken?.(i, id),

@@ -18,11 +18,16 @@ export interface RowOptions {
   readonly promptTokens: number;
   readonly maxTokens: number;
   readonly pick: Picker;
+  /** Ids that must not come. */
+  readonly never?: readonly number[] | undefined;
   readonly stops: Stops;
   readonly tokenizer: Tokenizer | undefined;
   onToken(id: number): void;
   onText(text: string): void;
 }
+
+/** What a token gets that must not come: an infinity would look like a model that has broken down. */
+const least = -3.4e38;
 
 /** One answer under way. */
 export class Row {
@@ -43,9 +48,10 @@ export class Row {
     return this.#finish !== undefined;
   }
 
-  /** Takes the logits `[V]` of the next token. */
+  /** Takes the logits `[V]` of the next token; they are changed where one must not come. */
   take(logits: Float32Array): void {
-    const { pick, stops, maxTokens, onToken } = this.#options;
+    const { pick, never = [], stops, maxTokens, onToken } = this.#options;
+    for (const id of never) logits[id] = least;
     const id = pick(logits);
     this.ids.push(id);
     onToken(id);

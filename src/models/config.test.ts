@@ -72,7 +72,7 @@ describe('modelFromConfig', () => {
     expect(faultOf(() => modelFromConfig({ ...llama, model_type: 'lama' }))).toMatchInlineSnapshot(`
       "the model type is not one that tessera knows [model/unknown-type]
         path:     config.json: model_type
-        expected: llama, mistral, qwen2, qwen3, phi3, gemma2, opt, mpt, gpt_neox, t5, llava, llama_adapter, flamingo, blip-2, clip, clip_vision_model
+        expected: llama, mistral, qwen2, qwen3, phi3, gemma2, opt, mpt, gpt_neox, t5, llava, llama_adapter, flamingo, blip-2, chameleon, clip, clip_vision_model
         got:      lama
         remedy:   did you mean llama?"
     `);

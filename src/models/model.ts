@@ -48,18 +48,23 @@ export interface Writer {
   readonly width: number;
   /** What is kept between steps, by name: `B` counts rows, `C` the positions there is room for; others are of its inputs. */
   readonly state: Named<Shape>;
-  /** Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the flat `rows` asked for. */
+  /**
+   * Hidden states after the final norm: `[B, T, D]`, or `[K, D]` of the flat `rows` asked for. `ids` are those that were read,
+   * int32 `[B, T]`, where media fill slots with tokens.
+   */
   hidden(
     p: Scope,
     x: Named<Value>,
     ask?: { readonly rows?: Value | undefined; readonly state?: DecoderState | undefined },
-  ): { readonly hidden: Value; readonly state: Named<Value> };
+  ): { readonly hidden: Value; readonly state: Named<Value>; readonly ids?: Value | undefined };
   /** Logits `[.., V]`. */
   head(p: Scope, hidden: Value): Value;
   /** Where the linear layers of its language part are. */
   readonly linears: LinearPlaces;
   /** Set where it answers a source: what is asked is no part of `ids`. */
   readonly source?: SourceReader | undefined;
+  /** Ids that are no part of a text, such as codes of images: they never come while one is written. */
+  readonly unwritten?: readonly number[] | undefined;
 }
 
 /** Puts images and texts into one space. */

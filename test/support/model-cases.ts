@@ -29,6 +29,8 @@ export const imageCases = [
 export const crossCases = ['llama', 'opt', 'mpt'].map((name) => `flamingo/${name}`);
 /** Models in which queries look at the image, and stand in front of the text. */
 export const queryCases = ['opt', 'llama', 't5'].map((name) => `blip2/${name}`);
+/** Models in which codes of images are tokens. */
+export const tokenCases = ['pre-norm', 'swin-norm-tied', 'biased'].map((name) => `chameleon/${name}`);
 
 export interface ReferenceCase {
   readonly model: WriterModel;
@@ -90,12 +92,14 @@ function imageDealer(pixels: Tensor<'float32'> | undefined, plan: MediaPlan | un
     if (!pixels || !plan || count === 0) return { ids };
     const slots = [...ids.keys()].filter((t) => ids[t] === imageToken);
     const tokens = plan.ids.length;
+    const marks = plan.ids.filter((id) => id === imageToken).length;
+    const lead = Math.max(plan.ids.indexOf(imageToken ?? -1), 0);
     const size = pixels.data.length / (pixels.shape[0] as number);
     const media = Array.from({ length: count }, (_, i) => {
       const data = pixels.data.subarray((used + i) * size, (used + i + 1) * size);
       return {
         input: 'ids',
-        start: slots[i * tokens] as number,
+        start: (slots[i * marks] as number) - lead,
         tokens,
         plan,
         values: { pixels: { dtype: 'float32' as const, shape: [1, ...pixels.shape.slice(1)], data } },

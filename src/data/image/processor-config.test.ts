@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { faultOf } from '../../../test/support/faults.ts';
-import { clipCrop, clipPad, clipSquash, siglip } from './processor.ts';
+import { clipCrop, clipPad, clipSquash, lanczosCrop, processImage, siglip } from './processor.ts';
 import { readImageProcessor, writeImageProcessor } from './processor-config.ts';
 
 const read = (json: unknown) => readImageProcessor(json, 'preprocessor_config.json');
@@ -57,7 +57,7 @@ describe('readImageProcessor refuses', () => {
     expect(fault({ ...oldStyle, image_processor_type: 'FuyuImageProcessor' }).toJSON()).toMatchInlineSnapshot(`
       {
         "code": "image-processor/type",
-        "expected": "CLIPImageProcessor, CLIPFeatureExtractor, LlavaImageProcessor, SiglipImageProcessor",
+        "expected": "CLIPImageProcessor, CLIPFeatureExtractor, LlavaImageProcessor, SiglipImageProcessor, ChameleonImageProcessor",
         "got": "FuyuImageProcessor",
         "message": "this image processor is not known",
         "path": "preprocessor_config.json image_processor_type",
@@ -119,10 +119,29 @@ describe('readImageProcessor refuses', () => {
   });
 });
 
+it("Chameleon's class in transformers takes 0.0078 for 2/255", () => {
+  const processor = read({
+    image_processor_type: 'ChameleonImageProcessorFast',
+    size: { shortest_edge: 4 },
+    crop_size: 4,
+  });
+  expect(processor).toMatchObject({ filter: 'lanczos', resize: { short: 4 }, crop: { width: 4, height: 4 } });
+  const white = { width: 4, height: 4, data: new Uint8Array(48).fill(255) };
+  expect(processImage(white, processor).data[0]).toBeCloseTo(0.989, 6);
+  expect(processImage(white, lanczosCrop(4)).data[0]).toBe(1);
+});
+
 describe('writeImageProcessor', () => {
   it('writes what reads back the same', () => {
     const odd = { ...clipCrop(20), crop: { width: 18, height: 16 }, filter: 'lanczos', rescale: undefined } as const;
-    for (const processor of [clipCrop(336), clipPad(28), clipSquash(30), siglip({ width: 8, height: 6 }), odd]) {
+    for (const processor of [
+      clipCrop(336),
+      clipPad(28),
+      clipSquash(30),
+      siglip({ width: 8, height: 6 }),
+      lanczosCrop(8),
+      odd,
+    ]) {
       expect(read(JSON.parse(JSON.stringify(writeImageProcessor(processor))))).toEqual(processor);
     }
   });

@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { Fault } from '../../base/index.ts';
 import { nearest, raise, TesseraError } from '../../base/index.ts';
 import type { ImageProcessor } from './processor.ts';
-import { clipCrop, siglip } from './processor.ts';
+import { clipCrop, lanczosCrop, siglip } from './processor.ts';
 import type { ResampleFilter } from './resample.ts';
 import type { Size } from './rgb.ts';
 
 /** PIL's numbers of the filters, which is how the files name them. */
 const FILTERS: readonly ResampleFilter[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'];
 
-type Family = 'CLIP' | 'LLaVA' | 'SigLIP';
+type Family = 'CLIP' | 'LLaVA' | 'SigLIP' | 'Chameleon';
 
 /** Class names in files, less a suffix `Fast` or `Pil`, and the values each class has when the file says nothing. */
 const TYPES: Readonly<Record<string, Family>> = {
@@ -17,12 +17,15 @@ const TYPES: Readonly<Record<string, Family>> = {
   CLIPFeatureExtractor: 'CLIP',
   LlavaImageProcessor: 'LLaVA',
   SiglipImageProcessor: 'SigLIP',
+  ChameleonImageProcessor: 'Chameleon',
 };
 
 const DEFAULTS: Readonly<Record<Family, ImageProcessor>> = {
   CLIP: clipCrop(224),
   LLaVA: clipCrop(224),
   SigLIP: siglip({ width: 224, height: 224 }),
+  // Its class of transformers takes 0.0078 for 2/255.
+  Chameleon: { ...lanczosCrop(512), rescale: 0.0078, normalize: { mean: [1, 1, 1], std: [1, 1, 1] } },
 };
 
 /** Keys that change no pixel here. */
@@ -85,7 +88,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 
 /**
  * Reads the content of a `preprocessor_config.json`, or of a `processor_config.json` that has an `image_processor`.
- * Absent keys take the defaults of the class the file names. Knows the processors of CLIP, LLaVA and SigLIP.
+ * Absent keys take the defaults of the class the file names. Knows the processors of CLIP, LLaVA, SigLIP and Chameleon.
  *
  * @param json the parsed file
  * @param where the file's name, for messages

@@ -52,6 +52,11 @@ export function siglip(size: Size): ImageProcessor {
   return { ...clipSquash(1), resize: { exact: size }, normalize: { mean: HALF, std: HALF } };
 }
 
+/** Chameleon's: as `clipCrop` with a filter of its own, scaled to -1..1. */
+export function lanczosCrop(side: number): ImageProcessor {
+  return { ...clipCrop(side), filter: 'lanczos', normalize: { mean: HALF, std: HALF } };
+}
+
 /** One step on pixels; a crop's window may reach outside the image, where it is black. */
 export type ImageStep =
   | { readonly op: 'pad'; readonly size: Size; readonly left: number; readonly top: number; readonly colour: Triple }

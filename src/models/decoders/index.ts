@@ -10,6 +10,7 @@ import { phi3 } from './phi3.ts';
 import { qwen3 } from './qwen3.ts';
 import { t5 } from './t5.ts';
 
+export { chameleonDecoder } from './chameleon.ts';
 export {
   type Around,
   type DecodeAsk,

@@ -3,6 +3,7 @@ import type { ConfigJson } from '../config.ts';
 import { decoders, encoderDecoders } from '../decoders/index.ts';
 import type { Model } from '../model.ts';
 import { blip2, blip2Recipe } from './blip2.ts';
+import { chameleon, chameleonRecipe } from './chameleon.ts';
 import { clip, clipRecipe, clipVisionModel } from './clip.ts';
 import { encoderDecoder } from './encoder-decoder.ts';
 import { flamingo, flamingoRecipe } from './flamingo.ts';
@@ -19,6 +20,7 @@ export const architectures: Named<SystemRecipe> = {
   llama_adapter: llamaAdapterRecipe,
   flamingo: flamingoRecipe,
   'blip-2': blip2Recipe,
+  chameleon: chameleonRecipe,
 };
 
 /** What each `model_type` of a `config.json` stands for. */
@@ -29,6 +31,7 @@ export const systems: Named<(json: ConfigJson, where?: string) => Model> = {
   llama_adapter: llamaAdapter,
   flamingo,
   'blip-2': blip2,
+  chameleon,
   clip,
   clip_vision_model: clipVisionModel,
 };

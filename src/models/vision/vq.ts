@@ -1,0 +1,182 @@
+import type { Dim } from '../../base/index.ts';
+import {
+  add,
+  argMax,
+  cast,
+  conv2d,
+  gather,
+  groupNorm,
+  matmul,
+  mul,
+  pad,
+  reduceSum,
+  reshape,
+  silu,
+  softmaxMatmul,
+  sub,
+  transpose,
+  type Value,
+} from '../../graph/index.ts';
+import { type Init, kaimingUniform, onesInit, type Scope, zerosInit } from '../../nn/index.ts';
+import { type ConfigJson, ConfigReader } from '../config.ts';
+
+/**
+ * The tokenizer of images of Chameleon: the convolutional encoder of VQGAN (Esser et al. 2021, as Make-A-Scene has it, Gafni et
+ * al. 2022) and the nearest row of a code book (van den Oord et al. 2017).
+ */
+export interface VqConfig {
+  /** Side of its images in pixels. */
+  readonly resolution: number;
+  /** Widths of the levels; each but the last halves both sides. */
+  readonly widths: readonly [number, ...number[]];
+  /** Residual blocks of a level. */
+  readonly blocks: number;
+  readonly latentChannels: number;
+  /** Width of the code book. */
+  readonly codeWidth: number;
+  readonly codes: number;
+}
+
+const GROUPS = 32;
+const EPSILON = 1e-6;
+const mostLevels = 10;
+
+/** Reads the `vq_config` of a configuration. */
+export function vqConfig(json: ConfigJson, where?: string): VqConfig {
+  const c = new ConfigReader(json, where);
+  const base = c.size('base_channels', 128, 2 ** 13);
+  if (base % GROUPS !== 0) throw c.fault('base_channels', `a multiple of ${GROUPS}, the groups of its norms`);
+  const given = json.channel_multiplier ?? [1, 1, 2, 2, 4];
+  const fits = (x: unknown): x is number => Number.isInteger(x) && (x as number) > 0 && (x as number) <= 64;
+  if (!Array.isArray(given) || given.length === 0 || given.length > mostLevels || !given.every(fits)) {
+    throw c.fault('channel_multiplier', `1 to ${mostLevels} whole numbers from 1 to 64`);
+  }
+  c.require('in_channels', [3]);
+  c.require('double_latent', [false]);
+  c.require('dropout', [0]);
+  c.require('attn_type', ['vanilla']);
+  c.require('attn_resolutions', [null]);
+  const least = 2 ** (given.length - 1);
+  return {
+    resolution: c.integer('resolution', least, 2 ** 13, 512),
+    widths: given.map((times) => base * times) as [number, ...number[]],
+    blocks: c.size('num_res_blocks', 2, 64),
+    latentChannels: c.size('latent_channels', 256),
+    codeWidth: c.size('embed_dim', 256),
+    codes: c.size('num_embeddings', 8192),
+  };
+}
+
+/** Codes of an image of `height` by `width` pixels: rows and columns of its grid. */
+export function vqGrid({ widths }: VqConfig, height: number, width: number): readonly [number, number] {
+  const cells = (side: number) => Math.floor(side / 2 ** (widths.length - 1));
+  return [cells(height), cells(width)];
+}
+
+/** Latents `[N, E, h, w]` before they are quantised, of pixels `[N, 3, H, W]`. */
+export function vqLatents(p: Scope, c: VqConfig, pixels: Value): Value {
+  const encoded = encoder(p.at('encoder'), c, pixels);
+  return conv(p.at('quant_conv'), encoded, c.codeWidth, 1);
+}
+
+/** The nearest rows of the code book, int32 `[N, h*w]` in reading order, of latents `[N, E, h, w]`. */
+export function nearestCodes(p: Scope, c: VqConfig, latents: Value): Value {
+  const [n, , h, w] = latents.shape as [Dim, number, number, number];
+  const book = codeBook(p, c);
+  return p.at('quantize').build(() => {
+    const rows = reshape(transpose(latents, [0, 2, 3, 1]), [n, h * w, c.codeWidth]);
+    // |z - e|^2 is least where 2 z e - |e|^2 is greatest.
+    const near = sub(matmul(rows, book, { transB: true, alpha: 2 }), reduceSum(mul(book, book), -1));
+    return cast(argMax(near), 'int32');
+  });
+}
+
+/** Latents `[N, C, h, w]`, what a decoder paints from, of codes int32 `[N, h*w]`. */
+export function codeLatents(p: Scope, c: VqConfig, codes: Value, [h, w]: readonly [number, number]): Value {
+  const book = codeBook(p, c);
+  const rows = p.at('quantize').build(() => {
+    const vectors = reshape(gather(book, codes), [codes.shape[0] as Dim, h, w, c.codeWidth]);
+    return transpose(vectors, [0, 3, 1, 2]);
+  });
+  return conv(p.at('post_quant_conv'), rows, c.latentChannels, 1);
+}
+
+function codeBook(p: Scope, { codes, codeWidth }: VqConfig): Value {
+  return p
+    .at('quantize.embedding')
+    .param('weight', [codes, codeWidth], { kind: 'uniform', bound: 1 / codes } satisfies Init);
+}
+
+function encoder(p: Scope, c: VqConfig, pixels: Value): Value {
+  let x = conv(p.at('conv_in'), pixels, c.widths[0], 3);
+  for (const [level, width] of c.widths.entries()) {
+    const place = p.at('down').at(level);
+    for (let i = 0; i < c.blocks; i++) x = residual(place.at('block').at(i), x, width);
+    if (level < c.widths.length - 1) x = halved(place.at('downsample.conv'), x);
+  }
+  return conv(p.at('conv_out'), active(p.at('norm_out'), middle(p.at('mid'), x)), c.latentChannels, 3);
+}
+
+/** What stands behind the levels, with the only attention. */
+function middle(p: Scope, x: Value): Value {
+  const width = x.shape[1] as number;
+  return residual(p.at('block_2'), attention(p.at('attn_1'), residual(p.at('block_1'), x, width)), width);
+}
+
+/** A residual block; its shortcut is a matrix where it changes the width. */
+function residual(p: Scope, x: Value, width: number): Value {
+  const first = conv(p.at('conv1'), active(p.at('norm1'), x), width, 3);
+  const second = conv(p.at('conv2'), active(p.at('norm2'), first), width, 3);
+  const shortcut = x.shape[1] === width ? x : conv(p.at('nin_shortcut'), x, width, 1);
+  return p.build(() => add(shortcut, second));
+}
+
+/** Every place looks at all others, with one head. */
+function attention(p: Scope, x: Value): Value {
+  const [n, width, h, w] = x.shape as [Dim, number, number, number];
+  const normed = norm(p.at('norm'), x);
+  const [q, k, v] = ['q', 'k', 'v'].map((name) => conv(p.at(name), normed, width, 1)) as [Value, Value, Value];
+  const seen = p.build(() => {
+    const flat = (value: Value) => reshape(value, [n, width, h * w]);
+    const scores = matmul(flat(q), flat(k), { transA: true, alpha: 1 / Math.sqrt(width) });
+    const mixed = softmaxMatmul(scores, transpose(flat(v), [0, 2, 1]));
+    return reshape(transpose(mixed, [0, 2, 1]), x.shape);
+  });
+  const out = conv(p.at('proj_out'), seen, width, 1);
+  return p.build(() => add(x, out));
+}
+
+/** Half as many rows and columns; what the kernel reads beyond the right and the bottom is zero. */
+function halved(p: Scope, x: Value): Value {
+  const padded = p.build(() => pad(pad(x, 2, 0, 1), 3, 0, 1));
+  return conv(p, padded, x.shape[1] as number, 3, { stride: 2, padding: 0 });
+}
+
+/** A norm and Swish. */
+function active(p: Scope, x: Value): Value {
+  const normed = norm(p, x);
+  return p.build(() => silu(normed));
+}
+
+function norm(p: Scope, x: Value): Value {
+  const width = [x.shape[1] as number];
+  return p.build(() =>
+    groupNorm(x, GROUPS, p.param('weight', width, onesInit), p.param('bias', width, zerosInit), EPSILON),
+  );
+}
+
+/** A convolution that keeps the size unless told, with a bias. */
+function conv(
+  p: Scope,
+  x: Value,
+  width: number,
+  kernel: number,
+  options: { readonly stride: number; readonly padding: number } = { stride: 1, padding: (kernel - 1) / 2 },
+): Value {
+  const channels = x.shape[1] as number;
+  const init = kaimingUniform(channels * kernel * kernel);
+  return p.build(() => {
+    const product = conv2d(x, p.param('weight', [width, channels, kernel, kernel], init), options);
+    return add(product, reshape(p.param('bias', [width], init), [width, 1, 1]));
+  });
+}
