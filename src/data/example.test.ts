@@ -216,20 +216,37 @@ describe('encodeRow', () => {
     const targets = [...ids].filter((_, t) => supervised[t] === 1).map(tokenizer.tokenOf);
     expect(targets).toEqual(['▁red', '▁cube']);
   });
+});
 
-  test('an image token inside an answer is no target', () => {
-    const turns: Turn[] = [
-      says('user', 'show'),
-      {
-        role: 'assistant',
-        parts: [
-          { type: 'media', media: 0 },
-          { type: 'text', text: 'red' },
-        ],
-      },
-    ];
-    const example = kept(encodeRow(rowOf(turns), { ...settings, processor: imageTokens(3, imageId) }));
-    expect(labelsOf(example)).not.toContain(imageId);
+describe('a model that draws', () => {
+  const draws = { ...settings, processor: { ...imageTokens(3, imageId), draws: true } };
+  const turns: Turn[] = [asks(0), { role: 'assistant', parts: [{ type: 'media', media: 1 }] }];
+
+  test.each(['llava-1.5', 'chameleon'])(
+    '%s: learns the tokens of the images in its answers, and of no others',
+    (name) => {
+      const template = builtinTemplate(name);
+      const example = kept(encodeRow(rowOf(turns), { ...draws, template }));
+      const [shown, drawn] = example.media.map(({ start, tokens }) => [
+        ...example.supervised.subarray(start, start + tokens),
+      ]);
+      expect([shown, drawn]).toEqual([
+        [0, 0, 0],
+        [1, 1, 1],
+      ]);
+      const again = [...turns, says('user', 'Again.'), says('assistant', 'No.')];
+      const prompt = kept(encodePrompt(rowOf(again), { ...draws, template }));
+      expect(prompt.supervised.includes(1)).toBe(false);
+      expect(prompt.media).toHaveLength(2);
+    },
+  );
+
+  test('and one that does not refuses such rows', () => {
+    expect(reason(encodeRow(rowOf(turns), settings))).toMatchObject({
+      code: 'row/image-in-answer',
+      path: 'rows.json row 1',
+      got: 'an image in turn 2',
+    });
   });
 });
 

@@ -86,6 +86,7 @@ interface Growing {
 function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean): Example {
   const { tokenizer, template, imageToken, processor } = settings;
   refuseMore(given, processor?.most);
+  if (!processor?.draws) refuseDrawn(given);
   const spelled = withBoxes(given, processor);
   const row = processor?.beside || processor?.front ? wordsOf(spelled) : spelled;
   const tokens = chatTokens(tokenizer, imageToken);
@@ -108,8 +109,9 @@ function encode(given: Row, settings: EncodeSettings, generationPrompt: boolean)
     const [start, end] = spans[i] as readonly [number, number];
     const inputs = inputsAt(start);
     const image = end === start ? undefined : shown.get(start);
-    if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media);
-    else push(out, inputs, id, isSupervised(start, end) ? 1 : 0, phraseAt(start, end));
+    const mark = isSupervised(start, end) ? 1 : 0;
+    if (image !== undefined) append(out, inputs, mediaPlan(row, image, processor), row.media[image] as Media, { mark });
+    else push(out, inputs, id, mark, phraseAt(start, end));
   }
   if (processor?.beside) placeMedia(out, given, ['ids'], processor, 0);
   return finished(given, out, settings.maxLength);
@@ -148,6 +150,18 @@ function refuseMore({ media }: Row, most = Number.POSITIVE_INFINITY): void {
   });
 }
 
+/** Most systems read images and write none. */
+function refuseDrawn({ turns }: Row): void {
+  const at = turns.findIndex(({ role, parts }) => role === 'assistant' && parts.some(({ type }) => type === 'media'));
+  if (at < 0) return;
+  throw new TesseraError({
+    code: 'row/image-in-answer',
+    message: 'the assistant shows an image',
+    expected: 'images in user turns alone, or a system that draws',
+    got: `an image in turn ${at + 1}`,
+  });
+}
+
 /** The padded inputs that the token at a character goes to. */
 function routes(segments: readonly Segment[], processor: Processor | undefined): (at: number) => readonly string[] {
   const texts = processor?.texts;
@@ -172,7 +186,7 @@ function open(out: Growing, tokenizer: Tokenizer, ids: readonly number[], proces
 
 /** Puts all media of a row behind what stands in these inputs, or at `start` beside it. */
 function placeMedia(out: Growing, row: Row, inputs: readonly string[], processor: Processor, start?: number): void {
-  for (const [i, media] of row.media.entries()) append(out, inputs, mediaPlan(row, i, processor), media, start);
+  for (const [i, media] of row.media.entries()) append(out, inputs, mediaPlan(row, i, processor), media, { start });
 }
 
 function push(out: Growing, inputs: readonly string[], id: number, mark: number, phrase = 0): void {
@@ -183,12 +197,18 @@ function push(out: Growing, inputs: readonly string[], id: number, mark: number,
 }
 
 /** Puts a medium's ids where its mark stood, or at `start` beside the text. */
-function append(out: Growing, inputs: readonly string[], plan: MediaPlan, media: Media, start?: number): void {
+function append(
+  out: Growing,
+  inputs: readonly string[],
+  plan: MediaPlan,
+  media: Media,
+  { start, mark = 0 }: { readonly start?: number | undefined; readonly mark?: number },
+): void {
   for (const input of inputs) {
     const length = out.texts.get(input)?.length ?? 0;
     out.media.push({ media, input, start: start ?? length, tokens: plan.ids.length, plan });
   }
-  for (const id of plan.ids) push(out, inputs, id, 0);
+  for (const id of plan.ids) push(out, inputs, id, mark);
 }
 
 function finished(row: Row, { texts, supervised, phrases, media }: Growing, limit: number | undefined): Example {

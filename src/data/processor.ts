@@ -27,6 +27,8 @@ export interface Processor {
   readonly beside?: boolean;
   /** True where media stand in front of the whole text, its opening ids included: no mark stands for them either. */
   readonly front?: boolean;
+  /** True where the model writes media itself: their ids are learned where an answer shows one. */
+  readonly draws?: boolean;
   /** The most media that a row may show, where there is a limit. */
   readonly most?: number;
   /** The padded inputs that a piece of the prompt goes to; `ids` for all of them unless told. */

@@ -38,6 +38,8 @@ export interface Model {
 export interface ModelImage extends Size {
   /** The token that marks an image in a prompt; absent where none does. */
   readonly tokenId?: number;
+  /** How images are prepared where no file says it; CLIP's way when absent. */
+  readonly prepared?: ImageProcessor;
 }
 
 /** Writes text, token by token. */
@@ -121,6 +123,8 @@ export interface Painter {
   readonly codes: readonly number[];
   /** Codes of one image. */
   readonly perImage: number;
+  /** The ids that stand before and behind the codes of an image, where some do: behind the first nothing but codes may come. */
+  readonly around?: readonly [begin: number, end: number];
   /** Pixels `[N, 3, H, W]` from 0 to 1 of codes `[N, perImage]`, numbered as in `codes`. */
   paint(p: Scope, codes: Value): Value;
 }

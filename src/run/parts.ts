@@ -73,7 +73,7 @@ export async function partsFromPlace(place: ModelPlace, goesOn: boolean): Promis
   const imageToken = model.image.tokenId === undefined ? undefined : tokenizer.tokenOf(model.image.tokenId);
   return {
     ...words,
-    processor: processorOf(place.folder, config) ?? clipCrop(model.image.height),
+    processor: processorOf(place.folder, config) ?? usualProcessor(model.image),
     ...(imageToken !== undefined && { imageToken }),
   };
 }
@@ -110,17 +110,36 @@ export async function buildParts(
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  const { fresh, joined, beside, tokens = [] } = architectures[model.architecture] as SystemRecipe;
-  const marks = beside ? [] : [imageToken];
-  if (joined) return joinedParts(model, joined, { tokens: [...marks, ...tokens], seed, log });
+  const { fresh, joined, beside, tokens } = architectures[model.architecture] as SystemRecipe;
+  const own = tokens?.(model) ?? [];
+  if (joined) return joinedParts(model, joined, { tokens: beside ? own : [imageToken, ...own], seed, log });
   if (!fresh) throw onlyFrom(model);
-  const tokenizer = model.tokenizer
+  return freshParts(model, fresh, { tokens: own, seed, corpus });
+}
+
+/** A model of a built-in size, with the words of a folder or of the rows. */
+async function freshParts(
+  model: ModelRecipe,
+  fresh: NonNullable<SystemRecipe['fresh']>,
+  { tokens, seed, corpus }: Pick<NewTokens, 'tokens' | 'seed'> & { readonly corpus: () => Promise<readonly string[]> },
+): Promise<Parts> {
+  const words = model.tokenizer
     ? await loadTokenizer(tokenizerFolder(locate(model.tokenizer as string)))
     : trainTokenizer(await corpus(), model.vocab_size as number | undefined);
-  const loaded = createModel(fresh(model.size ?? 'tiny', tokenizer));
+  const tokenizer = tokens.reduce(withSpecialToken, words);
+  const loaded = createModel(
+    fresh(model.size ?? 'tiny', tokenizer, { tokenIds: Object.fromEntries(tokenizer.specials), values: model }),
+  );
   initializeStore(loaded.store, seed);
   const { image } = loaded.model;
-  return { loaded, tokenizer, ...(image && { processor: clipCrop(image.height) }) };
+  if (!image) return { loaded, tokenizer };
+  const mark = image.tokenId === undefined ? {} : { imageToken: tokenizer.tokenOf(image.tokenId) };
+  return { loaded, tokenizer, processor: usualProcessor(image), ...mark };
+}
+
+/** How images are prepared for a model whose files do not say it. */
+function usualProcessor({ prepared, height }: ModelImage): ImageProcessor {
+  return prepared ?? clipCrop(height);
 }
 
 /** The folders that a model starts from, and whether their adapter is one to go on from. */
@@ -187,8 +206,7 @@ async function joinedParts(
   initializeStore(loaded.store, settings.seed);
   copyPart(decoder, partPrefix(decoder.model, 'language'), loaded.store, partPrefix(loaded.model, 'language'));
   copyPart(eyes, partPrefix(eyes.model, 'vision'), loaded.store, partPrefix(loaded.model, 'vision'));
-  const side = (loaded.model.image as ModelImage).height;
-  const processor = folderProcessor(vision) ?? clipCrop(side);
+  const processor = folderProcessor(vision) ?? usualProcessor(loaded.model.image as ModelImage);
   // A language model that an adapter or a row was added to is not the one of its folder.
   const asRead = place.adapter === undefined && !grown;
   const from = { vision, ...(asRead && { language: place.folder }) };

@@ -1,4 +1,5 @@
 import type * as onDisk from './builtin-source.ts';
+import chameleon from './templates/chameleon.jinja';
 import flamingo from './templates/flamingo.jinja';
 import llava15 from './templates/llava-1.5.jinja';
 import llavaV0 from './templates/llava-v0.jinja';
@@ -14,6 +15,7 @@ const sources: Readonly<Record<string, string>> = {
   'llava-v1': llavaV1,
   'llava-1.5': llava15,
   flamingo,
+  chameleon,
 };
 
 export const builtinSource: typeof onDisk.builtinSource = (name) => sources[name] as string;

@@ -36,6 +36,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   'llava-v1': { discards: [] },
   'llava-1.5': { discards: [] },
   flamingo: { discards: [] },
+  chameleon: { discards: [] },
 };
 
 export const builtinTemplateNames: readonly string[] = Object.keys(builtins);

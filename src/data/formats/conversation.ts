@@ -66,9 +66,9 @@ function remedyFor(images: number, markers: number): string {
 
 /**
  * Checks that a conversation can be learned from: an optional system turn, then user and assistant in turn, the
- * assistant last, no turn empty, images shown by the user alone.
+ * assistant last, no turn empty, no image in a system turn.
  *
- * @throws TesseraError `row/turns`, `row/empty-turn`, `row/image-in-answer`, `row/nothing-learned`
+ * @throws TesseraError `row/turns`, `row/empty-turn`, `row/image-in-system`, `row/nothing-learned`
  */
 export function checkTurns(turns: readonly Turn[], where: string): void {
   const dialogue = turns[0]?.role === 'system' ? turns.slice(1) : turns;
@@ -108,12 +108,12 @@ function wrongTurn(where: string, expected: string, got: string): TesseraError {
 function checkParts(turn: Turn, index: number, where: string): void {
   const shows = turn.parts.some((part) => part.type === 'media');
   const says = turn.parts.some((part) => part.type === 'text' && part.text.trim() !== '');
-  if (shows && turn.role !== 'user') {
+  if (shows && turn.role === 'system') {
     throw new TesseraError({
-      code: 'row/image-in-answer',
-      message: `the ${turn.role} shows an image`,
+      code: 'row/image-in-system',
+      message: 'the system message shows an image',
       path: where,
-      expected: 'images in user turns alone',
+      expected: 'images in the turns of user and assistant alone',
       got: `an image in turn ${index + 1}`,
     });
   }

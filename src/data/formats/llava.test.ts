@@ -92,7 +92,7 @@ describe('LLaVA conversations', () => {
         { conversations: talk('Hi', ' ') },
         { conversations: talk('Hi') },
         { conversations: talk('Hi', 'Hello').reverse() },
-        { image: 'a.jpg', conversations: talk('Draw it', '<image>') },
+        { image: 'a.jpg', conversations: [{ from: 'system', value: '<image>' }, ...talk('Hi', 'Hello')] },
         { video: 'a.mp4', conversations: talk('<video>', 'It.') },
         { image: 3, conversations: talk('Hi', 'Hello') },
         { conversations: [] },
@@ -142,10 +142,10 @@ describe('LLaVA conversations', () => {
         path:     train.json row 10
         expected: a user turn
         got:      turn 1 is the assistant's
-      the assistant shows an image [row/image-in-answer]
+      the system message shows an image [row/image-in-system]
         path:     train.json row 11
-        expected: images in user turns alone
-        got:      an image in turn 2
+        expected: images in the turns of user and assistant alone
+        got:      an image in turn 1
       rows with video are not read [row/media]
         path:     train.json row 12
         expected: images and text

@@ -22,8 +22,13 @@ export interface ChameleonConfig {
 /** Places of its parts. */
 export const chameleonParts = { language: 'language_model', vision: 'vqmodel' } as const;
 
-/** Names that its vocabulary has for what is no text. */
-const chameleonTokens = { image: '<image>', begin: '<racm3:break>', end: '<eoss>' } as const;
+/** Names that its vocabulary has for what is no text: the slots of an image, what stands around its codes, the end of a turn. */
+export const chameleonTokens = {
+  image: '<image>',
+  begin: '<racm3:break>',
+  end: '<eoss>',
+  turn: '<reserved08706>',
+} as const;
 
 /** The name of a code's token: letters A to J for the digits 0 to 9. */
 export function codeToken(code: number): string {
@@ -70,17 +75,16 @@ export function imageTokens(p: Scope, { vq, codeIds }: ChameleonConfig, pixels: 
   return place.build(() => gather(p.graph.constant(int32([codeIds.length], codeIds)), codes));
 }
 
-/** Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for, and the ids with those of images in their slots. */
+/** Final hidden states `[B, T, D]`, or `[K, D]` of the rows asked for, and the ids that were read where images fill slots. */
 export function chameleonHidden(
   p: Scope,
   c: ChameleonConfig,
   { ids, pixels, shown, imageRows }: ChameleonInputs,
   ask?: DecodeAsk,
-): { readonly hidden: Value; readonly state: Named<Value>; readonly ids: Value } {
+): { readonly hidden: Value; readonly state: Named<Value>; readonly ids?: Value } {
   const place = p.at(chameleonParts.language);
-  const tokens = pixels && imageRows && featuresShown(imageTokens(p, c, pixels), shown);
-  const read = tokens
-    ? p.build(() => reshape(scatterRows(reshape(ids, [-1]), imageRows, reshape(tokens, [-1])), ids.shape))
-    : ids;
+  if (!pixels || !imageRows) return c.text.decode(place, c.text.embed(place, ids), ask);
+  const tokens = featuresShown(imageTokens(p, c, pixels), shown);
+  const read = p.build(() => reshape(scatterRows(reshape(ids, [-1]), imageRows, reshape(tokens, [-1])), ids.shape));
   return { ...c.text.decode(place, c.text.embed(place, read), ask), ids: read };
 }

@@ -35,7 +35,7 @@ export const blip2Recipe: SystemRecipe = {
   },
   needs: ['vision', 'language'],
   refuses: sizeOfFolders,
-  tokens: [decodeToken],
+  tokens: () => [decodeToken],
   joined: ({ vision, language, imageTokenId, tokenIds: added, values }) => ({
     architectures: Object.values(blip2Forms),
     model_type: 'blip-2',

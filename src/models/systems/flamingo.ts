@@ -26,7 +26,7 @@ export const flamingoRecipe: SystemRecipe = {
   },
   needs: ['vision', 'language'],
   refuses: sizeOfFolders,
-  tokens: [endOfChunk],
+  tokens: () => [endOfChunk],
   joined: ({ vision, language, imageTokenId, tokenIds: added, values: { every = 1, latents = 64, depth = 6 } }) => ({
     architectures: ['Flamingo'],
     model_type: 'flamingo',

@@ -15,7 +15,7 @@ export interface JoinedParts {
   readonly language: ConfigJson;
   /** Absent for a system that sees images from beside the text. */
   readonly imageTokenId: number | undefined;
-  /** Ids of the further tokens that its record names. */
+  /** Ids of special tokens, those that its record names among them. */
   readonly tokenIds: Named<number>;
   /** The model section of the recipe. */
   readonly values: Named<unknown>;
@@ -31,9 +31,16 @@ export interface SystemRecipe {
   /** Keys that are known and never taken, with the reason and what to do. */
   readonly refuses?: Named<{ readonly message: string; readonly remedy: string }>;
   /** `config.json` of a new model of a built-in size, with a vocabulary of its own. */
-  readonly fresh?: (size: SizeName, vocabulary: VocabularyFacts) => ConfigJson;
-  /** Special tokens that a joined model has beside that of images; they are added to a tokenizer that lacks them. */
-  readonly tokens?: readonly string[];
+  readonly fresh?: (
+    size: SizeName,
+    vocabulary: VocabularyFacts,
+    parts: Pick<JoinedParts, 'tokenIds' | 'values'>,
+  ) => ConfigJson;
+  /**
+   * Special tokens that a new model has beside that of images, by the model section of the recipe; they are added to a
+   * tokenizer that lacks them.
+   */
+  readonly tokens?: (values: Named<unknown>) => readonly string[];
   /** `config.json` of a new model that is joined from the folders named by the keys `vision` and `language`. */
   readonly joined?: (parts: JoinedParts) => ConfigJson;
   /** What its models can do; an objective needs one of it. */
