@@ -1,12 +1,17 @@
-"""Tiny Chameleons (arXiv:2405.09818): codes of images, logits, loss, every gradient and greedy tokens.
+"""Tiny Chameleons (arXiv:2405.09818): codes of images, logits, loss, every gradient and greedy tokens; and what the decoder of
+its tokenizer, which transformers lacks, paints of codes, by the formulas of VQGAN (arXiv:2012.09841).
 
 transformers hides the logits of codes in its forward pass, because it draws nothing; here `logits` and `loss` are those of the
 head itself, text and codes alike, and greedy tokens are those of transformers.
 """
 
+import json
+import math
+
 import torch
 from common import (IGNORED, fresh_folder, gradients, greedy, load_file, pad_right, randomise, require_close, valid_rows,
                     write_json, write_provenance, write_tensors)
+from torch.nn import functional as F
 from transformers import ChameleonConfig, ChameleonForConditionalGeneration, ChameleonVQVAEConfig
 
 SEED = 1220
@@ -167,5 +172,97 @@ def write_case(name, case, seed):
     write_provenance(folder, __file__, seed)
 
 
+def decoder_shapes(vq):
+    """Names and shapes below `decoder.`: a middle, then each level from the last to the first with a block more than the encoder has."""
+    widths = [vq.base_channels * times for times in vq.channel_multiplier]
+    shapes = {}
+
+    def conv(name, out, given, kernel=3):
+        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (out, given, kernel, kernel), (out,)
+
+    def norm(name, width):
+        shapes[f"{name}.weight"] = shapes[f"{name}.bias"] = (width,)
+
+    def block(name, out, given):
+        norm(f"{name}.norm1", given), conv(f"{name}.conv1", out, given)
+        norm(f"{name}.norm2", out), conv(f"{name}.conv2", out, out)
+        if out != given:
+            conv(f"{name}.nin_shortcut", out, given, 1)
+
+    width = widths[-1]
+    conv("conv_in", width, vq.latent_channels)
+    block("mid.block_1", width, width), block("mid.block_2", width, width), norm("mid.attn_1.norm", width)
+    for name in ("q", "k", "v", "proj_out"):
+        conv(f"mid.attn_1.{name}", width, width, 1)
+    for level in reversed(range(len(widths))):
+        for i in range(vq.num_res_blocks + 1):
+            block(f"up.{level}.block.{i}", widths[level], width)
+            width = widths[level]
+        if level > 0:
+            conv(f"up.{level}.upsample.conv", width, width)
+    norm("norm_out", width), conv("conv_out", 3, width)
+    return shapes
+
+
+def painted(weights, vq, codes, rows, columns):
+    """Pixels -1 to 1 of codes `[N, rows * columns]`; names as in the official file."""
+    conv = lambda name, x: F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"],
+                                    padding=weights[f"{name}.weight"].shape[-1] // 2)
+    norm = lambda name, x: F.group_norm(x, 32, weights[f"{name}.weight"], weights[f"{name}.bias"], eps=1e-6)
+    swish = lambda x: x * torch.sigmoid(x)
+
+    def block(name, x):
+        h = conv(f"{name}.conv1", swish(norm(f"{name}.norm1", x)))
+        h = conv(f"{name}.conv2", swish(norm(f"{name}.norm2", h)))
+        return h + (conv(f"{name}.nin_shortcut", x) if f"{name}.nin_shortcut.weight" in weights else x)
+
+    def look(name, x):
+        q, k, v = (conv(f"{name}.{part}", norm(f"{name}.norm", x)).flatten(2) for part in "qkv")
+        seen = torch.softmax(q.transpose(1, 2) @ k * x.shape[1] ** -0.5, 2)
+        return x + conv(f"{name}.proj_out", (v @ seen.transpose(1, 2)).view(x.shape))
+
+    z = weights["quantize.embedding.weight"][codes].view(len(codes), rows, columns, -1).permute(0, 3, 1, 2)
+    x = conv("decoder.conv_in", conv("post_quant_conv", z))
+    x = block("decoder.mid.block_2", look("decoder.mid.attn_1", block("decoder.mid.block_1", x)))
+    for level in reversed(range(len(vq.channel_multiplier))):
+        for i in range(vq.num_res_blocks + 1):
+            x = block(f"decoder.up.{level}.block.{i}", x)
+        if level > 0:
+            x = conv(f"decoder.up.{level}.upsample.conv", F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    return conv("decoder.conv_out", swish(norm("decoder.norm_out", x)))
+
+
+def write_painter(name, seed):
+    """The smallest case with a decoder in its file, and what it paints; gradients of vectors and of the code book alone."""
+    cfg = config({"resolution": 6, "num_res_blocks": 1}, num_hidden_layers=1)
+    folder = fresh_folder("chameleon", name)
+    randomise(ChameleonForConditionalGeneration(cfg), seed).save_pretrained(folder)
+    generator = torch.Generator().manual_seed(seed)
+    tensors = load_file(folder / "model.safetensors")
+    for key, shape in decoder_shapes(cfg.vq_config).items():
+        noise = torch.randn(shape, generator=generator)
+        gain = float("norm" in key and key.endswith("weight"))
+        scale = 1.3 / math.sqrt(noise[0].numel()) if len(shape) > 1 else 0.2
+        tensors[f"model.vqmodel.decoder.{key}"] = gain + scale * noise
+    write_tensors(folder / "model.safetensors", tensors)
+    said = json.loads((folder / "config.json").read_text())
+    said["vq_config"]["image_decoder"] = True
+    write_json(folder / "config.json", said)
+    _, report = ChameleonForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"] and all(".vqmodel.decoder." in key for key in report["unexpected_keys"])
+
+    place = "model.vqmodel."
+    weights = {key.removeprefix(place): t.clone().requires_grad_() for key, t in tensors.items() if key.startswith(place)}
+    codes = torch.randint(0, CODES, (2, 9), generator=generator)
+    pixels = painted(weights, cfg.vq_config, codes, 3, 3)
+    cotangent = torch.randn(pixels.shape, generator=generator)
+    (pixels * cotangent).sum().backward()
+    grads = {f"grad.{place}{key}": t.grad for key, t in weights.items()
+             if t.grad is not None and (t.dim() == 1 or key.startswith("quantize"))}
+    write_tensors(folder / "expected.safetensors", {"codes": codes, "pixels": pixels, "cotangent": cotangent, **grads})
+    write_provenance(folder, __file__, seed)
+
+
+write_painter("painter", SEED + 90)
 for number, (name, case) in enumerate(CASES.items()):
     write_case(name, case, case.get("seed", SEED) + number)

@@ -1,22 +1,87 @@
+import type { Named } from '../../base/index.ts';
 import { type ImageProcessor, lanczosCrop, type Processor } from '../../data/index.ts';
 import { fill } from '../../graph/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { mountLinears, mountNames } from '../decoders/index.ts';
-import { type ChameleonConfig, chameleonConfig, chameleonHidden, chameleonParts } from '../fusion/chameleon.ts';
+import {
+  type ChameleonConfig,
+  chameleonConfig,
+  chameleonHidden,
+  chameleonParts,
+  chameleonTokens,
+  codeToken,
+} from '../fusion/chameleon.ts';
 import { neededInput } from '../inputs.ts';
-import type { Model, Writer } from '../model.ts';
-import { codeLatents, vqGrid } from '../vision/vq.ts';
+import type { Model, Painter, Writer } from '../model.ts';
+import { llamaJson, type SizeName, type VocabularyFacts } from '../sizes.ts';
+import { codeLatents, paintCodes, vqGrid } from '../vision/vq.ts';
 import type { Layout } from '../weights/index.ts';
 import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
-import type { SystemRecipe } from './recipe.ts';
+import { newWords, oneTokenizer } from './keys.ts';
+import type { JoinedParts, SystemRecipe } from './recipe.ts';
 
 export const chameleonRecipe: SystemRecipe = {
-  keys: {},
-  needs: ['from'],
-  does: ['writer'],
+  keys: {
+    ...newWords,
+    codes: { value: { from: 2, to: 65536 }, says: 'rows of the code book of images; 8192 when absent' },
+  },
+  needs: ['size'],
+  oneOf: { tokenizer: oneTokenizer },
+  fresh: chameleonJson,
+  tokens: (values) => [...Object.values(chameleonTokens), ...codeTokens(values)],
+  does: ['writer', 'painter'],
   language: chameleonParts.language,
   seesImages: true,
 };
+
+const codeTokens = ({ codes = 8192 }: Named<unknown>) =>
+  Array.from({ length: Number(codes) }, (_, code) => codeToken(code));
+
+/** Tokenizers of images of the built-in sizes; the published one is that of both large ones. */
+const vqSizes: Readonly<Record<SizeName, ConfigJson>> = {
+  tiny: {
+    resolution: 64,
+    base_channels: 32,
+    channel_multiplier: [1, 1, 2, 2],
+    num_res_blocks: 1,
+    latent_channels: 64,
+    embed_dim: 32,
+  },
+  small: {
+    resolution: 96,
+    base_channels: 64,
+    channel_multiplier: [1, 1, 2, 2],
+    num_res_blocks: 1,
+    latent_channels: 128,
+    embed_dim: 64,
+  },
+  '7b': {},
+  '13b': {},
+};
+
+/** `config.json` of a new Chameleon. */
+function chameleonJson(
+  size: SizeName,
+  vocabulary: VocabularyFacts,
+  { tokenIds: ids, values }: Pick<JoinedParts, 'tokenIds' | 'values'>,
+): ConfigJson {
+  const { architectures: _, mlp_bias, ...text } = llamaJson(size, vocabulary);
+  const names = [...Object.values(chameleonTokens), ...codeTokens(values)];
+  return {
+    ...text,
+    architectures: ['ChameleonForConditionalGeneration'],
+    model_type: 'chameleon',
+    mlp_bias,
+    swin_norm: false,
+    vq_config: {
+      model_type: 'chameleon_vqgan',
+      ...vqSizes[size],
+      num_embeddings: values.codes ?? 8192,
+      image_decoder: true,
+    },
+    vocabulary_map: Object.fromEntries(names.map((name) => [name, ids[name]])),
+  };
+}
 
 /** Chameleon (Chameleon Team 2024): one decoder reads text and the codes of images with one vocabulary. */
 export function chameleon(json: ConfigJson, where?: string): Model {
@@ -38,13 +103,24 @@ export function chameleon(json: ConfigJson, where?: string): Model {
     },
     head: (p, hidden) => text.head(p.at(language), hidden),
   };
+  const painter: Painter = {
+    codes: codeIds,
+    perImage: codes,
+    around: [c.beginId, c.endId],
+    paint: (p, drawn) => paintCodes(p.at(vision), vq, drawn, grid),
+  };
   return {
     architecture: 'chameleon',
     json,
     layouts: [chameleonLayout],
     tied: mountNames(text.tied, language),
     parts: chameleonParts,
-    image: { tokenId: imageTokenId, height: vq.resolution, width: vq.resolution },
+    image: {
+      tokenId: imageTokenId,
+      height: vq.resolution,
+      width: vq.resolution,
+      prepared: lanczosCrop(vq.resolution),
+    },
     processor: (images) => processor(c, images),
     processorConfig: (imageToken) => ({
       processor_class: 'ChameleonProcessor',
@@ -52,11 +128,14 @@ export function chameleon(json: ConfigJson, where?: string): Model {
       image_token: imageToken,
     }),
     forward: (p, x) => {
-      // Files hold what a decoder of images reads first, though not the decoder.
-      codeLatents(p.at(vision), vq, fill(p.graph, [1, codes], 'int32', 0), grid);
+      const some = fill(p.graph, [1, codes], 'int32', 0);
+      // Published files hold what the decoder of images reads first, and not the decoder.
+      if (vq.paints) painter.paint(p, some);
+      else codeLatents(p.at(vision), vq, some, grid);
       return { logits: writer.head(p, writer.hidden(p, x).hidden) };
     },
     writer,
+    ...(vq.paints && { painter }),
   };
 }
 
@@ -89,6 +168,7 @@ function processor(c: ChameleonConfig, images: ImageProcessor = lanczosCrop(c.vq
         says: `where the ${codes} codes of each image go, in order: b * T + t for the place t of text b`,
       },
     },
+    draws: true,
     plan: fixedImages(images, {
       ids: [c.beginId, ...Array<number>(codes).fill(c.imageTokenId), c.endId],
       slots: { imageRows: Array.from({ length: codes }, (_, i) => i + 1) },

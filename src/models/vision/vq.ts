@@ -3,22 +3,22 @@ import {
   add,
   argMax,
   cast,
-  conv2d,
+  expand,
   gather,
-  groupNorm,
   matmul,
+  maximum,
+  minimum,
   mul,
   pad,
   reduceSum,
   reshape,
-  silu,
-  softmaxMatmul,
   sub,
   transpose,
   type Value,
 } from '../../graph/index.ts';
-import { type Init, kaimingUniform, onesInit, type Scope, zerosInit } from '../../nn/index.ts';
+import type { Init, Scope } from '../../nn/index.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
+import { active, conv, GROUPS, middle, residual } from './vq-blocks.ts';
 
 /**
  * The tokenizer of images of Chameleon: the convolutional encoder of VQGAN (Esser et al. 2021, as Make-A-Scene has it, Gafni et
@@ -32,13 +32,13 @@ export interface VqConfig {
   /** Residual blocks of a level. */
   readonly blocks: number;
   readonly latentChannels: number;
+  /** Whether it has the decoder, which paints. */
+  readonly paints: boolean;
   /** Width of the code book. */
   readonly codeWidth: number;
   readonly codes: number;
 }
 
-const GROUPS = 32;
-const EPSILON = 1e-6;
 const mostLevels = 10;
 
 /** Reads the `vq_config` of a configuration. */
@@ -62,6 +62,8 @@ export function vqConfig(json: ConfigJson, where?: string): VqConfig {
     widths: given.map((times) => base * times) as [number, ...number[]],
     blocks: c.size('num_res_blocks', 2, 64),
     latentChannels: c.size('latent_channels', 256),
+    // Of no published configuration: their weights come without the decoder.
+    paints: c.flag('image_decoder', false),
     codeWidth: c.size('embed_dim', 256),
     codes: c.size('num_embeddings', 8192),
   };
@@ -91,7 +93,18 @@ export function nearestCodes(p: Scope, c: VqConfig, latents: Value): Value {
   });
 }
 
-/** Latents `[N, C, h, w]`, what a decoder paints from, of codes int32 `[N, h*w]`. */
+/** Pixels `[N, 3, H, W]` from 0 to 1 of codes int32 `[N, h*w]` in reading order. */
+export function paintCodes(p: Scope, c: VqConfig, codes: Value, grid: readonly [number, number]): Value {
+  const pixels = vqPixels(p, c, codeLatents(p, c, codes, grid));
+  return p.build(() => mul(add(maximum(minimum(pixels, 1), -1), 1), 0.5));
+}
+
+/** Pixels `[N, 3, H, W]`, about -1 to 1, of what the decoder paints from. */
+export function vqPixels(p: Scope, c: VqConfig, latents: Value): Value {
+  return decoder(p.at('decoder'), c, latents);
+}
+
+/** Latents `[N, C, h, w]`, what the decoder paints from, of codes int32 `[N, h*w]`. */
 export function codeLatents(p: Scope, c: VqConfig, codes: Value, [h, w]: readonly [number, number]): Value {
   const book = codeBook(p, c);
   const rows = p.at('quantize').build(() => {
@@ -117,66 +130,29 @@ function encoder(p: Scope, c: VqConfig, pixels: Value): Value {
   return conv(p.at('conv_out'), active(p.at('norm_out'), middle(p.at('mid'), x)), c.latentChannels, 3);
 }
 
-/** What stands behind the levels, with the only attention. */
-function middle(p: Scope, x: Value): Value {
-  const width = x.shape[1] as number;
-  return residual(p.at('block_2'), attention(p.at('attn_1'), residual(p.at('block_1'), x, width)), width);
-}
-
-/** A residual block; its shortcut is a matrix where it changes the width. */
-function residual(p: Scope, x: Value, width: number): Value {
-  const first = conv(p.at('conv1'), active(p.at('norm1'), x), width, 3);
-  const second = conv(p.at('conv2'), active(p.at('norm2'), first), width, 3);
-  const shortcut = x.shape[1] === width ? x : conv(p.at('nin_shortcut'), x, width, 1);
-  return p.build(() => add(shortcut, second));
-}
-
-/** Every place looks at all others, with one head. */
-function attention(p: Scope, x: Value): Value {
-  const [n, width, h, w] = x.shape as [Dim, number, number, number];
-  const normed = norm(p.at('norm'), x);
-  const [q, k, v] = ['q', 'k', 'v'].map((name) => conv(p.at(name), normed, width, 1)) as [Value, Value, Value];
-  const seen = p.build(() => {
-    const flat = (value: Value) => reshape(value, [n, width, h * w]);
-    const scores = matmul(flat(q), flat(k), { transA: true, alpha: 1 / Math.sqrt(width) });
-    const mixed = softmaxMatmul(scores, transpose(flat(v), [0, 2, 1]));
-    return reshape(transpose(mixed, [0, 2, 1]), x.shape);
-  });
-  const out = conv(p.at('proj_out'), seen, width, 1);
-  return p.build(() => add(x, out));
-}
-
 /** Half as many rows and columns; what the kernel reads beyond the right and the bottom is zero. */
 function halved(p: Scope, x: Value): Value {
   const padded = p.build(() => pad(pad(x, 2, 0, 1), 3, 0, 1));
   return conv(p, padded, x.shape[1] as number, 3, { stride: 2, padding: 0 });
 }
 
-/** A norm and Swish. */
-function active(p: Scope, x: Value): Value {
-  const normed = norm(p, x);
-  return p.build(() => silu(normed));
+/** The encoder in a mirror, with a block more in each level. */
+function decoder(p: Scope, c: VqConfig, latents: Value): Value {
+  let x = middle(p.at('mid'), conv(p.at('conv_in'), latents, c.widths.at(-1) as number, 3));
+  for (const [level, width] of [...c.widths.entries()].reverse()) {
+    const place = p.at('up').at(level);
+    for (let i = 0; i <= c.blocks; i++) x = residual(place.at('block').at(i), x, width);
+    if (level > 0) x = doubled(place.at('upsample.conv'), x);
+  }
+  return conv(p.at('conv_out'), active(p.at('norm_out'), x), 3, 3);
 }
 
-function norm(p: Scope, x: Value): Value {
-  const width = [x.shape[1] as number];
-  return p.build(() =>
-    groupNorm(x, GROUPS, p.param('weight', width, onesInit), p.param('bias', width, zerosInit), EPSILON),
-  );
-}
-
-/** A convolution that keeps the size unless told, with a bias. */
-function conv(
-  p: Scope,
-  x: Value,
-  width: number,
-  kernel: number,
-  options: { readonly stride: number; readonly padding: number } = { stride: 1, padding: (kernel - 1) / 2 },
-): Value {
-  const channels = x.shape[1] as number;
-  const init = kaimingUniform(channels * kernel * kernel);
-  return p.build(() => {
-    const product = conv2d(x, p.param('weight', [width, channels, kernel, kernel], init), options);
-    return add(product, reshape(p.param('bias', [width], init), [width, 1, 1]));
+/** Twice as many rows and columns, each pixel four times, and a convolution. */
+function doubled(p: Scope, x: Value): Value {
+  const [n, width, h, w] = x.shape as [Dim, number, number, number];
+  const larger = p.build(() => {
+    const apart = expand(reshape(x, [n, width, h, 1, w, 1]), [n, width, h, 2, w, 2]);
+    return reshape(apart, [n, width, 2 * h, 2 * w]);
   });
+  return conv(p, larger, width, 3);
 }
