@@ -37,7 +37,7 @@ async function drawn(program: GenerationProgram, ids: readonly number[]): Promis
 }
 
 /** Pixels `[N, 3, H, W]` from 0 to 1 as images of bytes. */
-function toImages({ shape, data }: Tensor<'float32'>): RgbImage[] {
+export function toImages({ shape, data }: Tensor<'float32'>): RgbImage[] {
   const [count, , height, width] = shape as [number, number, number, number];
   const area = height * width;
   return Array.from({ length: count }, (_, n) => {

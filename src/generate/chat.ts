@@ -1,7 +1,7 @@
 import { TesseraError } from '../base/index.ts';
 import type { Answer, ImageMedia, Row } from '../data/index.ts';
 import { answerOf } from './answer.ts';
-import { generate } from './decode.ts';
+import { writeAndDraw } from './draw.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
 import { checkHeard, imageMedia, openSpeaker, type Speaker, type SpeakerParts, userTurn } from './speaker.ts';
@@ -60,15 +60,15 @@ async function answer(speaker: Speaker, row: Row, options: SayOptions): Promise<
   if (room < 1) throw full(program.model.writer.maxPositions, example.ids.length);
   const request = { ...(await speaker.prompt(example)), maxTokens: Math.min(maxTokens, room) };
   const tell = afterSpace(onText ?? (() => {}));
-  const [got] = await generate(program, [request], {
+  const got = await writeAndDraw(program, request, {
     ...ending,
     stop: [...ending.stop, ...stop],
     sampling,
     onText: (_, text) => tell(text),
     ...(signal && { signal }),
   });
-  const { ids, finish, promptTokens } = got as NonNullable<typeof got>;
-  const answer = await answerOf(program, example, got as NonNullable<typeof got>);
+  const { ids, finish, promptTokens } = got;
+  const answer = await answerOf(program, example, got);
   return { ...answer, promptTokens, tokens: ids.length, finish };
 }
 

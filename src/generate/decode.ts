@@ -8,12 +8,17 @@ import { groupByTokens, type Prompt, promptFaults, stackPrompts, textSizes } fro
 import { type Generated, Row } from './row.ts';
 import { picker, type Sampling } from './sampling.ts';
 import type { StateMemory, StateSizes } from './state.ts';
+import { type Guide, lastPositionOf, openStreams, type Stream } from './streams.ts';
 
 export interface GenerationRequest extends Prompt {
   /** Longest answer, a closing token included. */
   readonly maxTokens: number;
   /** Numbers the stream of random draws; the place in the list unless told. */
   readonly stream?: number;
+  /** Ids that must not come behind so many tokens of the answer; those that no text has unless told. */
+  readonly never?: (taken: number) => readonly number[];
+  /** Prompts that are read beside this one: tokens are drawn from the weighted sum of logits (classifier-free guidance). */
+  readonly guides?: readonly Guide[];
 }
 
 export interface GenerateOptions {
@@ -47,11 +52,12 @@ export async function generate(
   raise(requestFaults(program, requests));
   if (requests.length === 0) return [];
   const rows = openRows(program, requests, options);
-  const state = program.openState(rows.length, sizesFor(program, requests));
+  const streams = openStreams(requests, rows);
+  const state = program.openState(streams.length, sizesFor(program, streams));
   const { signal } = options;
   try {
-    await prefill(program, requests, rows, state, options);
-    await decode(program, rows, state, signal);
+    await prefill(program, streams, state, options);
+    await decode(program, streams, state, signal);
   } catch (error) {
     if (!(error instanceof TesseraError) || error.code !== 'runtime/cancelled') throw error;
   } finally {
@@ -69,12 +75,13 @@ function openRows(
   const { sampling = {}, tokenizer, onToken, onText } = options;
   const stops = sortStops(options.stopIds ?? [], options.stop ?? [], tokenizer);
   return requests.map(
-    ({ ids, maxTokens, stream }, i) =>
+    ({ ids, maxTokens, stream, never, guides = [] }, i) =>
       new Row({
         promptTokens: ids.length,
         maxTokens,
         pick: picker(sampling, stream ?? i),
-        never: model.writer.unwritten,
+        never: never ?? (() => model.writer.unwritten ?? []),
+        streams: 1 + guides.length,
         stops,
         tokenizer,
         onToken: (id) => onToken?.(i, id),
@@ -87,10 +94,13 @@ function requestFaults(
   { model: { writer }, processor }: GenerationProgram,
   requests: readonly GenerationRequest[],
 ): Fault[] {
-  return requests.flatMap((request, i) => [
-    ...promptFaults({ ...writer, processor }, request, `request ${i}`),
-    ...lengthFaults(writer, request, `request ${i}`),
-  ]);
+  return requests.flatMap((request, i) => {
+    const guides = (request.guides ?? []).map((guide) => ({ ...guide, maxTokens: request.maxTokens }));
+    return [request, ...guides].flatMap((asked, k) => {
+      const path = k === 0 ? `request ${i}` : `request ${i}, guide ${k}`;
+      return [...promptFaults({ ...writer, processor }, asked, path), ...lengthFaults(writer, asked, path)];
+    });
+  });
 }
 
 type Limits = Pick<Writer, 'maxPositions'>;
@@ -117,22 +127,21 @@ function lengthFaults(model: Limits, { ids, maxTokens }: GenerationRequest, path
  * Positions `C` for the longest request, in steps of 32 so that the memory of one state serves the next, and the length of
  * every other text that the model keeps something of.
  */
-function sizesFor({ model, processor }: GenerationProgram, requests: readonly GenerationRequest[]): StateSizes {
-  const longest = Math.max(...requests.map(({ ids, maxTokens }) => ids.length + maxTokens));
+function sizesFor({ model, processor }: GenerationProgram, streams: readonly Stream[]): StateSizes {
+  const longest = Math.max(...streams.map((stream) => stream.longest));
   const capacity = Math.min(Math.ceil(longest / 32) * 32, model.writer.maxPositions);
-  return new Map([...textSizes(requests, processor), ['C', capacity]]);
+  return new Map([...textSizes(streams, processor), ['C', capacity]]);
 }
 
 /** Reads the prompts into the state and gives each row its first token. */
 async function prefill(
   program: GenerationProgram,
-  requests: readonly GenerationRequest[],
-  rows: readonly Row[],
+  streams: readonly Stream[],
   state: StateMemory,
   { prefillTokens = 8192, signal }: GenerateOptions,
 ): Promise<void> {
   let from = 0;
-  for (const group of groupByTokens(requests, prefillTokens)) {
+  for (const group of groupByTokens(streams, prefillTokens)) {
     const prompts = stackPrompts(group, program.processor, state.sizes);
     const lengths = group.map(({ ids }) => ids.length);
     const [count, width] = (prompts.get('ids') as Tensor).shape as [number, number];
@@ -168,32 +177,32 @@ async function prefill(
       fetch: [],
       ...(signal && { signal }),
     });
-    takeLogits(rows.slice(from, from + count), logits.data);
+    takeLogits(group, logits.data);
     from += count;
   }
 }
 
-function takeLogits(rows: readonly Row[], logits: Float32Array): void {
-  const size = logits.length / rows.length;
-  rows.forEach((row, i) => {
-    row.take(logits.subarray(i * size, (i + 1) * size));
+function takeLogits(streams: readonly Stream[], logits: Float32Array): void {
+  const size = logits.length / streams.length;
+  streams.forEach(({ row, weight }, i) => {
+    row.hear(logits.subarray(i * size, (i + 1) * size), weight);
   });
 }
 
-/** Adds a token to every row until all have ended. Rows that have ended leave the batch. */
+/** Adds a token to every row until all have ended. The streams of rows that have ended leave the batch. */
 async function decode(
   program: GenerationProgram,
-  rows: readonly Row[],
+  streams: readonly Stream[],
   state: StateMemory,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  let slots = compact([...rows], state);
+  let slots = compact([...streams], state);
   if (slots.length === 0) return;
   const session = await program.session('decode');
   while (slots.length > 0) {
     const step = bindStep(program, session, state, slots.length);
     try {
-      while (slots.every((row) => !row.finished)) takeLogits(slots, await step.run(slots, signal));
+      while (slots.every(({ row }) => !row.finished)) takeLogits(slots, await step.run(slots, signal));
     } finally {
       step.release();
     }
@@ -201,20 +210,20 @@ async function decode(
   }
 }
 
-/** The rows still under way; rows of the state move from the end into the gaps. */
-function compact(slots: Row[], state: StateMemory): Row[] {
+/** The streams still under way; rows of the state move from the end into the gaps. */
+function compact(slots: Stream[], state: StateMemory): Stream[] {
   for (let i = 0; i < slots.length; i++) {
-    while (slots.at(-1)?.finished) slots.pop();
-    if (i >= slots.length || !slots[i]?.finished) continue;
+    while (slots.at(-1)?.row.finished) slots.pop();
+    if (i >= slots.length || !slots[i]?.row.finished) continue;
     state.move(slots.length - 1, i);
-    slots[i] = slots.pop() as Row;
+    slots[i] = slots.pop() as Stream;
   }
   return slots;
 }
 
 interface Step {
-  /** Logits `[B, V]` after the last token of each row. */
-  run(rows: readonly Row[], signal: AbortSignal | undefined): Promise<Float32Array>;
+  /** Logits `[B, V]` after the last token of each stream. */
+  run(streams: readonly Stream[], signal: AbortSignal | undefined): Promise<Float32Array>;
   release(): void;
 }
 
@@ -241,11 +250,11 @@ function bindStep(program: GenerationProgram, session: Session, state: StateMemo
     new Map<string, Tensor>([['logits', logits], ...into]),
   );
   return {
-    async run(rows, signal) {
-      rows.forEach((row, i) => {
-        ids.data[i] = row.ids.at(-1) as number;
+    async run(streams, signal) {
+      streams.forEach((stream, i) => {
         // The token to read is the last of those produced.
-        lastPosition.data[i] = row.promptTokens + row.ids.length - 1;
+        ids.data[i] = stream.row.ids.at(-1) as number;
+        lastPosition.data[i] = lastPositionOf(stream);
       });
       total.data[0] = Math.max(...lastPosition.data) + 1;
       await bound.run(signal);

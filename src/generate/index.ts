@@ -1,5 +1,6 @@
 export { type Conversation, openConversation, type Said, type SayOptions } from './chat.ts';
 export { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
+export { drawImages } from './draw-images.ts';
 export { folderProcessor, type LoadOptions, loadForGeneration, placeTemplate, processorOf } from './folder.ts';
 export { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 export type { Prompt } from './prompt.ts';

@@ -18,8 +18,10 @@ export interface RowOptions {
   readonly promptTokens: number;
   readonly maxTokens: number;
   readonly pick: Picker;
-  /** Ids that must not come. */
-  readonly never?: readonly number[] | undefined;
+  /** Ids that must not come behind so many tokens of the answer. */
+  readonly never: (taken: number) => readonly number[];
+  /** How many streams of logits make one token. */
+  readonly streams: number;
   readonly stops: Stops;
   readonly tokenizer: Tokenizer | undefined;
   onToken(id: number): void;
@@ -32,14 +34,14 @@ const least = -3.4e38;
 /** One answer under way. */
 export class Row {
   readonly ids: number[] = [];
-  readonly promptTokens: number;
   readonly #options: RowOptions;
   readonly #answer: AnswerText | undefined;
   #finish: Finish | undefined;
+  #sum: Float32Array | undefined;
+  #heard = 0;
 
   constructor(options: RowOptions) {
     this.#options = options;
-    this.promptTokens = options.promptTokens;
     const { tokenizer, stops } = options;
     this.#answer = tokenizer && new AnswerText(tokenizer, stops.texts);
   }
@@ -48,10 +50,26 @@ export class Row {
     return this.#finish !== undefined;
   }
 
-  /** Takes the logits `[V]` of the next token; they are changed where one must not come. */
-  take(logits: Float32Array): void {
-    const { pick, never = [], stops, maxTokens, onToken } = this.#options;
-    for (const id of never) logits[id] = least;
+  /** Takes the logits `[V]` of the next token from one of its streams; with the last of them the token is drawn. */
+  hear(logits: Float32Array, weight: number): void {
+    const { streams } = this.#options;
+    if (streams === 1) {
+      this.#take(logits);
+      return;
+    }
+    this.#sum ??= new Float32Array(logits.length);
+    const sum = this.#sum;
+    for (let i = 0; i < sum.length; i++) sum[i] = (sum[i] as number) + weight * (logits[i] as number);
+    if (++this.#heard < streams) return;
+    this.#take(sum);
+    this.#heard = 0;
+    sum.fill(0);
+  }
+
+  /** The logits are changed where a token must not come. */
+  #take(logits: Float32Array): void {
+    const { pick, never, stops, maxTokens, onToken } = this.#options;
+    for (const id of never(this.ids.length)) logits[id] = least;
     const id = pick(logits);
     this.ids.push(id);
     onToken(id);
@@ -69,7 +87,8 @@ export class Row {
   }
 
   result(): Generated {
-    const { ids, promptTokens } = this;
+    const { ids } = this;
+    const { promptTokens } = this.#options;
     return { ids, text: this.#answer?.text ?? '', finish: this.#finish as Finish, promptTokens };
   }
 
