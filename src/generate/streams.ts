@@ -1,4 +1,3 @@
-import type { GenerationRequest } from './decode.ts';
 import type { Prompt } from './prompt.ts';
 import type { Row } from './row.ts';
 
@@ -14,8 +13,14 @@ export interface Stream extends Guide {
   readonly longest: number;
 }
 
+/** What streams are made of: a prompt with its guides. */
+interface Guided extends Prompt {
+  readonly maxTokens: number;
+  readonly guides?: readonly Guide[];
+}
+
 /** The streams of requests: each request's own, whose weight is what its guides leave of 1, and those of its guides. */
-export function openStreams(requests: readonly GenerationRequest[], rows: readonly Row[]): Stream[] {
+export function openStreams(requests: readonly Guided[], rows: readonly Row[]): Stream[] {
   return requests.flatMap(({ guides = [], maxTokens, ...prompt }, i): Stream[] => {
     const own = { ...prompt, weight: 1 - guides.reduce((sum, { weight }) => sum + weight, 0) };
     return [own, ...guides].map((guide) => ({

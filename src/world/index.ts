@@ -5,6 +5,7 @@ export type { Mention, ParsedText } from './language/parse-claims.ts';
 export { parseClaims } from './language/parse-claims.ts';
 export { shortAnswerPrompt } from './language/question.ts';
 export { topics } from './language/questions.ts';
+export { encodePng } from './png.ts';
 export type { Description, Truth } from './predicates.ts';
 export type { Image } from './render.ts';
 export type { Scene, SceneObject, SceneOptions, Split } from './scene.ts';

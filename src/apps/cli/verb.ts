@@ -93,7 +93,7 @@ export function quantizeOption(): Option {
 export function templateOption(): Option {
   return new Option(
     '--template <name or file>',
-    "a built-in chat template (plain, text, llava-v0, llava-v1, llava-1.5, flamingo) or a file, in the place of the model's own",
+    "a built-in chat template (plain, text, llava-v0, llava-v1, llava-1.5, flamingo, chameleon) or a file, in the place of the model's own",
   );
 }
 

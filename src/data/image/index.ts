@@ -7,6 +7,7 @@ export { clipCrop, clipPad, clipSquash, lanczosCrop, planImage, processImage } f
 export { readImageProcessor, writeImageProcessor } from './processor-config.ts';
 export type { ResampleFilter } from './resample.ts';
 export type { RgbImage, Size } from './rgb.ts';
+export { contactSheet } from './sheet.ts';
 export { imageSize } from './size.ts';
 export type { ImageSource } from './source.ts';
 export { sourceName } from './source.ts';
