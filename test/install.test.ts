@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { scratchFolder } from './support/scratch-folder.ts';
@@ -51,6 +51,15 @@ it('a packed tessera runs where it is installed, with its recipes and models, an
     expect(existsSync(join(home, name)), name).toBe(true);
   }
   for (const name of ['src', 'test', 'node_modules']) expect(existsSync(join(home, name)), name).toBe(false);
+});
+
+it('a file that may not grow as large as it must is not left by half', () => {
+  const file = join(scratchFolder().fresh(), 'mine.yaml');
+  const command = `ulimit -f 1; ${process.execPath} bin/tessera.js recipes copy llava ${file}`;
+  const { status, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  expect(stderr).toMatch(/EFBIG.*\[file\/write\]\n {2}path:.*\n {2}remedy: {3}allow larger files \(`ulimit -f`\)/);
+  expect(status).toBe(1);
+  expect(readdirSync(dirname(file))).toEqual([]);
 });
 
 it('a machine without free descriptors is told of as such, and not by the stack of the loader', () => {

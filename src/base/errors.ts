@@ -1,3 +1,5 @@
+import { machineRemedy } from './machine.ts';
+
 /** Everything a reader needs to mend a fault: what is wrong, where, and what to do about it. */
 export interface Fault {
   /** Stable, kebab-case identifier, such as `safetensors/duplicate-key`. */
@@ -80,11 +82,15 @@ function printable(text: string): string {
   );
 }
 
-/** Wraps whatever was thrown so that callers deal with one type. */
+/**
+ * Wraps whatever was thrown so that callers deal with one type. A disk that is full, or another refusal of the machine
+ * with a remedy of its own, keeps that remedy.
+ */
 export function asTesseraError(error: unknown, fallback: Omit<Fault, 'message'>): TesseraError {
   if (error instanceof TesseraError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new TesseraError({ ...fallback, message }, { cause: error });
+  const remedy = machineRemedy(error) ?? fallback.remedy;
+  return new TesseraError({ ...fallback, message, ...(remedy !== undefined && { remedy }) }, { cause: error });
 }
 
 /** The candidate closest to `word` by edit distance, or undefined when none is near. */

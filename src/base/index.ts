@@ -1,6 +1,7 @@
 export * from './dtype.ts';
 export * from './errors.ts';
 export * from './log.ts';
+export * from './machine.ts';
 export type { Named } from './named.ts';
 export * from './random.ts';
 export * from './settle.ts';

@@ -221,11 +221,40 @@ export function openLines(path: string, keepBytes: number | undefined, log: Log)
   const keep = keepBytes ?? size;
   if (size < keep) log.warn(`${path} has lost lines: ${size} bytes are left of ${keep}`);
   else truncateSync(path, keep);
+  // Rows that the disk has not taken yet: what is saved later has them all, and none of them by half.
+  let pending = '';
+  const write = () => {
+    if (pending !== '') appendWhole(path, pending);
+    pending = '';
+  };
   return {
-    add: (row) => appendFileSync(path, `${JSON.stringify(row)}\n`),
+    add: (row) => {
+      pending += `${JSON.stringify(row)}\n`;
+      write();
+    },
     sync: () => {
+      write();
       syncFile(path);
       return statSync(path).size;
     },
   };
+}
+
+/** Appends a text, or nothing of it. */
+function appendWhole(path: string, text: string): void {
+  try {
+    const { size } = statSync(path);
+    try {
+      appendFileSync(path, text);
+    } catch (error) {
+      truncateSync(path, size);
+      throw error;
+    }
+  } catch (error) {
+    throw asTesseraError(error, {
+      code: 'run/log',
+      path,
+      remedy: 'leave the run folder where it is, and open to be written, while it is trained in',
+    });
+  }
 }

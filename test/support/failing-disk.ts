@@ -84,9 +84,15 @@ function half(good: Disk, args: readonly unknown[]): unknown {
 /** What a call has done when it fails in its middle. */
 function doHalf(good: Disk, name: Name, args: readonly unknown[], dead: boolean): void {
   if (name === 'writeSync') half(good, args);
+  else if (name === 'appendFileSync' || name === 'writeFileSync') halfText(good[name], args);
   // A descriptor is gone whatever its close says; a dead process closes all.
   else if (name === 'closeSync') good.closeSync(...(args as never[]));
   else if (name === 'rmSync' && dead) removeOneFile(good, args[0] as string);
+}
+
+function halfText(write: Call, args: readonly unknown[]): void {
+  const [path, text, ...options] = args as [string, string | Uint8Array, ...unknown[]];
+  write(...([path, text.slice(0, Math.ceil(text.length / 2)), ...options] as never[]));
 }
 
 function removeOneFile(good: Disk, path: string): void {

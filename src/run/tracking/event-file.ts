@@ -1,6 +1,7 @@
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { asTesseraError } from '../../base/index.ts';
 import { type Event, encodeEvent } from './event.ts';
 import { frame } from './records.ts';
 
@@ -19,8 +20,13 @@ export function openEventFile(folder: string, from: number): EventFile {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `events.out.tfevents.${nextSecond(folder)}.${hostname()}.${process.pid}.0`);
   writeFileSync(path, '', { flag: 'wx' });
-  const add = (step: number, what: Event['what']) =>
-    appendFileSync(path, frame(encodeEvent({ wallTime: Date.now() / 1000, step, what })));
+  const add = (step: number, what: Event['what']) => {
+    try {
+      appendFileSync(path, frame(encodeEvent({ wallTime: Date.now() / 1000, step, what })));
+    } catch (error) {
+      throw asTesseraError(error, { code: 'run/log', path, remedy: 'check free space and permissions' });
+    }
+  };
   add(0, { kind: 'version' });
   add(from, { kind: 'start' });
   return { add };

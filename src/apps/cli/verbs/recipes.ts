@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { asTesseraError, TesseraError } from '../../../base/index.ts';
+import { makeFolder, writeTextAtomically } from '../../../files/index.ts';
 import type { OptionRow } from '../../../recipe/index.ts';
 import { command } from '../called.ts';
 import { table } from '../terminal/table.ts';
@@ -117,8 +118,8 @@ function copyTo(target: string, text: string): void {
     });
   }
   try {
-    mkdirSync(dirname(resolve(target)), { recursive: true });
-    writeFileSync(target, text, { flag: 'wx' });
+    makeFolder(dirname(resolve(target)));
+    writeTextAtomically(target, text);
   } catch (error) {
     throw asTesseraError(error, {
       code: 'cli/write',
