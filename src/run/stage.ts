@@ -151,7 +151,7 @@ function stepLogger(desk: Desk, hooks: Hooks): LoopHooks['onStep'] {
   const { steps, logEvery } = desk.prepared.settings;
   const rate = rates();
   let learns = true;
-  return (record, used) => {
+  return async (record, used) => {
     desk.loss = record.loss;
     if (learns && record.grad_norm === 0) {
       hooks.log.warn(

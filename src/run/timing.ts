@@ -47,12 +47,12 @@ export async function timeSteps(
       },
       {
         signal: AbortSignal.any([abort.signal, stopped]),
-        onStep: () => {
+        onStep: async () => {
           ends.push(performance.now());
           if (ends.length > 1 && performance.now() - began > 1000 * ENOUGH) abort.abort();
         },
         onSave: () => {},
-        onEvaluate: () => {},
+        onEvaluate: async () => {},
       },
     );
   } finally {

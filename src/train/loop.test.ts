@@ -14,7 +14,7 @@ import {
 import { float32, int32, Random, selector, type Tensor } from '../base/index.ts';
 import type { Lora } from '../nn/index.ts';
 import type { Batch, BatchSource } from './batch.ts';
-import type { Stage, StageState } from './loop.ts';
+import type { Stage, StageState, StepRecord } from './loop.ts';
 import { objectiveNamed } from './methods/index.ts';
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -156,7 +156,10 @@ describe('resuming', () => {
 
     const early = fork(start);
     const stop = new AbortController();
-    const first = await train(early, { signal: stop.signal, onStep: ({ step }) => void (step === 3 && stop.abort()) });
+    const first = await train(early, {
+      signal: stop.signal,
+      onStep: async ({ step }) => void (step === 3 && stop.abort()),
+    });
     expect(first.outcome.status).toBe('interrupted');
     const state = first.saved.at(-1) as StageState;
     expect(state.step).toBe(3);
@@ -182,6 +185,16 @@ describe('resuming', () => {
     const rest = await train(late, {}, saved[0]);
     expect(rest.records).toEqual(whole.records.slice(3));
     expect(numbersOf(late.store)).toEqual(numbersOf(straight.store));
+  });
+
+  it('saves a step whose log cannot be written', async () => {
+    const saved: number[] = [];
+    const full = async ({ step }: StepRecord) => {
+      if (step === 3) throw new Error('full');
+    };
+    const running = train(await tinyStage(), { onStep: full, onSave: ({ step }) => void saved.push(step) });
+    await expect(running).rejects.toThrow('full');
+    expect(saved).toEqual([3]);
   });
 
   it.each(cases)('%s: stopped in the middle of a step, that step is done again', async (_, changes) => {
@@ -229,7 +242,7 @@ describe('resuming', () => {
     const seeds: unknown[] = [];
     const stage = await tinyStage({ source: ruleSource(2, 2, 2), settings: { steps: 3 }, ...cases[1]?.[1] });
     await train(stage, {
-      onStep: (_, batches) => void seeds.push(...batches.map(({ feeds }) => feeds.get('dropoutSeed')?.data[0])),
+      onStep: async (_, batches) => void seeds.push(...batches.map(({ feeds }) => feeds.get('dropoutSeed')?.data[0])),
     });
     expect(new Set(seeds).size).toBe(3 * 4);
   });

@@ -57,10 +57,10 @@ export interface StepRecord {
 /** What the loop tells its surroundings; each is awaited before the next step. */
 export interface LoopHooks {
   readonly signal: AbortSignal;
-  onStep(record: StepRecord, batches: readonly Batch[]): void | Promise<void>;
+  onStep(record: StepRecord, batches: readonly Batch[]): Promise<void>;
   /** A state worth keeping: every `saveEvery` steps, at the end and when stopped. */
   onSave(state: StageState): void | Promise<void>;
-  onEvaluate(step: number): void | Promise<void>;
+  onEvaluate(step: number): Promise<void>;
 }
 
 export interface StageOutcome {
@@ -108,22 +108,20 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       await optimizer.step({ step: done + 1, rateFactor, gradientScale });
       done++;
       const epoch = done / source.stepsPerEpoch;
-      await hooks.onStep(
-        {
-          stage: stage.name,
-          step: done,
-          epoch,
-          loss,
-          lr: settings.lr * rateFactor,
-          grad_norm: norm,
-          targets: totals[stage.objective.units[0]],
-          ...(Object.keys(step.metrics).length > 0 && { metrics: step.metrics }),
-        },
-        batches,
-      );
+      const record = {
+        stage: stage.name,
+        step: done,
+        epoch,
+        loss,
+        lr: settings.lr * rateFactor,
+        grad_norm: norm,
+        targets: totals[stage.objective.units[0]],
+        ...(Object.keys(step.metrics).length > 0 && { metrics: step.metrics }),
+      };
+      await orSaved(hooks.onStep(record, batches), save);
       const last = done === settings.steps;
       if (last || (settings.evalEvery > 0 && done % settings.evalEvery === 0))
-        await orSaved(Promise.resolve(hooks.onEvaluate(done)), save);
+        await orSaved(hooks.onEvaluate(done), save);
       if (last || (settings.saveEvery > 0 && done % settings.saveEvery === 0))
         await hooks.onSave({ step: done, moments });
       if (hooks.signal.aborted && !last) return await interrupted(hooks, { step: done, moments }, loss, gradients);
@@ -135,7 +133,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
   return { status: 'done', loss, trained: gradients.flat.length };
 }
 
-/** A batch that cannot be read or computed, or an evaluation that fails, ends the run, and not the work before it. */
+/** A batch that cannot be read or computed, a log or an evaluation that fails ends the run, and not the work before it. */
 async function orSaved<T>(work: Promise<T>, save: () => Promise<void>): Promise<T> {
   try {
     return await work;

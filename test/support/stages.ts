@@ -193,7 +193,7 @@ export async function train(stage: Stage, hooks: Partial<LoopHooks> = {}, from?:
         saved.push(copyState(state));
         await hooks.onSave?.(state);
       },
-      onEvaluate: (step) => void evaluated.push(step),
+      onEvaluate: async (step) => void evaluated.push(step),
     },
     from,
   );
