@@ -57,7 +57,7 @@ async function answer(speaker: Speaker, row: Row, options: SayOptions): Promise<
   const { program, ending } = speaker;
   const example = speaker.encode(row);
   const room = program.model.writer.maxPositions - example.ids.length;
-  if (room < 1) throw full(program.model.writer.maxPositions, example.ids.length);
+  if (room < 1) throw full(program.model.writer.maxPositions, example.ids.length, questions(row));
   const request = { ...(await speaker.prompt(example)), maxTokens: Math.min(maxTokens, room) };
   const tell = afterSpace(onText ?? (() => {}));
   const got = await writeAndDraw(program, request, {
@@ -82,12 +82,14 @@ function afterSpace(tell: (text: string) => void): (text: string) => void {
   };
 }
 
-function full(positions: number, length: number): TesseraError {
+const questions = ({ turns }: Row) => turns.filter(({ role }) => role === 'user').length;
+
+function full(positions: number, length: number, asked: number): TesseraError {
   return new TesseraError({
     code: 'generate/too-long',
-    message: 'the conversation is longer than the model can read',
+    message: `the ${asked > 1 ? 'conversation' : 'prompt'} is longer than the model can read`,
     expected: `less than ${positions} tokens`,
     got: `${length}`,
-    remedy: 'begin a new conversation',
+    remedy: asked > 1 ? 'begin a new conversation' : 'shorten the prompt',
   });
 }

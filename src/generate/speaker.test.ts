@@ -122,12 +122,25 @@ describe('a conversation', () => {
     await Promise.all([chat.close(), fresh.close()]);
   });
 
+  it('tells who asks too much at once to ask less', async () => {
+    const chat = openConversation(parts);
+    await expect(chat.say({ text: 'What? '.repeat(500), images: [] }, options)).rejects.toMatchObject({
+      code: 'generate/too-long',
+      message: expect.stringContaining('prompt'),
+      remedy: 'shorten the prompt',
+    });
+    await chat.close();
+  });
+
   it('ends an answer where the positions end, and then says that it is full', async () => {
     const chat = openConversation(parts);
     const said = await chat.say({ text: 'What?', images: images }, { maxTokens: 500 });
     expect(said.promptTokens + said.tokens).toBe(256);
     expect(said.finish).toBe('length');
-    await expect(chat.say({ text: 'What?', images: [] }, options)).rejects.toMatchObject({ code: 'generate/too-long' });
+    await expect(chat.say({ text: 'What?', images: [] }, options)).rejects.toMatchObject({
+      code: 'generate/too-long',
+      remedy: 'begin a new conversation',
+    });
     await chat.close();
   });
 

@@ -185,5 +185,10 @@ export function valueAt(data: unknown, path: KeyPath): unknown {
 export function inline(value: unknown): string {
   // JSON has no word for numbers that are none.
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
+  return brief(text);
+}
+
+/** A text, cut where it is too long to be read in a message. */
+export function brief(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

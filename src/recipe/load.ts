@@ -10,7 +10,7 @@ import { aliases } from './aliases.ts';
 import { catalog } from './catalog.ts';
 import { checkModel } from './checks.ts';
 import type { KeyPath, Where } from './faults.ts';
-import { faultsOf, spell, valueAt } from './faults.ts';
+import { brief, faultsOf, spell, valueAt } from './faults.ts';
 import { findRecipe } from './find.ts';
 import { applyOverrides, renamed } from './overrides.ts';
 import type { Plan } from './plan.ts';
@@ -89,7 +89,7 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
   const where: Where = (path) => {
     const override = written.findLast((place) => within(path, place.path)) ?? holderMade(path);
     const key = spell(data, path);
-    if (override) return `${key} (override ${override.text})`;
+    if (override) return `${key} (override ${brief(override.text)})`;
     const source = named.moved.get(key);
     const { line, col } = lines.linePos(offsetOf(document, source ? [source] : path));
     return `${file}:${line}:${col} ${source ?? key}`.trimEnd();
