@@ -18,6 +18,8 @@ export interface Model {
   readonly parts: Named<string>;
   /** Tables of which training moves these rows alone, such as those of added tokens, by path. */
   readonly openRows?: Named<readonly number[]>;
+  /** What of it transformers has no class for, so that its folder would be another model there. */
+  readonly unshared?: string | undefined;
   /** Parts that its method leaves as they were: a folder of what is trained beside them names theirs and does not hold them. */
   readonly hosts?: readonly string[];
   /** Absent where the model sees no images. */

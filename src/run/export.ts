@@ -1,10 +1,12 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { TesseraError } from '../base/index.ts';
 import { writeAdapterExport, writeModelFolder, writeOnnx } from '../export/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   copySideFiles,
   isOriginalLlava,
+  type LoadedModel,
   loadModel,
   type ModelPlace,
   modelPlace,
@@ -73,8 +75,22 @@ function ownAdapter(folder: string): string | undefined {
 }
 
 function writeHuggingFace(partial: string, place: ModelPlace, { dtype }: ExportOptions): void {
-  saveModel(partial, openModel(place), dtype);
+  const loaded = openModel(place);
+  refuseUnshared(loaded, place);
+  saveModel(partial, loaded, dtype);
   copyPlaceFiles(place, partial);
+}
+
+/** transformers would load such a folder, as another model. */
+function refuseUnshared({ model: { unshared, architecture } }: LoadedModel, { folder }: ModelPlace): void {
+  if (unshared === undefined) return;
+  throw new TesseraError({
+    code: 'export/no-class',
+    message: `transformers has no class for ${unshared}, and would load the folder as another model`,
+    path: folder,
+    expected: `${architecture} of parts that its class in transformers has`,
+    remedy: '`--to onnx` takes the model to other tools; tessera reads the folder as it is',
+  });
 }
 
 /** Copies tokenizer, preprocessing, template and card of the base, and over them those that come with its adapter. */

@@ -33,6 +33,8 @@ export interface Blip2Config {
 /** An image encoder, and what the queries look at: its states `[N, 1 + P, D]` after a norm, class row first. */
 interface Tower {
   readonly imageSize: number;
+  /** What of it transformers has no class for. */
+  readonly unshared?: string;
   features(p: Scope, pixels: Value): Value;
 }
 
@@ -87,6 +89,7 @@ function towerOf({ json, where }: ConfigReader): Tower {
   const c = clipVisionConfig(json, where);
   return {
     imageSize: c.imageSize,
+    unshared: 'a tower of CLIP in a BLIP-2',
     features(p, pixels) {
       const { hiddenStates } = clipVision(p.at(blip2Parts.vision), c, pixels);
       return layerNormAt(p.at('ln_vision'), hiddenStates.at(-2) as Value, LN_VISION_EPSILON);

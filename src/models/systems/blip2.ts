@@ -80,6 +80,7 @@ export function blip2(json: ConfigJson, where?: string): Model {
     architecture: 'blip-2',
     json,
     layouts: blip2Layouts,
+    unshared: c.tower.unshared,
     tied: text ? mountNames(text.tied, language) : {},
     parts: { vision, qformer, ...(text && { language }) },
     image: { height: side, width: side, ...(c.imageTokenId !== undefined && { tokenId: c.imageTokenId }) },
