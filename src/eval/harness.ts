@@ -50,6 +50,8 @@ export interface EvaluateOptions {
   readonly quantize?: string;
   /** ISO 8601; now unless told. */
   readonly date?: string;
+  /** Called with the images of all questions before the first of them is asked. */
+  readonly onImages?: (paths: readonly string[]) => Promise<void>;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** Called with each answer as soon as it is judged. */
@@ -83,6 +85,7 @@ export async function evaluate(
   const settings = settingsOf(tasks, options);
   const plans = [];
   for (const task of tasks) plans.push(planRuns(task, await loadItems(task, options.limit), settings.blind, seed));
+  await options.onImages?.(imagesOf(plans.flat()));
   const ask = asker(responder, options, totalRequests(plans.flat()));
   const results: TaskResult[] = [];
   for (const runs of plans) {
@@ -137,6 +140,11 @@ function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item
     else requests.set(key, { request, items: [item] });
   }
   return requests;
+}
+
+/** Every image that is shown, once. */
+function imagesOf(runs: readonly Run[]): string[] {
+  return [...new Set(runs.flatMap(({ items, shown }) => items.map(shown)))];
 }
 
 function totalRequests(runs: readonly Run[]): number {

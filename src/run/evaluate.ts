@@ -14,14 +14,14 @@ import { createResponder, loadForGeneration } from '../generate/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { formatRecipe, locate } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
-import { shortAnswerPrompt } from '../world/index.ts';
+import { imageName, shortAnswerPrompt } from '../world/index.ts';
 import { type Asked, settleAsked } from './asked.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
 import { readMetrics } from './metrics.ts';
 import { openTracker } from './tracking/tracker.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
 import { version } from './version.ts';
-import { cachedWorld } from './world-cache.ts';
+import { cachedWorld, drawImages } from './world-cache.ts';
 
 /** Scenes that evaluations ask about: never those of training. */
 const EVAL_SCENES = 500;
@@ -62,14 +62,14 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
   const { limit, data, quantize, adapter, template, system } = asked;
   const parts = await loadForGeneration(folder, engine, { quantize, adapter, template, system });
   if (!parts.model.image) throw noEyes(folder);
-  const questions = data === undefined ? await evaluationScenes(limit, hooks) : locate(data);
+  const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
   if (parts.template.discards.includes('user')) {
     hooks.log.warn(
       `the template ${parts.template.name} leaves questions out: the model sees images alone; --template takes another`,
     );
   }
   // One-word answers, as LLaVA-1.5 is asked for them.
-  const tasks = openTasks(questions, asked.tasks, { pope: { suffix: shortAnswerPrompt } });
+  const tasks = openTasks(questions.folder, asked.tasks, { ...questions, pope: { suffix: shortAnswerPrompt } });
   const responder = createResponder({
     ...parts,
     name: [basename(folder), adapter && `+ ${basename(adapter)}`, quantize].filter(Boolean).join(' '),
@@ -85,6 +85,7 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
       ...(limit !== undefined && { limit }),
       ...(data !== undefined && { data }),
       ...(quantize !== undefined && { quantize }),
+      ...(data === undefined && { onImages: (paths) => drawImages(questions.folder, paths, hooks) }),
       signal: hooks.signal,
       onProgress: ({ task, run, done, total }) => {
         hooks.progress({
@@ -118,10 +119,15 @@ function noEyes(folder: string): TesseraError {
   });
 }
 
-/** The folder of scenes that evaluations ask about. */
-export function evaluationScenes(limit: number | undefined, hooks: Hooks): Promise<string> {
+/** The folder of scenes that evaluations ask about, and the names of its images; those that are asked about get drawn. */
+export async function evaluationScenes(
+  limit: number | undefined,
+  hooks: Hooks,
+): Promise<{ folder: string; coming: string[] }> {
   const count = Math.max(limit ?? EVAL_SCENES, EVAL_SCENES);
-  return cachedWorld({ seed: EVAL_SEED, split: 'val', count, tasks: worldTasksAsked(), popeImages: count }, hooks);
+  const request = { seed: EVAL_SEED, split: 'val', count, tasks: worldTasksAsked(), popeImages: count } as const;
+  const folder = await cachedWorld(request, hooks, 'later');
+  return { folder, coming: Array.from({ length: count }, (_, i) => imageName({ image_id: i })) };
 }
 
 /** What the report says of a run besides its scores. */

@@ -66,6 +66,13 @@ describe('a run and its evaluation', () => {
     expect(await resumeRun(run.path, hooks())).not.toHaveProperty('eval');
   });
 
+  it('has the images drawn that are asked about, and no others', () => {
+    const cache = root.path('cache');
+    const [world, ...others] = readdirSync(cache).filter((name) => name.startsWith('world-val-500-'));
+    expect(others).toEqual([]);
+    expect(readdirSync(join(cache, world as string, 'images'))).toHaveLength(2);
+  });
+
   it('keeps its scores when something else is asked', async () => {
     const before = readFileSync(run.evaluation, 'utf8');
     const { report } = await evaluateModel(run.path, { blind: false }, hooks());

@@ -1,9 +1,7 @@
-import { basename } from 'node:path';
 import { type BatchPlan, type DataReport, mediaPaths, type Processor } from '../data/index.ts';
 import type { SampleRows } from '../train/index.ts';
-import { writeImages } from '../world/index.ts';
 import type { Hooks } from './types.ts';
-import { refuseStopped } from './world-cache.ts';
+import { drawImages } from './world-cache.ts';
 
 /** Samples with the file that each stands in. */
 interface Origins {
@@ -64,13 +62,8 @@ export async function writeUsedImages(
       media.flatMap((span) => mediaPaths(span.media)),
     )) {
       const names = worlds.get(world) ?? new Set();
-      worlds.set(world, names.add(basename(path)));
+      worlds.set(world, names.add(path));
     }
   }
-  for (const [world, names] of worlds) {
-    await writeImages(world, names, (done, total) => {
-      refuseStopped(hooks);
-      hooks.progress({ label: 'images', done, total, unit: 'scenes', numbers: {} });
-    });
-  }
+  for (const [world, paths] of worlds) await drawImages(world, paths, hooks);
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { type WorldRequest, worldOptions, worldVersion, writeWorld } from '../world/index.ts';
+import { type WorldRequest, worldOptions, worldVersion, writeImages, writeWorld } from '../world/index.ts';
 import type { Hooks } from './types.ts';
 
 /** Where worlds that were written once are kept. */
@@ -30,6 +30,18 @@ export async function cachedWorld(
   };
   await writeWorld(folder, request, progress, images);
   return folder;
+}
+
+/** Draws images of a world that was written without them, as far as they are missing. */
+export async function drawImages(folder: string, paths: Iterable<string>, hooks: Hooks): Promise<void> {
+  await writeImages(
+    folder,
+    [...paths].map((path) => basename(path)),
+    (done, total) => {
+      refuseStopped(hooks);
+      hooks.progress({ label: 'images', done, total, unit: 'scenes', numbers: {} });
+    },
+  );
 }
 
 /** @throws TesseraError `data/stopped` once the caller wants no more */

@@ -20,6 +20,8 @@ export interface Entry {
 }
 
 export interface TaskOptions {
+  /** Names of images that will be in the folder once the first question is asked. */
+  readonly coming?: readonly string[];
   readonly pope?: PopeOptions;
   readonly chair?: { readonly prompt?: string; readonly maxTokens?: number };
   readonly vqa?: { readonly suffix?: string; readonly maxTokens?: number };
@@ -31,24 +33,24 @@ export const tasks: Named<Entry> = {
     describe: 'is there a ... in the image? (object hallucination, three splits)',
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
     world: ['pope'],
-    open: (at, { pope }) => {
+    open: (at, { pope, coming }) => {
       const questions = Object.fromEntries(popeSplits.map((split) => [split, at(`pope_${split}.jsonl`)]));
-      return popeTask({ images: at('images'), questions }, pope);
+      return popeTask({ images: at('images'), coming, questions }, pope);
     },
   },
   chair: {
     describe: 'which objects of a description are not there (needs scene graphs)',
     needs: ['images', 'scenes.jsonl'],
     world: [],
-    open: (at, { chair }) => chairTask({ images: at('images'), scenes: at('scenes.jsonl') }, chair),
+    open: (at, { chair, coming }) => chairTask({ images: at('images'), coming, scenes: at('scenes.jsonl') }, chair),
   },
   vqa: {
     describe: 'short answers against the ten of each question',
     needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
     world: ['vqa'],
-    open: (at, { vqa }) => {
+    open: (at, { vqa, coming }) => {
       const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };
-      return vqaTask({ images: at('images'), ...files }, vqa);
+      return vqaTask({ images: at('images'), coming, ...files }, vqa);
     },
   },
 };

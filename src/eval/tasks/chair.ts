@@ -7,13 +7,12 @@ import { chairCounts, chairScores, strictCounts, wordCount } from '../metrics/ch
 import { type Attributes, nameObjects } from '../metrics/naming.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
-import { openImages } from './images.ts';
+import { type ImageSource, openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Span, Task, Verdict } from './task.ts';
 import { firstImages } from './task.ts';
 
-export interface ChairSource {
-  readonly images: string;
+export interface ChairSource extends ImageSource {
   /** Scene graphs, one JSON object a line: `{image_id, objects: [{shape, color, ...}]}`. */
   readonly scenes: string;
 }
@@ -93,7 +92,7 @@ export function chairTask(
 }
 
 async function loadScenes(source: ChairSource, prompt: string, limit?: number): Promise<readonly Item[]> {
-  const find = openImages(source.images);
+  const find = openImages(source);
   const rows = collect(
     (await readJsonLines(source.scenes, scene)).map(({ value, where }) => {
       const image = find(value.image ?? value.image_id, where);

@@ -6,17 +6,26 @@ import { asTesseraError } from '../../base/index.ts';
 /** Finds the file of an image by its name, its name without the ending, or the number its name ends in. */
 type ImageFinder = (key: string | number, where: string) => string | Fault;
 
+/** A folder of images that questions are about. */
+export interface ImageSource {
+  readonly images: string;
+  readonly coming?: readonly string[] | undefined;
+}
+
 /**
  * Opens a folder of images. Data sets name images by file (`000000000139.jpg`) or by number (139 for
  * `COCO_val2014_000000000139.jpg`); both are found, and a number that two files end in is a fault.
+ * @param source.coming names of files that will be there once the first question is asked
  */
-export function openImages(folder: string): ImageFinder {
-  const names = listFolder(folder).filter((name) => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name));
+export function openImages({ images: folder, coming = [] }: ImageSource): ImageFinder {
+  const there = listFolder(folder).filter((name) => /\.(png|jpe?g|webp|gif|bmp)$/i.test(name));
+  const names = [...new Set([...there, ...coming])];
+  const awaited = new Set(coming);
   const byStem = groupBy(names, (name) => parse(name).name);
   const byNumber = groupBy(names, trailingNumber);
   return (key, where) => {
     const named = typeof key === 'string' && isInside(folder, key) ? join(folder, key) : undefined;
-    if (named && existsSync(named)) return named;
+    if (named && (awaited.has(`${key}`) || existsSync(named))) return named;
     const found = byStem.get(`${key}`) ?? (/^\d+$/.test(`${key}`) ? byNumber.get(`${Number(key)}`) : undefined) ?? [];
     const [name] = found;
     if (name !== undefined && found.length === 1) return join(folder, name);

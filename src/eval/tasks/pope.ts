@@ -4,14 +4,13 @@ import type { PopeCounts, YesNo } from '../metrics/pope.ts';
 import { isUnclear, parseYesNo, popeCounts, popeScores } from '../metrics/pope.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
-import { openImages } from './images.ts';
+import { type ImageSource, openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Task, Verdict } from './task.ts';
 import { firstImages } from './task.ts';
 
-export interface PopeSource {
-  /** Folder the `image` names of the questions are in. */
-  readonly images: string;
+/** The `image` names of the questions are those of the images. */
+export interface PopeSource extends ImageSource {
   /** Question files (one JSON object a line) by split, such as `random`, `popular` and `adversarial`. */
   readonly questions: Readonly<Record<string, string>>;
 }
@@ -58,7 +57,7 @@ export function popeTask(source: PopeSource, { suffix = '', maxTokens = 16 }: Po
 }
 
 async function loadQuestions(source: PopeSource, suffix: string, limit?: number): Promise<readonly Item[]> {
-  const find = openImages(source.images);
+  const find = openImages(source);
   const splits = await Promise.all(
     Object.entries(source.questions).map(async ([split, path]) => {
       const rows = collect(

@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { imageName, writeWorld } from '../../world/index.ts';
 import { openTasks } from './catalog.ts';
 import { chairTask } from './chair.ts';
 import { popeTask } from './pope.ts';
@@ -222,6 +223,22 @@ describe('the CHAIR task', () => {
 });
 
 describe('openTasks', () => {
+  it('asks the same of images that are yet to come', async () => {
+    const names = ['pope', 'chair', 'vqa'];
+    const asked = async (mode: 'all' | 'later', coming: string[]) => {
+      const world = join(folder, mode);
+      const request = { seed: 0, split: 'val', count: 4, popeImages: 4 } as const;
+      await writeWorld(world, request, undefined, mode);
+      const items = await Promise.all(openTasks(world, names, { coming }).map((task) => task.load(3)));
+      return items.flat().map(({ id, image, prompt, truth }) => ({ id, image: basename(image), prompt, truth }));
+    };
+    const coming = [0, 1, 2, 3].map((i) => imageName({ image_id: i }));
+    const whole = await asked('all', []);
+    expect(whole.length).toBeGreaterThan(20);
+    expect(await asked('later', coming)).toEqual(whole);
+    await expect(asked('later', [])).rejects.toMatchObject({ code: 'eval/no-picture' });
+  });
+
   it('names unknown tasks and missing files together', () => {
     expect(() => openTasks(folder, ['pop', 'vqa'])).toThrow(
       expect.objectContaining({

@@ -5,14 +5,12 @@ import { shortAnswerPrompt } from '../../world/index.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { share } from '../metrics/tally.ts';
 import { normaliseAnswer, vqaAccuracy } from '../metrics/vqa.ts';
-import { openImages } from './images.ts';
+import { type ImageSource, openImages } from './images.ts';
 import { collect } from './rows.ts';
 import type { Item, Task, Verdict } from './task.ts';
 import { firstImages } from './task.ts';
 
-export interface VqaSource extends VqaFiles {
-  readonly images: string;
-}
+export interface VqaSource extends VqaFiles, ImageSource {}
 
 export interface VqaOptions {
   /** LLaVA-1.5's request for a short answer unless told. */
@@ -50,7 +48,7 @@ export function vqaTask(source: VqaSource, { suffix = shortAnswerPrompt, maxToke
 }
 
 function loadQuestions(source: VqaSource, suffix: string, limit?: number): readonly Item[] {
-  const find = openImages(source.images);
+  const find = openImages(source);
   const seen = new Set<string>();
   const rows = collect(
     [...vqaQuestions(source)].map((outcome) => {

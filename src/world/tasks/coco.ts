@@ -3,7 +3,7 @@ import type { Scene } from '../scene.ts';
 import { listText, stream, type WorldTaskRecord, type Written } from './writer.ts';
 
 /** File name of a scene's image, numbered as COCO does. */
-export function imageName(scene: Scene): string {
+export function imageName(scene: Pick<Scene, 'image_id'>): string {
   return `${`${scene.image_id}`.padStart(12, '0')}.png`;
 }
 
