@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parsePlan } from '../../src/recipe/index.ts';
@@ -31,7 +31,7 @@ stages:
 
 const planFor = (name: string) => parsePlan(recipe, 'two-stages.yaml', [`output.folder=${join(root, name)}`]);
 
-/** Starts a run or goes on with it, and stops at a step of a stage: by the signal, or by falling over. */
+/** Starts a run or goes on with it, and stops at a step of a stage: by the signal, or by dying, which leaves the folder so. */
 async function runUntil(
   name: string,
   stage: string,
@@ -39,17 +39,20 @@ async function runUntil(
   how: 'signal' | 'crash',
 ): Promise<TrainResult | 'crashed'> {
   const abort = new AbortController();
+  const [folder, left] = [join(root, name), join(root, `left-by-${name}`)];
   const watching = hooks(abort.signal, ({ label, done }) => {
     if (label !== `stage ${stage}` || done !== step) return;
-    if (how === 'crash') throw new Error('the machine went off');
-    abort.abort();
+    if (how === 'signal') return abort.abort();
+    cpSync(folder, left, { recursive: true });
+    throw new Error('the machine went off');
   });
-  const folder = join(root, name);
   const started = readdirSync(root).includes(name);
   const going = started ? resumeRun(folder, watching) : trainPlan(planFor(name), { resume: false }, watching);
   return going.catch((error) => {
-    if (error.message === 'the machine went off') return 'crashed';
-    throw error;
+    if (error.message !== 'the machine went off') throw error;
+    rmSync(folder, { recursive: true });
+    renameSync(left, folder);
+    return 'crashed';
   });
 }
 
