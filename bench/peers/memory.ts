@@ -152,7 +152,12 @@ async function train(steps: number, source: BatchSource, trainable: (path: strin
         logEvery: 1,
       },
     },
-    { signal: new AbortController().signal, onStep: async () => watch?.(), onSave: () => {}, onEvaluate: async () => {} },
+    {
+      signal: new AbortController().signal,
+      onStep: async () => watch?.(),
+      onSave: () => {},
+      onEvaluate: async () => {},
+    },
   );
 }
 
