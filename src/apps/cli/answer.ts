@@ -48,8 +48,12 @@ export async function say(
 ): Promise<Said> {
   const onText = (text: string) => void (session.json || process.stdout.write(text));
   const answer = await chat.say(question, { ...options, signal, onText });
-  if (session.json) session.result(answer, () => answer.text);
+  const { images = [], ...said } = answer;
+  // Pixels are no text: how many images there are is said, and `generate --out` writes one.
+  if (session.json) session.result(images.length > 0 ? { ...said, images: images.length } : said, () => answer.text);
   else process.stdout.write('\n');
+  if (images.length > 0)
+    session.log.info(`images in this answer: ${images.length}; generate --out writes what is drawn`);
   return answer;
 }
 
