@@ -1,4 +1,4 @@
-import { colors, patterns, shapes, sizes } from '../attributes.ts';
+import { backgrounds, colors, patterns, shapes, sizes } from '../attributes.ts';
 import { captions } from '../language/captions.ts';
 import { leftToRight } from '../language/phrase.ts';
 import type { Scene, SceneObject } from '../scene.ts';
@@ -11,13 +11,19 @@ function labelled({ width, height }: Scene, { bbox: [x1, y1, x2, y2], shape, col
   return { box: [x1 / width, y1 / height, x2 / width, y2 / height], classes: classes.map((i) => i + 1) };
 }
 
+/** The table lies under all things, with a class of its own of each kind; its colour is what it is made of. */
+function labelledTable({ background }: Scene) {
+  const own = [shapes.length, colors.length + backgrounds.indexOf(background), sizes.length, patterns.length];
+  return { box: [0, 0, 1, 1], classes: own.map((i) => i + 1) };
+}
+
 export const labelledCaptionsTask = {
   describe: 'captions of the images, with what lies where in them',
   training: { file: 'labelled_captions.jsonl', format: 'labelled' },
   uses: [],
   write: (scenes, settings) => {
     const rows = scenes.flatMap((scene) => {
-      const labels = leftToRight(scene).map((object) => labelled(scene, object));
+      const labels = [labelledTable(scene), ...leftToRight(scene).map((object) => labelled(scene, object))];
       const told = captions(scene, settings.captionsPerImage, stream(settings, 'captions', scene));
       return told.map((caption) => ({ image: imageName(scene), caption, labels }));
     });

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { colors, shapes } from '../attributes.ts';
+import { backgrounds, colors, shapes } from '../attributes.ts';
 import { shortAnswerPrompt } from '../language/question.ts';
 import { count, exists } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
@@ -54,15 +54,18 @@ describe('writeWorld', () => {
     expect(annotations.every((a) => images[a.image_id] && a.caption.endsWith('.'))).toBe(true);
   });
 
-  it('writes captions with what lies where', async () => {
+  it('writes captions with what lies where, on what table', async () => {
     const rows = await lines<{ image: string; caption: string; labels: { box: number[]; classes: number[] }[] }>(
       'labelled_captions.jsonl',
     );
     const { annotations } = await json<CocoCaptions>('captions.json');
     expect(rows.map(({ caption }) => caption)).toEqual(annotations.map(({ caption }) => caption));
     for (const { image, labels } of rows) {
-      const { objects, width, height } = scenes[Number(image.slice(0, 12))] as Scene;
-      const told = labels.map(({ box: [l = 0, t = 0, r = 0, b = 0], classes: [shape = 0, color = 0] }) => [
+      const { objects, width, height, background } = scenes[Number(image.slice(0, 12))] as Scene;
+      const [table, ...things] = labels;
+      const material = colors.length + 1 + backgrounds.indexOf(background);
+      expect(table).toEqual({ box: [0, 0, 1, 1], classes: [shapes.length + 1, material, 3, 4] });
+      const told = things.map(({ box: [l = 0, t = 0, r = 0, b = 0], classes: [shape = 0, color = 0] }) => [
         ...[l * width, t * height, r * width, b * height],
         shapes[shape - 1],
         colors[color - 1],
