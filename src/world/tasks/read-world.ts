@@ -5,7 +5,7 @@ import type { Scene } from '../scene.ts';
 import type { WorldOptions } from './options.ts';
 
 /** Rises whenever the same options give other bytes. */
-export const worldVersion = 2;
+export const worldVersion = 3;
 
 /** `world.json`: how a folder was made and what it holds. */
 export interface WorldManifest {
