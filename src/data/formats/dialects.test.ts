@@ -223,6 +223,12 @@ describe('what training would not see', () => {
     expect(refusal(record)).toMatchObject({ code: 'row/unread', remedy: expect.any(String) });
   });
 
+  it('is a word on what is learned, where a mask is a list of flags', () => {
+    expect(refusal({ ...said, mask: [0, 0, 1] })?.remedy).toContain('weight 0 or 1');
+    expect(refusal({ ...said, mask: [[0, 1, 4, 4]] })?.remedy).toContain('places');
+    expect(refusal({ ...said, bbox: [0, 0, 1, 1] })?.remedy).toContain('places');
+  });
+
   it('is not metadata, what is empty, or the shown image once more', () => {
     const { rows } = readRows(
       file(
@@ -234,7 +240,8 @@ describe('what training would not see', () => {
           trainer: 'x',
           labels: [],
           points: 5,
-          tools: '',
+          tools: '[]',
+          functions: ' {} ',
           images: [],
           objects: { bbox: [] },
           rejected_response: null,

@@ -89,14 +89,21 @@ export function refuseUnseen(
     if (read.includes(key) || isEmpty(held) || repeats(held, known)) continue;
     if (/^(?:videos?|audios?|frames)$/i.test(key)) throw otherMedia(key, held, where);
     const found =
-      unseen.find((one) => one.key.test(key) && (!one.lists || typeof held === 'object')) ??
+      unseen.find((one) => one.key.test(key) && (!one.lists || isPlaces(key, held))) ??
       (isMark(key) ? mark : namesImage(key, held, shown) ? image : undefined);
     if (found) throw unread(found, key, held, where);
   }
 }
 
+/** Places, in any nesting; a mask that is a flat list of flags says what is learned. */
+function isPlaces(key: string, value: unknown): boolean {
+  const flags = /^masks?$/i.test(key) && Array.isArray(value) && value.every((x) => [0, 1, false, true].includes(x));
+  return typeof value === 'object' && !flags;
+}
+
+/** Nothing, as a value or as the text of one. */
 function isEmpty(value: unknown): boolean {
-  if (value == null || value === '') return true;
+  if (value == null || (typeof value === 'string' && /^(?:|\[\s*\]|\{\s*\})$/.test(value.trim()))) return true;
   if (Array.isArray(value)) return value.every(isEmpty);
   return typeof value === 'object' && Object.values(value).every(isEmpty);
 }
