@@ -25,7 +25,7 @@ export function wholeProgress(plan: Plan, hooks: Hooks): (progress: Progress) =>
 }
 
 /** On two cores without other work: a step of the tiny model, and what stands around the steps. */
-const SECONDS = { show: 10, step: 0.37, rows: 25, measure: 45 };
+const SECONDS = { show: 10, step: 0.7, rows: 25, measure: 45 };
 
 /** About how long each act takes on two cores. */
 export function actSeconds(plan: Plan): readonly [number, number, number] {
