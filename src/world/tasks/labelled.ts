@@ -5,16 +5,18 @@ import type { Scene, SceneObject } from '../scene.ts';
 import { imageName } from './coco.ts';
 import { lines, stream, type WorldTaskRecord } from './writer.ts';
 
-/** Shape, colour, size and pattern as numbers from 1, and the box as shares of the image. */
+/** What lies in a box, whose edges are shares of the image: shape, colour, size and pattern as numbers from 1. */
+const label = (box: readonly number[], indices: readonly number[]) => ({ box, classes: indices.map((i) => i + 1) });
+
 function labelled({ width, height }: Scene, { bbox: [x1, y1, x2, y2], shape, color, size, pattern }: SceneObject) {
-  const classes = [shapes.indexOf(shape), colors.indexOf(color), sizes.indexOf(size), patterns.indexOf(pattern)];
-  return { box: [x1 / width, y1 / height, x2 / width, y2 / height], classes: classes.map((i) => i + 1) };
+  const indices = [shapes.indexOf(shape), colors.indexOf(color), sizes.indexOf(size), patterns.indexOf(pattern)];
+  return label([x1 / width, y1 / height, x2 / width, y2 / height], indices);
 }
 
 /** The table lies under all things, with a class of its own of each kind; its colour is what it is made of. */
 function labelledTable({ background }: Scene) {
-  const own = [shapes.length, colors.length + backgrounds.indexOf(background), sizes.length, patterns.length];
-  return { box: [0, 0, 1, 1], classes: own.map((i) => i + 1) };
+  const material = colors.length + backgrounds.indexOf(background);
+  return label([0, 0, 1, 1], [shapes.length, material, sizes.length, patterns.length]);
 }
 
 export const labelledCaptionsTask = {
