@@ -64,7 +64,7 @@ async function unlessStopped<T>({ signal }: Hooks, work: () => Promise<T>): Prom
 
 const since = (began: number) => (performance.now() - began) / 1000;
 
-/** A third of the recipe's steps, on shorter rows with few descriptions, so that the whole demo takes some four minutes. */
+/** A third of the recipe's steps, on shorter rows with few descriptions, which take half the time. */
 const SHORTER = [
   'stages.align.train.steps=80',
   'stages.look.train.steps=220',
