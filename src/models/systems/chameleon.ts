@@ -28,14 +28,18 @@ export const chameleonRecipe: SystemRecipe = {
   needs: ['size'],
   oneOf: { tokenizer: oneTokenizer },
   fresh: chameleonJson,
-  tokens: (values) => [...Object.values(chameleonTokens), ...codeTokens(values)],
+  tokens: ownTokens,
   does: ['writer', 'painter'],
   language: chameleonParts.language,
   seesImages: true,
 };
 
-const codeTokens = ({ codes = 8192 }: Named<unknown>) =>
-  Array.from({ length: Number(codes) }, (_, code) => codeToken(code));
+const codesOf = ({ codes = 8192 }: Named<unknown>) => Number(codes);
+
+/** Names in the vocabulary of a new model that no text has. */
+function ownTokens(values: Named<unknown>): string[] {
+  return [...Object.values(chameleonTokens), ...Array.from({ length: codesOf(values) }, (_, code) => codeToken(code))];
+}
 
 /** Tokenizers of images of the built-in sizes; the published one is that of both large ones. */
 const vqSizes: Readonly<Record<SizeName, ConfigJson>> = {
@@ -66,7 +70,6 @@ function chameleonJson(
   { tokenIds: ids, values }: Pick<JoinedParts, 'tokenIds' | 'values'>,
 ): ConfigJson {
   const { architectures: _, mlp_bias, ...text } = llamaJson(size, vocabulary);
-  const names = [...Object.values(chameleonTokens), ...codeTokens(values)];
   return {
     ...text,
     architectures: ['ChameleonForConditionalGeneration'],
@@ -76,10 +79,10 @@ function chameleonJson(
     vq_config: {
       model_type: 'chameleon_vqgan',
       ...vqSizes[size],
-      num_embeddings: values.codes ?? 8192,
+      num_embeddings: codesOf(values),
       image_decoder: true,
     },
-    vocabulary_map: Object.fromEntries(names.map((name) => [name, ids[name]])),
+    vocabulary_map: Object.fromEntries(ownTokens(values).map((name) => [name, ids[name]])),
   };
 }
 
@@ -90,6 +93,7 @@ export function chameleon(json: ConfigJson, where?: string): Model {
   const { language, vision } = chameleonParts;
   const grid = vqGrid(vq, vq.resolution, vq.resolution);
   const codes = grid[0] * grid[1];
+  const prepared = lanczosCrop(vq.resolution);
   const writer: Writer = {
     vocabSize: text.vocabSize,
     width: text.width,
@@ -115,13 +119,8 @@ export function chameleon(json: ConfigJson, where?: string): Model {
     layouts: [chameleonLayout],
     tied: mountNames(text.tied, language),
     parts: chameleonParts,
-    image: {
-      tokenId: imageTokenId,
-      height: vq.resolution,
-      width: vq.resolution,
-      prepared: lanczosCrop(vq.resolution),
-    },
-    processor: (images) => processor(c, images),
+    image: { tokenId: imageTokenId, height: vq.resolution, width: vq.resolution, prepared },
+    processor: (images = prepared) => processor(c, images),
     processorConfig: (imageToken) => ({
       processor_class: 'ChameleonProcessor',
       image_seq_length: codes,
@@ -150,7 +149,7 @@ const chameleonLayout: Layout = {
 };
 
 /** An image is so many slots for its codes between two tokens of its own. */
-function processor(c: ChameleonConfig, images: ImageProcessor = lanczosCrop(c.vq.resolution)): Processor {
+function processor(c: ChameleonConfig, images: ImageProcessor): Processor {
   const size = preparedSize(images, { height: c.vq.resolution, width: c.vq.resolution });
   const [rows, columns] = vqGrid(c.vq, size.height, size.width);
   const codes = rows * columns;
