@@ -2,7 +2,7 @@ import { type Tensor, TesseraError } from '../base/index.ts';
 import { modelThat, type Painter } from '../models/index.ts';
 import { type GenerateOptions, type GenerationRequest, generate } from './decode.ts';
 import type { GenerationProgram } from './program.ts';
-import type { Prompt, PromptMedia } from './prompt.ts';
+import { type Prompt, type PromptMedia, withAnswer } from './prompt.ts';
 import type { Generated } from './row.ts';
 import type { Guide } from './streams.ts';
 
@@ -31,6 +31,7 @@ export async function writeAndDraw(
   const [begin, end] = painter.around;
   const size = painter.perImage + 2;
   const codes = writer.unwritten ?? painter.codes;
+  const codesAndBegin = [...codes, begin];
   const ids: number[] = [];
   let text = '';
   for (let part = 0; ; part += 2) {
@@ -39,7 +40,7 @@ export async function writeAndDraw(
       ...withAnswer(request, ids),
       maxTokens: room,
       stream: streamOf(request, part),
-      never: (taken: number) => (room - taken < size ? [...codes, begin] : codes),
+      never: (taken: number) => (room - taken < size ? codesAndBegin : codes),
     };
     const stopIds = [...(options.stopIds ?? []), begin];
     const [said] = (await generate(program, [asked], { ...options, stopIds })) as [Generated];
@@ -121,10 +122,6 @@ function imagesOf({ ids, media = [] }: Prompt, [begin]: Drawing['around'], perIm
     at += size - 1;
   }
   return { ids: found, media: spans };
-}
-
-function withAnswer<T extends Prompt>(prompt: T, answer: readonly number[]): T {
-  return { ...prompt, ids: [...Array.from(prompt.ids), ...answer] };
 }
 
 const streamOf = ({ stream = 0 }: Pick<GenerationRequest, 'stream'>, part: number) => stream + part * STREAMS_APART;

@@ -24,6 +24,11 @@ export interface Prompt extends Sequence {
   readonly media?: readonly PromptMedia[] | undefined;
 }
 
+/** A prompt with tokens of its answer behind it. */
+export function withAnswer<T extends Prompt>(prompt: T, answer: ArrayLike<number>): T {
+  return { ...prompt, ids: [...Array.from(prompt.ids), ...Array.from(answer)] };
+}
+
 /** Everything wrong with a prompt for a model. */
 export function promptFaults(
   { processor, vocabSize }: { readonly processor: Processor; readonly vocabSize: number },

@@ -1,6 +1,6 @@
 import { type Fault, int32, raise, type Tensor } from '../base/index.ts';
 import type { GenerationProgram } from './program.ts';
-import { groupByTokens, type Prompt, promptFaults, stackPrompts } from './prompt.ts';
+import { groupByTokens, type Prompt, promptFaults, stackPrompts, withAnswer } from './prompt.ts';
 
 export interface ScoreRequest extends Prompt {
   /** Places in `ids`, from 1 on, whose token is scored given everything before it. */
@@ -11,7 +11,7 @@ export interface ScoreRequest extends Prompt {
 export function continuation(prompt: Prompt, ids: ArrayLike<number>): ScoreRequest {
   const start = prompt.ids.length;
   const targets = Array.from(ids, (_, i) => start + i);
-  return { ...prompt, ids: [...Array.from(prompt.ids), ...Array.from(ids)], targets };
+  return { ...withAnswer(prompt, ids), targets };
 }
 
 /**
