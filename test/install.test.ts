@@ -40,7 +40,7 @@ function packed(): string {
 }
 
 it('a packed tessera runs where it is installed, with its recipes and models, and carries no tests', () => {
-  expect(existsSync('dist/apps/cli/main.js'), 'npm run build').toBe(true);
+  expect(existsSync('dist/command/main.js'), 'npm run build').toBe(true);
   const folder = packed();
   const home = join(folder, 'node_modules', 'tessera');
   const tessera = (...args: string[]) =>

@@ -27,4 +27,5 @@ export type { JsonObject, JsonValue } from './json.ts';
 export { describeJson, isJsonObject, parseJson } from './json.ts';
 export { formatJson } from './json-write.ts';
 export { checkManifest, hasManifest, Manifest, sealFolder } from './manifest.ts';
+export { packaged, version } from './package.ts';
 export { readBytes, readText, refusePointer } from './read.ts';

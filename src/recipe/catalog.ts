@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { packaged } from './place.ts';
+import { packaged } from '../files/index.ts';
 
 /** Another way to train a system. */
 const variant = z.strictObject({ name: z.string(), does: z.string(), needs: z.string(), recipe: z.string() });

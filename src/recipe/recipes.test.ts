@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { selector } from '../base/index.ts';
+import { packaged } from '../files/index.ts';
 import { catalog, formatRecipe, loadPlan, parsePlan } from './index.ts';
-import { packaged } from './place.ts';
 
 const files = readdirSync(packaged('recipes'), { recursive: true, encoding: 'utf8' })
   .filter((file) => file.endsWith('.yaml') && file !== 'catalog.yaml')

@@ -10,6 +10,7 @@ import {
   worldTasksAsked,
   writeReport,
 } from '../eval/index.ts';
+import { version } from '../files/index.ts';
 import { createResponder, loadForGeneration } from '../generate/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { formatRecipe, locate } from '../recipe/index.ts';
@@ -20,7 +21,6 @@ import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folde
 import { readMetrics } from './metrics.ts';
 import { openTracker } from './tracking/tracker.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
-import { version } from './version.ts';
 import { cachedWorld, drawImages } from './world-cache.ts';
 
 /** Scenes that evaluations ask about: never those of training. */
@@ -79,7 +79,7 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
   const records: ItemRecord[] = [];
   try {
     const evaluation = await evaluate(responder, tasks, {
-      version,
+      version: version(),
       blind: asked.blind,
       batch: 512,
       ...(limit !== undefined && { limit }),

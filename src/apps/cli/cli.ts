@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
+import { version } from '../../files/index.ts';
 import { calledAs } from './called.ts';
 import { machineFault } from './machine-fault.ts';
 import type { Session } from './session.ts';
@@ -17,7 +18,6 @@ import { resumeVerb } from './verbs/resume.ts';
 import { runsVerb } from './verbs/runs.ts';
 import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
-import { version } from './version.ts';
 
 /** Every verb, by what it is for. */
 const groups: Readonly<Record<string, readonly Verb[]>> = {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { formatFault } from '../../base/index.ts';
+import { packaged } from '../../files/index.ts';
 import { loadForGeneration } from '../../generate/index.ts';
 import type { Plan } from '../../recipe/index.ts';
-import { loadPlan, packaged } from '../../recipe/index.ts';
+import { loadPlan } from '../../recipe/index.ts';
 import { type Engine, openEngine } from '../../runtime/index.ts';
 import { buildParts } from '../parts.ts';
 import { trainPlan } from '../train.ts';

@@ -59,7 +59,7 @@ async function allChecks(): Promise<Check[]> {
   const { packageChecks } = await import('../doctor/packages.ts');
   const { providerChecks, tryApart } = await import('../doctor/providers.ts');
   const { providers } = await import('../../../runtime/index.ts');
-  const { version } = await import('../version.ts');
+  const { version } = await import('../../../files/index.ts');
   const trials = await Promise.all(providers.map(async (provider) => ({ provider, trial: await tryApart(provider) })));
   return [good('tessera', version()), ...machineChecks(), ...(await packageChecks()), ...providerChecks(trials)];
 }
