@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { builtCommand } from '../support/built-command.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,8 +49,7 @@ describe('README: your own model, your own pictures', () => {
   beforeAll(() => {
     mkdirSync(bin);
     symlinkSync(join(root, 'assets'), join(place, 'assets'));
-    const words = [process.execPath, '--import', import.meta.resolve('tsx'), join(root, 'src/apps/cli/main.ts')];
-    const command = words.map((word) => `"${word}"`).join(' ');
+    const command = `"${process.execPath}" "${builtCommand}"`;
     writeFileSync(join(bin, 'npx'), `#!/bin/sh\n[ "$1" = tessera ] && shift && exec ${command} "$@"\n`, {
       mode: 0o755,
     });

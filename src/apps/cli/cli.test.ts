@@ -14,11 +14,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeLlava } from '../../../test/end-to-end/material.ts';
+import { builtCommand } from '../../../test/support/built-command.ts';
 import { taskNames } from '../../eval/index.ts';
 
-const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const tsx = import.meta.resolve('tsx');
 const folder = mkdtempSync(join(tmpdir(), 'tessera-cli-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -40,7 +39,7 @@ function start(...args: string[]) {
 function startIn(cwd: string, ...args: string[]) {
   // As one who has it installed: npm, which may have started the tests, says otherwise.
   const env = { ...process.env, TESSERA_CACHE: join(folder, 'cache'), npm_command: undefined };
-  return spawn(process.execPath, ['--import', tsx, main, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  return spawn(process.execPath, [builtCommand, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 function ended(child: ReturnType<typeof start>): Promise<Ended> {
@@ -267,7 +266,7 @@ describe('tessera', () => {
 
   it.skipIf(!existsSync('/dev/full'))('says that a result could not be written', async () => {
     const full = openSync('/dev/full', 'w');
-    const child = spawn(process.execPath, ['--import', tsx, main, 'recipes'], { stdio: ['ignore', full, 'pipe'] });
+    const child = spawn(process.execPath, [builtCommand, 'recipes'], { stdio: ['ignore', full, 'pipe'] });
     let err = '';
     child.stderr?.on('data', (chunk) => {
       err += chunk;
