@@ -1,0 +1,5 @@
+export { compares } from './comparing.ts';
+export { loadForRetrieval, type RetrieverParts } from './folder.ts';
+export { imagesIn } from './images.ts';
+export { type CompareOptions, openRetriever, type Retriever } from './retriever.ts';
+export { type Found, type Ranking, type Search, type SearchOptions, search } from './search.ts';
