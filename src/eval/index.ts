@@ -12,6 +12,8 @@ export { writeComparison } from './report/comparison.ts';
 export type { LossRow } from './report/curves.ts';
 export type { DataSummary, ReportExtras } from './report/report.ts';
 export { writeReport } from './report/report.ts';
+export type { Retrieved, RetrievedItem } from './report/retrieved.ts';
+export { writeRetrieved } from './report/retrieved.ts';
 export type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, Predictions, TaskResult } from './results.ts';
 export { openPredictions } from './results.ts';
 export type { TaskOptions } from './tasks/catalog.ts';

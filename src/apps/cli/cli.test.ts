@@ -70,7 +70,9 @@ describe('tessera', () => {
     const verbs = groups.flatMap((group) =>
       [...group.matchAll(/^ {2}([a-z]+) +[a-z]/gm)].map(([, verb]) => verb as string),
     );
-    expect(verbs.join(' ')).toBe('demo recipes doctor help data train resume runs chat generate score eval export');
+    expect(verbs.join(' ')).toBe(
+      'demo recipes doctor help data train resume runs chat generate score retrieve eval export',
+    );
     const deeper = ['recipes show', 'recipes copy', 'runs compare', 'data inspect', 'data report', 'data make-world'];
     expect(await tessera('help', '--help')).toEqual({ code, out, err: '' });
     expect((await tessera('help', '--bogus')).err.match(/unknown option/g)).toHaveLength(1);

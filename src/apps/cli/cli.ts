@@ -15,6 +15,7 @@ import { exportVerb } from './verbs/export.ts';
 import { generateVerb } from './verbs/generate.ts';
 import { recipesVerb } from './verbs/recipes.ts';
 import { resumeVerb } from './verbs/resume.ts';
+import { retrieveVerb } from './verbs/retrieve.ts';
 import { runsVerb } from './verbs/runs.ts';
 import { scoreVerb } from './verbs/score.ts';
 import { trainVerb } from './verbs/train.ts';
@@ -23,7 +24,7 @@ import { trainVerb } from './verbs/train.ts';
 const groups: Readonly<Record<string, readonly Verb[]>> = {
   'Begin:': [demoVerb, recipesVerb, doctorVerb],
   'Train:': [dataVerb, trainVerb, resumeVerb, runsVerb],
-  'Use a model:': [chatVerb, generateVerb, scoreVerb, evalVerb, exportVerb],
+  'Use a model:': [chatVerb, generateVerb, scoreVerb, retrieveVerb, evalVerb, exportVerb],
 };
 
 /**

@@ -44,6 +44,7 @@ code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .card{display:flex;gap:18px;padding:16px;align-items:flex-start}
 .card img{width:192px;height:auto;border-radius:8px;flex:none;border:1px solid var(--line)}
 .crisp{image-rendering:pixelated}
+.thumbs{display:grid;grid-template-columns:repeat(auto-fill,minmax(160px,1fr));gap:14px}.thumbs figure{padding:12px}.thumbs p{margin:6px 0;overflow-wrap:anywhere}.thumbs img{width:100%}section>img{max-width:240px;min-width:120px;margin:0 0 14px}section img{height:auto;border-radius:8px;border:1px solid var(--line)}
 dl{margin:0;flex:1;min-width:0;display:grid;gap:10px}
 dt{font-size:13px;color:var(--soft)}
 dd{margin:0;display:grid;grid-template-columns:20px 1fr auto;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
