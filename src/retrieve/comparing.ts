@@ -25,11 +25,6 @@ interface Matching {
   match(p: Scope, features: Value, x: Named<Value>): Value;
 }
 
-/** Whether a model can be searched with. */
-export function compares({ matcher, embedder }: Model): boolean {
-  return (matcher ?? embedder) !== undefined;
-}
-
 /** @throws TesseraError `model/cannot` for a model that compares no images with texts, with `path` naming where it comes from */
 export function comparingOf(model: Model, images: ImageProcessor | undefined, path: string): Comparing {
   if (model.matcher) return byMatcher(model.matcher);

@@ -1,4 +1,3 @@
-export { compares } from './comparing.ts';
 export { loadForRetrieval, type RetrieverParts } from './folder.ts';
 export { imagesIn } from './images.ts';
 export { type CompareOptions, openRetriever, type Retriever } from './retriever.ts';
