@@ -1,16 +1,22 @@
 import { headlines, scoresOf } from './headlines.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
-import type { Evaluation } from './results.ts';
+import type { Evaluation, Flips, MetricResult } from './results.ts';
 import type { Metric } from './tasks/task.ts';
 
 /**
  * The scores as a plain text table for terminals: one line a group and headline metric, or every metric on request.
- * Without a blind run its columns are left out.
+ * Without a blind run its columns are left out, and without another model the columns of that; with one, lines below
+ * say how many answers changed.
  */
 export function formatScores(evaluation: Evaluation, { all = false }: { readonly all?: boolean } = {}): string {
   const scores = all ? evaluation.tasks.flatMap(scoresOf) : headlines(evaluation);
   const blind = scores.some(({ result }) => result.blind);
-  const head = ['task', 'group', 'metric', 'score', '95% interval', ...(blind ? ['blind', 'difference'] : [])];
+  const { against } = evaluation;
+  const head = [
+    ...['task', 'group', 'metric', 'score', '95% interval'],
+    ...(blind ? ['blind', 'difference'] : []),
+    ...(against ? ['against', 'change', '95% interval'] : []),
+  ];
   const rows = scores.map(({ task, group, metric, result }) => [
     task,
     group,
@@ -18,8 +24,24 @@ export function formatScores(evaluation: Evaluation, { all = false }: { readonly
     formatValue(result.sighted.value, metric),
     formatInterval(result.sighted, metric),
     ...(blind ? [formatValue(result.blind?.value ?? null, metric), formatDifference(result.difference, metric)] : []),
+    ...(against ? changeCells(result, metric) : []),
   ]);
-  return layOut([head, ...rows]);
+  return [layOut([head, ...rows]), ...(against ? [changedAnswers(evaluation)] : [])].join('\n\n');
+}
+
+function changeCells({ against, change }: MetricResult, metric: Metric): string[] {
+  const interval = change ? formatInterval(change, metric).replaceAll('-', '−') : '–';
+  return [formatValue(against?.value ?? null, metric), formatDifference(change, metric), interval];
+}
+
+function changedAnswers({ against, tasks }: Evaluation): string {
+  const lines = tasks.flatMap(({ task, flips }) => (flips ? [`${task}: ${formatFlips(flips)}`] : []));
+  return [`against ${against?.model} (${against?.folder}, ${against?.date.slice(0, 10)})`, ...lines].join('\n');
+}
+
+/** `12 became right, 5 wrong, of 900 (exact sign test: p = 0.14)`. */
+export function formatFlips({ better, worse, questions, p }: Flips): string {
+  return `${better} became right, ${worse} wrong, of ${questions} (exact sign test: p ${p < 0.001 ? '< 0.001' : `= ${p.toPrecision(2)}`})`;
 }
 
 /** Which way is better. */

@@ -1,10 +1,9 @@
 import { Random, TesseraError } from '../base/index.ts';
 import type { Answer } from '../data/index.ts';
+import { type Recorded, recordedAnswers } from './against.ts';
 import { derange } from './derangement.ts';
-import { bootstrap, bootstrapDifference } from './metrics/bootstrap.ts';
-import type { Tally } from './metrics/tally.ts';
-import { sumTallies } from './metrics/tally.ts';
-import type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, TaskResult } from './results.ts';
+import type { Evaluation, EvaluationSettings, ItemRecord, TaskResult } from './results.ts';
+import { summariseTask } from './summarise.ts';
 import type { Item, Task, Verdict } from './tasks/task.ts';
 
 /** One question to a model. */
@@ -48,6 +47,8 @@ export interface EvaluateOptions {
   /** The folder of questions and what the weights were rounded to, for the results. */
   readonly data?: string;
   readonly quantize?: string;
+  /** Another model's answers to the same questions, which this one is compared with. */
+  readonly against?: Recorded;
   /** ISO 8601; now unless told. */
   readonly date?: string;
   /** Called with the images of all questions before the first of them is asked. */
@@ -66,6 +67,13 @@ interface Run {
   readonly shown: (item: Item) => string;
   /** Distinct requests with the items that share them: POPE asks about the same object in every split. */
   readonly requests: ReadonlyMap<string, { readonly request: Request; readonly items: Item[] }>;
+  /** What another model's answers came to. */
+  readonly against?: ReadonlyMap<Item, Judged>;
+}
+
+interface Judged {
+  readonly answer: Answer;
+  readonly verdict: Verdict;
 }
 
 /**
@@ -84,16 +92,30 @@ export async function evaluate(
   const { seed = 0, resamples = 1000, decoding = 'greedy', date = new Date().toISOString(), version } = options;
   const settings = settingsOf(tasks, options);
   const plans = [];
-  for (const task of tasks) plans.push(planRuns(task, await loadItems(task, options.limit), settings.blind, seed));
+  for (const task of tasks) plans.push(planRuns(task, await loadItems(task, options.limit), settings.blind, options));
   await options.onImages?.(imagesOf(plans.flat()));
   const ask = asker(responder, options, totalRequests(plans.flat()));
   const results: TaskResult[] = [];
-  for (const runs of plans) {
-    const verdicts: Map<Item, Verdict>[] = [];
-    for (const run of runs) verdicts.push(await ask(run));
-    results.push(summariseTask(runs[0] as Run, verdicts, decoding, { seed, resamples }));
+  for (const [own, shuffled] of plans) {
+    const { task, items } = own;
+    const verdicts = {
+      sighted: await ask(own),
+      ...(shuffled && { blind: await ask(shuffled) }),
+      ...(own.against && { against: new Map([...own.against].map(([item, { verdict }]) => [item, verdict])) }),
+    };
+    results.push(summariseTask(task, items, verdicts, decoding, { seed, resamples }));
   }
-  return { model: responder.name, date, version, seed, resamples, settings, tasks: results };
+  const against = options.against?.evaluated;
+  return {
+    model: responder.name,
+    date,
+    version,
+    seed,
+    resamples,
+    settings,
+    tasks: results,
+    ...(against && { against }),
+  };
 }
 
 function settingsOf(tasks: readonly Task[], options: EvaluateOptions): EvaluationSettings {
@@ -119,15 +141,28 @@ async function loadItems(task: Task, limit: number | undefined): Promise<readonl
   });
 }
 
-function planRuns(task: Task, items: readonly Item[], blind: boolean, seed: number): Run[] {
+function planRuns(
+  task: Task,
+  items: readonly Item[],
+  blind: boolean,
+  { seed = 0, against }: EvaluateOptions,
+): readonly [Run] | readonly [Run, Run] {
   const plan = (run: ItemRecord['run'], shown: (item: Item) => string): Run => {
     return { task, items, run, shown, requests: distinctRequests(task, items, shown) };
   };
-  const sighted = plan('sighted', (item) => item.image);
+  const sighted = {
+    ...plan('sighted', (item) => item.image),
+    ...(against && { against: judgeRecorded(against, task, items) }),
+  };
   if (!blind) return [sighted];
   const images = [...new Set(items.map((item) => item.image))];
   const other = derange(images, new Random(seed, 'blind', task.name));
   return [sighted, plan('blind', (item) => other.get(item.image) as string)];
+}
+
+function judgeRecorded(against: Recorded, task: Task, items: readonly Item[]): Map<Item, Judged> {
+  const answers = recordedAnswers(against, task, items);
+  return new Map([...answers].map(([item, answer]) => [item, { answer, verdict: item.judge(answer) }]));
 }
 
 function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item) => string): Run['requests'] {
@@ -201,13 +236,14 @@ async function askBatch(
 }
 
 function toRecord(
-  { task, run, shown }: Run,
+  { task, run, shown, against }: Run,
   item: Item,
   { text: answer, boxes }: Answer,
   verdict: Verdict,
 ): ItemRecord {
   const { id, image, prompt, truth } = item;
   const { correct, covers, read, invented } = verdict;
+  const other = against?.get(item);
   return {
     task: task.name,
     run,
@@ -222,62 +258,10 @@ function toRecord(
     correct,
     ...(covers && { covers }),
     invented,
+    ...(other && { against: besideRecord(other) }),
   };
 }
 
-function summariseTask(
-  { task, items }: Run,
-  [sighted, blind]: readonly Map<Item, Verdict>[],
-  strategy: string,
-  options: { readonly seed: number; readonly resamples: number },
-): TaskResult {
-  const { name, describe, prompt, maxTokens, metrics } = task;
-  const seen = [...(sighted as Map<Item, Verdict>).values()].flatMap((verdict) => Object.keys(verdict.tallies));
-  const groups = [...new Set([...task.groups, ...seen])].filter((group) => seen.includes(group));
-  return {
-    task: name,
-    describe,
-    prompt,
-    decoding: { strategy, maxTokens },
-    pictures: new Set(items.map((item) => item.image)).size,
-    questions: items.length,
-    metrics,
-    groups: Object.fromEntries(
-      groups.map((group) => {
-        const a = clusters(sighted as Map<Item, Verdict>, items, group);
-        return [group, groupResults(task, a, blind && clusters(blind, items, group), options)];
-      }),
-    ),
-  };
-}
-
-/** One tally an image, in the order of the items' own images. */
-function clusters(verdicts: ReadonlyMap<Item, Verdict>, items: readonly Item[], group: string): Tally[] {
-  const byImage = new Map<string, Tally[]>();
-  for (const item of items) {
-    const tally = verdicts.get(item)?.tallies[group];
-    if (!tally) continue;
-    const known = byImage.get(item.image);
-    if (known) known.push(tally);
-    else byImage.set(item.image, [tally]);
-  }
-  return [...byImage.values()].map(sumTallies);
-}
-
-function groupResults(
-  task: Task,
-  sighted: readonly Tally[],
-  blind: readonly Tally[] | undefined,
-  options: { readonly seed: number; readonly resamples: number },
-): Record<string, MetricResult> {
-  const score = (sum: Tally) => task.score(sum);
-  const seeing = bootstrap(sighted, score, options);
-  const blinded = blind && bootstrap(blind, score, options);
-  const difference = blind && bootstrapDifference(sighted, blind, score, options);
-  return Object.fromEntries(
-    Object.entries(seeing).map(([name, estimate]) => {
-      const [b, d] = [blinded?.[name], difference?.[name]];
-      return [name, { sighted: estimate, ...(b && { blind: b }), ...(d && { difference: d }) }];
-    }),
-  );
+function besideRecord({ answer, verdict: { correct, covers, invented } }: Judged): NonNullable<ItemRecord['against']> {
+  return { answer: answer.text, correct, ...(covers && { covers }), invented };
 }

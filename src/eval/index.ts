@@ -1,3 +1,4 @@
+export { type Recorded, readRecorded } from './against.ts';
 export { requireImages } from './derangement.ts';
 export { arrow, formatEstimate, formatScores } from './format-scores.ts';
 export type { EvaluateOptions, Progress, Request, Responder } from './harness.ts';

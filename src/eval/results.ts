@@ -6,11 +6,25 @@ import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
 import type { Metric, Span } from './tasks/task.ts';
 
-/** A metric with the images seen, with other images shown instead, and the paired difference of the two. */
+/**
+ * A metric with the images seen; with other images shown instead, and the paired difference of the two; of another model,
+ * and the paired change from it.
+ */
 export interface MetricResult {
   readonly sighted: Estimate;
   readonly blind?: Estimate;
   readonly difference?: Estimate;
+  readonly against?: Estimate;
+  readonly change?: Estimate;
+}
+
+/** Distinct questions whose answers became right or wrong against another model's, and the exact sign test of that. */
+export interface Flips {
+  readonly questions: number;
+  readonly better: number;
+  readonly worse: number;
+  /** Two-sided. */
+  readonly p: number;
 }
 
 export interface TaskResult {
@@ -23,6 +37,8 @@ export interface TaskResult {
   readonly metrics: readonly Metric[];
   /** Results by group (a split, an answer type, or `all`) and metric. */
   readonly groups: Readonly<Record<string, Readonly<Record<string, MetricResult>>>>;
+  /** Where another model was compared with. */
+  readonly flips?: Flips;
 }
 
 /** One answer: a line of `predictions.jsonl`. */
@@ -43,6 +59,8 @@ export interface ItemRecord {
   /** For a description: objects that it names rightly, of those there. */
   readonly covers?: { readonly named: number; readonly of: number };
   readonly invented: readonly Span[];
+  /** What the model that this one is compared with answered to the same. */
+  readonly against?: Pick<ItemRecord, 'answer' | 'correct' | 'covers' | 'invented'>;
 }
 
 /** What was asked, so that no answers to other questions are taken for these. */
@@ -68,6 +86,8 @@ export interface Evaluation {
   readonly resamples: number;
   readonly settings?: EvaluationSettings;
   readonly tasks: readonly TaskResult[];
+  /** The model that this one is compared with, and when it was evaluated. */
+  readonly against?: { readonly model: string; readonly date: string; readonly folder: string };
 }
 
 export interface Predictions {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { TesseraError } from '../base/index.ts';
 import { checkTasks, requireImages, taskNames } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
@@ -21,7 +22,7 @@ export interface Asked extends EvalOptions {
  * limit, no task left out, the weights as they were saved, blind run and all. Anything else goes to a folder of its own
  * below `evals`, in the run or, for a model that is no run, in the working directory, and leaves the run's scores alone.
  *
- * @throws TesseraError `eval/unknown-task`, `eval/too-few-pictures`, and the faults of the run's recipe
+ * @throws TesseraError `eval/out`, `eval/unknown-task`, `eval/too-few-pictures`, and the faults of the run's recipe
  */
 export function settleAsked(folder: string, options: EvalOptions): Asked {
   if (options.tasks) checkTasks(options.tasks);
@@ -34,7 +35,19 @@ export function settleAsked(folder: string, options: EvalOptions): Asked {
     ...(limit !== undefined && { limit }),
   };
   if (asked.blind && limit !== undefined) requireImages(limit);
-  return { ...asked, out: options.out ?? placeOf(folder, asked, plan) };
+  const out = options.out ?? placeOf(folder, asked, plan);
+  if (asked.against !== undefined && resolve(out) === resolve(asked.against)) throw overItself(out);
+  return { ...asked, out };
+}
+
+function overItself(out: string): TesseraError {
+  return new TesseraError({
+    code: 'eval/out',
+    message: 'the results would replace those that they are compared with',
+    path: out,
+    expected: 'another folder',
+    remedy: 'name another --out, or leave it out',
+  });
 }
 
 type Settled = Omit<Asked, 'out'>;
@@ -45,7 +58,7 @@ function placeOf(folder: string, asked: Settled, plan: Plan | undefined): string
 }
 
 function isOfRecipe(
-  { tasks, limit, blind, data, quantize, adapter, template, system }: Settled,
+  { tasks, limit, blind, data, quantize, adapter, template, system, against }: Settled,
   { eval: own }: Plan,
 ): boolean {
   const whole = own.tasks.every((task) => tasks.includes(task));
@@ -54,15 +67,15 @@ function isOfRecipe(
     limit === own.limit &&
     blind &&
     data === undefined &&
-    (quantize ?? adapter ?? template ?? system) === undefined
+    (quantize ?? adapter ?? template ?? system ?? against) === undefined
   );
 }
 
 /** One name for the same question: `pope-vqa-limit-100-int4`. */
-function nameOf({ tasks, limit, blind, data, quantize, adapter, template, system }: Settled): string {
+function nameOf({ tasks, limit, blind, data, quantize, adapter, template, system, against }: Settled): string {
   const said =
     system === undefined ? undefined : `system-${createHash('sha256').update(system).digest('hex').slice(0, 8)}`;
-  const [where, beside, prompt] = [data, adapter, template].map((path) =>
+  const [where, beside, prompt, other] = [data, adapter, template, against].map((path) =>
     path?.replace(/[^\w.]+/g, '-').replace(/^[-.]+|[-.]+$/g, ''),
   );
   const parts = [
@@ -74,6 +87,7 @@ function nameOf({ tasks, limit, blind, data, quantize, adapter, template, system
     said,
     quantize,
     !blind && 'sighted',
+    other && `against-${other}`,
   ];
   return parts.filter(Boolean).join('-');
 }

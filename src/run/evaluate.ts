@@ -7,6 +7,8 @@ import {
   type ItemRecord,
   openPredictions,
   openTasks,
+  type Recorded,
+  readRecorded,
   worldTasksAsked,
   writeReport,
 } from '../eval/index.ts';
@@ -36,15 +38,26 @@ export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, ho
 
 /** Evaluates a run folder or a Hugging Face folder; where the results go, `settleAsked` says. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
-  const asked = settleAsked(folder, options);
+  const against = options.against === undefined ? undefined : await readRecorded(options.against);
+  const asked = settleAsked(folder, { ...(against && askedOf(against)), ...options });
   const run = runFolder(folder);
   const own = asked.out === folder;
   if (!own && options.out === undefined && existsSync(run.recipe)) {
     hooks.log.info(`the scores of the run stay as they are; the results of this evaluation go to ${asked.out}`);
   }
-  const result = await evaluateFolder(folder, asked, await openEngine({ log: hooks.log }), hooks);
+  const result = await evaluateFolder(
+    folder,
+    { ...asked, recorded: against },
+    await openEngine({ log: hooks.log }),
+    hooks,
+  );
   if (own) showScores(run, result.evaluation);
   return result;
+}
+
+/** The same questions as another evaluation asked. */
+function askedOf({ settings: { tasks, limit, data } }: Recorded) {
+  return { tasks, ...(limit !== undefined && { limit }), ...(data !== undefined && { data }) };
 }
 
 /**
@@ -58,8 +71,13 @@ export function showScores(run: RunFolder, evaluation: Evaluation): void {
   openTracker(run.tensorboard, { past: done }).evaluation(done, evaluation);
 }
 
-async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const { limit, data, quantize, adapter, template, system } = asked;
+async function evaluateFolder(
+  folder: string,
+  asked: Asked & { readonly recorded?: Recorded | undefined },
+  engine: Engine,
+  hooks: Hooks,
+): Promise<EvalResult> {
+  const { limit, data, quantize, adapter, template, system, recorded } = asked;
   const parts = await loadForGeneration(folder, engine, { quantize, adapter, template, system });
   if (!parts.model.image) throw noEyes(folder);
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
@@ -85,6 +103,7 @@ async function evaluateFolder(folder: string, asked: Asked, engine: Engine, hook
       ...(limit !== undefined && { limit }),
       ...(data !== undefined && { data }),
       ...(quantize !== undefined && { quantize }),
+      ...(recorded && { against: recorded }),
       ...(data === undefined && { onImages: (paths) => drawImages(questions.folder, paths, hooks) }),
       signal: hooks.signal,
       onProgress: ({ task, run, done, total }) => {
@@ -150,7 +169,7 @@ function reportExtras(folder: string, asked: Asked) {
 }
 
 function evalCommand(folder: string, asked: Asked): string {
-  const { tasks, limit, blind, data, quantize, adapter, template, system } = asked;
+  const { tasks, limit, blind, data, quantize, adapter, template, system, against } = asked;
   const words = [
     `tessera eval ${folder} --tasks ${tasks.join(',')}`,
     limit !== undefined && `--limit ${limit}`,
@@ -160,6 +179,7 @@ function evalCommand(folder: string, asked: Asked): string {
     adapter && `--adapter ${adapter}`,
     template !== undefined && `--template ${template}`,
     system !== undefined && `--system ${JSON.stringify(system)}`,
+    against !== undefined && `--against ${against}`,
   ];
   return words.filter(Boolean).join(' ');
 }

@@ -97,6 +97,8 @@ export interface EvalOptions {
   readonly template?: string | undefined;
   /** A system message before every question. */
   readonly system?: string | undefined;
+  /** A folder with the results of another evaluation, whose answers these are compared with. */
+  readonly against?: string;
   /** Folder for the results, in the place of the one that they go to by themselves. */
   readonly out?: string;
 }

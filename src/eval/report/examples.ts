@@ -14,8 +14,8 @@ const answersShown = 5;
  */
 export async function examples(records: readonly ItemRecord[], seed: number): Promise<Html> {
   const random = new Random(seed, 'report');
-  const byImage = group(records.filter(({ run }) => run === 'sighted'));
-  const drawn = mostTasks(random.shuffle([...byImage.values()]));
+  const images = byImage(records.filter(({ run }) => run === 'sighted'));
+  const drawn = mostTasks(random.shuffle([...images.values()]));
   const wrong = drawn
     .slice(imagesShown)
     .map((answers) => answers.filter(({ correct }) => !correct))
@@ -29,7 +29,7 @@ the answer says is so; what is not so, or is named more often than it is there, 
 ${wrong.length === 0 ? nothing : html`<section><h2>Where it went wrong</h2><p class="lead">Wrong answers alone, on other images.</p><div class="cards">${bad}</div></section>`}`;
 }
 
-function group(records: readonly ItemRecord[]): Map<string, ItemRecord[]> {
+export function byImage(records: readonly ItemRecord[]): Map<string, ItemRecord[]> {
   const groups = new Map<string, ItemRecord[]>();
   for (const record of records) {
     const known = groups.get(record.picture);
@@ -46,7 +46,7 @@ function mostTasks(groups: readonly (readonly ItemRecord[])[]): (readonly ItemRe
 }
 
 function cards(groups: readonly (readonly ItemRecord[])[], random: Random): Promise<Html[]> {
-  return Promise.all(groups.slice(0, imagesShown).map((records) => card(chooseAnswers(records, random))));
+  return Promise.all(groups.slice(0, imagesShown).map((records) => card(chooseAnswers(records, random), answerRow)));
 }
 
 /** A few answers of every task in turn, each question once. */
@@ -63,18 +63,25 @@ function chooseAnswers(records: readonly ItemRecord[], random: Random): ItemReco
   return chosen.slice(0, answersShown).sort((a, b) => order.indexOf(a.task) - order.indexOf(b.task));
 }
 
-async function card(records: readonly ItemRecord[]): Promise<Html> {
+/** The image of some records, with a row for each of them beside it. */
+export async function card(records: readonly ItemRecord[], row: (record: ItemRecord) => Html): Promise<Html> {
   const image = await inlineImage(records[0]?.picture as string);
   const crisp = isTiny(image) ? 'crisp' : 'photo';
   return html`<article class="card"><img class="${crisp}" src="${image.uri}" width="${image.width}" height="${image.height}" alt="${records[0]?.truth ?? ''}">
-<dl>${records.map(answerRow)}</dl></article>`;
+<dl>${records.map(row)}</dl></article>`;
 }
 
-function answerRow({ prompt, answer, truth, correct, covers, invented }: ItemRecord): Html {
-  const [question] = prompt.split('\n');
+/** An answer under a tick or a cross, what is not so marked. */
+export function said({ answer, correct, invented }: Pick<ItemRecord, 'answer' | 'correct' | 'invented'>): Html {
   const mark = correct
     ? html`<span class="right" title="right">✓</span>`
     : html`<span class="wrong" title="wrong">✗</span>`;
-  return html`<div><dt>${question ?? ''}</dt><dd>${mark}<span class="answer">${answer.trim() === '' ? html`<i>(empty)</i>` : highlight(answer, invented)}</span>
+  return html`${mark}<span class="answer">${answer.trim() === '' ? html`<i>(empty)</i>` : highlight(answer, invented)}</span>`;
+}
+
+function answerRow(record: ItemRecord): Html {
+  const { prompt, answer, truth, covers } = record;
+  const [question] = prompt.split('\n');
+  return html`<div><dt>${question ?? ''}</dt><dd>${said(record)}
 <span class="truth ${truth.length + answer.length < 18 ? 'short' : 'long'}">${covers ? html`names ${covers.named} of ${covers.of} ${covers.of === 1 ? 'object' : 'objects'} · ` : nothing}<b>really there</b> ${truth || 'nothing'}</span></dd></div>`;
 }

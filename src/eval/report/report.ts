@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fewestForInterval } from '../metrics/bootstrap.ts';
 import type { Evaluation, ItemRecord } from '../results.ts';
+import { changes } from './changes.ts';
 import type { LossRow } from './curves.ts';
 import { lossCurves } from './curves.ts';
 import { examples } from './examples.ts';
@@ -44,6 +45,7 @@ export async function writeReport(folder: string, evaluation: Evaluation, extras
   const body = html`${pageHeader(extras.title, facts)}
 <main>${keyFigures(evaluation)}
 ${scoreTables(evaluation)}
+${await changes(evaluation, extras.records)}
 ${await examples(extras.records, seed)}
 ${lossCurves(extras.losses ?? [])}
 ${extras.data ? dataReport(extras.data) : nothing}

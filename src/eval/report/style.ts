@@ -49,6 +49,7 @@ dl{margin:0;flex:1;min-width:0;display:grid;gap:10px}
 dt{font-size:13px;color:var(--soft)}
 dd{margin:0;display:grid;grid-template-columns:20px 1fr auto;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
 .answer{white-space:pre-wrap}.answer:has(+.long){grid-column:2/4}.truth.long{grid-column:2/4}
+.better,.worse{border-left:3px solid var(--good);padding-left:10px}.worse{border-color:var(--clay)}.part{margin:22px 0 10px}
 .right{color:var(--good);font-weight:700}.wrong{color:var(--clay);font-weight:700}
 .truth{font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
 mark{background:var(--mark);color:inherit;border-radius:3px;padding:0 2px;box-shadow:inset 0 -2px 0 var(--clay)}

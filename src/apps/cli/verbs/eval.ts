@@ -13,6 +13,7 @@ interface EvalFlags {
   adapter?: string;
   template?: string;
   system?: string;
+  against?: string;
   out?: string;
 }
 
@@ -34,11 +35,23 @@ export const evalVerb: Verb = (session) =>
     .addOption(templateOption())
     .addOption(systemOption())
     .option(
+      '--against <folder>',
+      'ask what another evaluation asked, whose results lie there, and show what changed: the paired difference of each ' +
+        'score with its interval, and the answers that became right or wrong',
+    )
+    .option(
       '--out <folder>',
       "for the results; when absent the run folder if this is what the run's recipe asks for, or else a folder of " +
         'their own below evals, in the run folder or here',
     )
-    .addHelpText('after', examples('eval runs/llava', 'eval runs/llava --tasks pope,vqa --limit 200 --json'))
+    .addHelpText(
+      'after',
+      examples(
+        'eval runs/llava',
+        'eval runs/llava --tasks pope,vqa --limit 200 --json',
+        'eval runs/llava-1.5-preference --against runs/llava-1.5',
+      ),
+    )
     .action(async (folder: string, { blind, ...flags }: EvalFlags) => {
       const { evaluateModel } = await import('../../../run/index.ts');
       const options = { ...pick(flags), blind };
@@ -48,7 +61,7 @@ export const evalVerb: Verb = (session) =>
     });
 
 /** Leaves the options out that all verbs share. */
-function pick({ tasks, limit, data, quantize, adapter, template, system, out }: Omit<EvalFlags, 'blind'>) {
+function pick({ tasks, limit, data, quantize, adapter, template, system, against, out }: Omit<EvalFlags, 'blind'>) {
   return {
     ...(tasks !== undefined && { tasks }),
     ...(limit !== undefined && { limit }),
@@ -57,6 +70,7 @@ function pick({ tasks, limit, data, quantize, adapter, template, system, out }: 
     ...(adapter !== undefined && { adapter }),
     ...(template !== undefined && { template }),
     ...(system !== undefined && { system }),
+    ...(against !== undefined && { against }),
     ...(out !== undefined && { out }),
   };
 }
