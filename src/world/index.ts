@@ -1,6 +1,8 @@
 export type { Background, Color, Pattern, ShapeName, Size } from './attributes.ts';
 export type { Claim } from './language/claim.ts';
 export { claimTruth } from './language/claim.ts';
+export type { Edit } from './language/edits.ts';
+export { sentenceEdits } from './language/edits.ts';
 export type { Mention, ParsedText } from './language/parse-claims.ts';
 export { parseClaims } from './language/parse-claims.ts';
 export { shortAnswerPrompt } from './language/question.ts';
