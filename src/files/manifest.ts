@@ -89,7 +89,8 @@ export function hasManifest(folder: string): boolean {
   return existsSync(join(folder, manifestName));
 }
 
-function sha256Of(path: string): string {
+/** The SHA-256 of a file's bytes, in hexadecimal digits. */
+export function sha256Of(path: string): string {
   const hash = createHash('sha256');
   const chunk = new Uint8Array(1 << 20);
   const fd = openSync(path, 'r');

@@ -6,7 +6,7 @@ export { GenerationProgram, type GenerationProgramOptions } from './program.ts';
 export type { Prompt } from './prompt.ts';
 export { promptOf } from './prompt.ts';
 export { type Quantization, quantizeWeights } from './quantize.ts';
-export { createResponder, type Question, type Responder, type ResponderOptions } from './responder.ts';
+export { createResponder, type Question, type Responded, type Responder, type ResponderOptions } from './responder.ts';
 export type { Finish, Generated } from './row.ts';
 export type { Sampling } from './sampling.ts';
 export type { ScoreRequest } from './score.ts';

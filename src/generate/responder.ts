@@ -1,6 +1,8 @@
 import type { Answer, Example } from '../data/index.ts';
 import { answerOf } from './answer.ts';
 import { type GenerateOptions, generate } from './decode.ts';
+import type { Finish } from './row.ts';
+import type { Sampling } from './sampling.ts';
 import { openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
 
 /** One question about at most one image. */
@@ -9,6 +11,8 @@ export interface Question {
   readonly image?: string;
   readonly prompt: string;
   readonly maxTokens: number;
+  /** Numbers the stream of random draws; its place in the list unless told. */
+  readonly stream?: number;
 }
 
 export interface ResponderOptions extends SpeakerParts {
@@ -16,22 +20,29 @@ export interface ResponderOptions extends SpeakerParts {
   readonly name?: string;
   /** Questions answered at a time; 32 unless told. */
   readonly batch?: number;
+  /** How tokens are picked; the likeliest unless told. */
+  readonly sampling?: Sampling;
 }
 
-/** Answers lists of questions greedily. */
+/** An answer, and why it ended. */
+export interface Responded extends Answer {
+  readonly finish: Finish;
+}
+
+/** Answers lists of questions. */
 export interface Responder {
   readonly name: string;
   /**
    * Answers in the order of the questions, trimmed.
    * @throws the signal's reason once it has aborted: half an answer must not be judged
    */
-  answer(questions: readonly Question[], signal?: AbortSignal): Promise<readonly Answer[]>;
+  answer(questions: readonly Question[], signal?: AbortSignal): Promise<readonly Responded[]>;
   close(): Promise<void>;
 }
 
 /** A model that answers questions for an evaluation. Questions of like length are answered together. */
 export function createResponder(options: ResponderOptions): Responder {
-  const { batch = 32 } = options;
+  const { batch = 32, sampling } = options;
   const speaker = openSpeaker(options);
   return {
     name: options.name ?? options.model.architecture,
@@ -40,12 +51,13 @@ export function createResponder(options: ResponderOptions): Responder {
         speaker.encode(questionRow(`question ${i + 1}`, prompt, image === undefined ? [] : [image])),
       );
       const order = [...questions.keys()].sort((a, b) => lengthOf(examples, a) - lengthOf(examples, b));
-      const answers: Answer[] = new Array(questions.length);
+      const answers: Responded[] = new Array(questions.length);
+      const settings = { ...(sampling && { sampling }), ...(signal && { signal }) };
       for (let at = 0; at < order.length; at += batch) {
         const chosen = order.slice(at, at + batch);
-        const given = await answerBatch(speaker, questions, examples, chosen, signal && { signal });
+        const given = await answerBatch(speaker, questions, examples, chosen, settings);
         signal?.throwIfAborted();
-        for (const [k, i] of chosen.entries()) answers[i] = given[k] as Answer;
+        for (const [k, i] of chosen.entries()) answers[i] = given[k] as Responded;
       }
       return answers;
     },
@@ -62,14 +74,20 @@ async function answerBatch(
   questions: readonly Question[],
   examples: readonly Example[],
   chosen: readonly number[],
-  options: GenerateOptions | undefined,
-): Promise<Answer[]> {
+  options: GenerateOptions,
+): Promise<Responded[]> {
   const requests = await Promise.all(
     chosen.map(async (i) => ({
       ...(await prompt(examples[i] as Example)),
       maxTokens: (questions[i] as Question).maxTokens,
+      stream: (questions[i] as Question).stream ?? i,
     })),
   );
   const answers = await generate(program, requests, { ...ending, ...options });
-  return Promise.all(answers.map((answer, k) => answerOf(program, examples[chosen[k] as number] as Example, answer)));
+  return Promise.all(
+    answers.map(async (answer, k) => ({
+      ...(await answerOf(program, examples[chosen[k] as number] as Example, answer)),
+      finish: answer.finish,
+    })),
+  );
 }

@@ -5,8 +5,9 @@ import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods, objectiveNamed } from '../train/index.ts';
 import { trainingFile, trainingTasks, worldTaskOptions, worldTaskTable } from '../world/index.ts';
 import { catalog } from './catalog.ts';
-import type { Where } from './faults.ts';
-import type { ModelRecipe, Recipe, StageRecipe } from './schema.ts';
+import type { KeyPath, Where } from './faults.ts';
+import { feedbackFaults } from './feedback.ts';
+import type { DataRecipe, ModelRecipe, Recipe, StageRecipe } from './schema.ts';
 import { recipeSchema } from './schema.ts';
 
 /** Faults that one key alone cannot show, in a recipe whose stages have their defaults filled in. */
@@ -15,6 +16,8 @@ export function checkRecipe(recipe: Recipe, where: Where): Fault[] {
     ...systemFaults(recipe, where),
     ...modelFaults(recipe.model, where),
     ...stagesFaults(recipe, where),
+    ...feedbackFaults(recipe, where),
+    ...dataFaults(recipe.feedback?.data ?? [], ['feedback'], where),
     ...evalFaults(recipe, where),
   ];
 }
@@ -141,7 +144,7 @@ function stagesFaults(recipe: Recipe, where: Where): Fault[] {
       ...lengthFaults(stage, at, where),
       ...fitFaults(stage, at, recipe.model, where),
       ...lossFaults(stage, at, where),
-      ...dataFaults(stage, at, where),
+      ...dataFaults(stage.data, ['stages', at], where),
     ];
   });
 }
@@ -218,15 +221,15 @@ function lossFaults({ objective, loss = {} }: StageRecipe, at: number, where: Wh
 }
 
 /** Keys of a data source that its kind of rows has no use for. */
-function dataFaults(stage: StageRecipe, at: number, where: Where): Fault[] {
-  return stage.data.flatMap((data, place) => {
+function dataFaults(sources: readonly DataRecipe[], below: KeyPath, where: Where): Fault[] {
+  return sources.flatMap((data, place) => {
     const kind = data.source === 'tabletop' ? data.task : (data.format ?? 'auto');
     return Object.entries(data.source === 'tabletop' ? tasksFor : formatsFor)
       .filter(([key, kinds]) => Object.hasOwn(data, key) && !kinds.includes(kind))
       .map(([key, kinds]) => ({
         code: 'recipe/unused',
         message: `${key} means nothing for rows of ${kind}`,
-        path: where(['stages', at, 'data', place, key]),
+        path: where([...below, 'data', place, key]),
         expected: `rows of ${kinds.join(' or ')}`,
         got: kind,
         remedy: `take ${key} out`,

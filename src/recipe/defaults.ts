@@ -1,3 +1,5 @@
+import type { DataRecipe } from './schema.ts';
+
 /** Values of a stage that neither it nor the recipe gives. AdamW, clipping and warm-up as the LLaVA family trains. */
 export const trainDefaults = {
   seed: 0,
@@ -20,6 +22,8 @@ export const loraDefaults = { dropout: 0, targets: ['all-linear'], use_rslora: f
 
 export const stageDefaults = { template: 'text' } as const;
 export const dataDefaults = { split: 'train', seed: 0, format: 'auto' } as const;
+export const feedbackDefaults = { answers: 4, temperature: 0.7, top_p: 1, max_tokens: 128, seed: 0 } as const;
+export const judgeDefaults = { oracle: { noise: 0 } } as const;
 export const outputDefaults = { dtype: 'float32' } as const;
 
 const sections: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[] = [
@@ -27,6 +31,9 @@ const sections: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[
   [/^(?:stages\.<stage>\.)?lora$/, { ...loraDefaults, alpha: '2 r' }],
   [/^stages\.<stage>$/, stageDefaults],
   [/^stages\.<stage>\.data\.<n>$/, dataDefaults],
+  [/^feedback$/, { ...feedbackDefaults, from: 'model.from', folder: 'runs/<recipe>-pairs' }],
+  [/^feedback\.data\.<n>$/, dataDefaults],
+  [/^feedback\.judge$/, Object.assign({}, ...Object.values(judgeDefaults))],
   [/^output$/, { ...outputDefaults, folder: 'runs/<recipe>' }],
 ];
 
@@ -34,4 +41,11 @@ const sections: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[
 export function defaultOf(path: string): unknown {
   const [section, key] = [path.replace(/\.?[^.]*$/, ''), path.split('.').at(-1) as string];
   return sections.find(([at]) => at.test(section))?.[1][key];
+}
+
+/** A data source with its defaults. */
+export function withDataDefaults(data: DataRecipe): DataRecipe {
+  return data.source === 'tabletop'
+    ? { ...data, split: data.split ?? dataDefaults.split, seed: data.seed ?? dataDefaults.seed }
+    : { ...data, format: data.format ?? dataDefaults.format };
 }

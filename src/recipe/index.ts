@@ -1,7 +1,8 @@
 export { catalog, statusOf } from './catalog.ts';
 export { defaultOf } from './defaults.ts';
+export type { FeedbackPlan } from './feedback.ts';
 export { findRecipe } from './find.ts';
-export { missingInputs } from './inputs.ts';
+export { missingFeedbackInputs, missingInputs } from './inputs.ts';
 export { filePlan, formatRecipe, loadPlan, parsePlan } from './load.ts';
 export { type OptionRow, optionRows } from './option.ts';
 export { locate } from './place.ts';

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { Fault } from '../base/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { catalog } from './catalog.ts';
@@ -21,6 +21,24 @@ export function missingInputs(plan: Plan): Fault[] {
       named.push([`stages.${stage.name}.data.${at}.images`, data.images]);
     });
   }
+  return absent(named, plan);
+}
+
+/** What the making of pairs reads and is not there. */
+export function missingFeedbackInputs(plan: Plan): Fault[] {
+  const { from, adapter, data = [] } = plan.feedback ?? {};
+  const files = data.flatMap((source, at): [string, string | undefined][] =>
+    source.source === 'files'
+      ? [
+          [`feedback.data.${at}.path`, source.path],
+          [`feedback.data.${at}.images`, source.images],
+        ]
+      : [],
+  );
+  return absent([['feedback.from', from], ['feedback.adapter', adapter], ...files], plan);
+}
+
+function absent(named: readonly (readonly [key: string, path: string | undefined])[], plan: Plan): Fault[] {
   return named.flatMap(([key, path]) =>
     path === undefined || existsSync(locate(path))
       ? []
@@ -30,7 +48,7 @@ export function missingInputs(plan: Plan): Fault[] {
             message: 'an input of this recipe is not there',
             path: key,
             got: path,
-            ...maker(path),
+            ...maker(path, plan),
           },
         ],
   );
@@ -42,8 +60,11 @@ function folderKeys({ architecture }: Plan['model']): string[] {
   return Object.keys(keys).filter((key) => keys[key]?.value === 'folder');
 }
 
-/** For a folder that a backbone recipe makes, the command that makes it. */
-function maker(path: string): { remedy: string } | undefined {
+/** For what a backbone recipe makes, or the recipe's own section of feedback, the command that makes it. */
+function maker(path: string, { name, feedback }: Plan): { remedy: string } | undefined {
+  if (feedback && `${resolve(path)}/`.startsWith(`${resolve(feedback.folder)}/`)) {
+    return { remedy: `make it with \`tessera feedback ${name}\`, with the same overrides` };
+  }
   const backbone = catalog.find(({ name }) => dirname(path).endsWith('backbones') && basename(path) === name);
   return (
     backbone && {

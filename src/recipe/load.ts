@@ -3,9 +3,10 @@ import type { Document, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
 import type { Fault } from '../base/index.ts';
 import { asTesseraError, raise, TesseraError } from '../base/index.ts';
+import { streamSamples } from '../data/index.ts';
 import { readText } from '../files/index.ts';
 import { architectures } from '../models/index.ts';
-import { methods } from '../train/index.ts';
+import { methods, objectiveNamed, readViews } from '../train/index.ts';
 import { aliases } from './aliases.ts';
 import { catalog } from './catalog.ts';
 import { checkModel } from './checks.ts';
@@ -13,6 +14,7 @@ import type { KeyPath, Where } from './faults.ts';
 import { brief, faultsOf, spell, valueAt } from './faults.ts';
 import { findRecipe } from './find.ts';
 import { applyOverrides, renamed } from './overrides.ts';
+import { locate } from './place.ts';
 import type { Plan } from './plan.ts';
 import { planOf } from './plan.ts';
 import type { Recipe } from './schema.ts';
@@ -60,7 +62,7 @@ export function filePlan(
   }
   const data = { source: 'files', path, ...(from.images !== undefined && { images: from.images }) };
   const [architecture] = Object.keys(architectures);
-  const [objective] = Object.keys(methods);
+  const objective = objectiveFor(locate(path), from.images);
   const stage = { name: 'rows', objective, trainable: ['**'], template: 'checkpoint', data: [data] };
   const model = { architecture, from: from.model };
   const recipe = {
@@ -70,6 +72,29 @@ export function filePlan(
     train: { steps: 1, lr: 1 },
   };
   return parsePlan(stringify(recipe), path, overrides);
+}
+
+/** The first objective that reads rows such as a file has them: one answer, or two. */
+function objectiveFor(path: string, images: string | undefined): string | undefined {
+  const names = Object.keys(methods);
+  const views = viewsOf(path, images);
+  return names.find((name) => sameWords(readViews(objectiveNamed(name)), views)) ?? names[0];
+}
+
+/** The views of the first row of a file; none where it cannot be read, which is told by who reads it. */
+function viewsOf(path: string, images: string | undefined): string[] {
+  try {
+    for (const outcome of streamSamples(path, { images, imagesLater: true })) {
+      if ('kept' in outcome) return Object.keys(outcome.kept.views);
+    }
+  } catch (error) {
+    if (!(error instanceof TesseraError)) throw error;
+  }
+  return [];
+}
+
+function sameWords(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((word) => b.includes(word));
 }
 
 /** A recipe as YAML. That of a plan has every default written out and gives the same plan again. */

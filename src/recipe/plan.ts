@@ -3,8 +3,9 @@ import { taskNames } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { checkRecipe } from './checks.ts';
-import { dataDefaults, loraDefaults, outputDefaults, stageDefaults, trainDefaults } from './defaults.ts';
+import { loraDefaults, outputDefaults, stageDefaults, trainDefaults, withDataDefaults } from './defaults.ts';
 import type { Where } from './faults.ts';
+import { type FeedbackPlan, feedbackPlan, resolveFeedback } from './feedback.ts';
 import type { DataRecipe, LoraRecipe, ModelRecipe, Recipe, StageRecipe, TrainRecipe } from './schema.ts';
 import { recipeSchema } from './schema.ts';
 
@@ -72,6 +73,8 @@ export interface Plan {
   readonly stages: readonly StagePlan[];
   readonly output: { readonly folder: string; readonly dtype: 'float32' | 'float16' | 'bfloat16' };
   readonly eval: { readonly tasks: readonly string[]; readonly limit?: number };
+  /** What pairs of answers are made of. */
+  readonly feedback?: FeedbackPlan;
   /** The same as a recipe, to be kept with the run. */
   readonly resolved: Recipe;
 }
@@ -96,6 +99,7 @@ export function planOf(recipe: Recipe, name: string, where: Where = (path) => pa
     stages: resolved.stages.map((stage) => stagePlan(stage, resolved.model)),
     output: resolved.output as Plan['output'],
     eval: (resolved.eval ?? { tasks: [] }) as Plan['eval'],
+    ...(resolved.feedback && { feedback: feedbackPlan(resolved.feedback) }),
     resolved,
   };
 }
@@ -119,8 +123,9 @@ function resolve(recipe: Recipe, name: string): Recipe {
     dtype: recipe.output?.dtype ?? outputDefaults.dtype,
   } as const;
   const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? taskNames() } };
+  const feedback = recipe.feedback && { feedback: resolveFeedback(recipe.feedback, recipe.model, name) };
   // Read once more for the order of the schema's keys, so that one plan has one text.
-  return recipeSchema.parse({ ...rest, stages, output, ...evaluation }) as Recipe;
+  return recipeSchema.parse({ ...rest, stages, output, ...feedback, ...evaluation }) as Recipe;
 }
 
 /** Training settings of a resolved stage: those with a default are there. */
@@ -143,12 +148,6 @@ function withLossDefaults({ objective, loss }: StageRecipe): Pick<StageRecipe, '
   const options = Object.entries(methods[objective]?.options ?? {});
   if (options.length === 0 && loss === undefined) return {};
   return { loss: { ...Object.fromEntries(options.map(([key, { value }]) => [key, value])), ...loss } };
-}
-
-function withDataDefaults(data: DataRecipe): DataRecipe {
-  return data.source === 'tabletop'
-    ? { ...data, split: data.split ?? dataDefaults.split, seed: data.seed ?? dataDefaults.seed }
-    : { ...data, format: data.format ?? dataDefaults.format };
 }
 
 function compact(values: Record<string, unknown>): Record<string, unknown> {

@@ -4,6 +4,7 @@ import { taskNames } from '../eval/index.ts';
 import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { splits, topics, trainingTasks } from '../world/index.ts';
+import { feedbackSection } from './feedback.ts';
 import { type Option, option, optional, section, words, wordsOf } from './option.ts';
 
 const count = z.int().positive().max(1_000_000_000);
@@ -193,6 +194,10 @@ export const recipeSchema = section({
     }),
     'what is written',
   ),
+  feedback: optional(
+    feedbackSection(dataSection),
+    'pairs of answers that `tessera feedback` makes out of what a model answers',
+  ),
   eval: optional(
     section({
       tasks: optional(wordsOf(taskNames()), 'evaluations after the last stage'),
@@ -214,4 +219,5 @@ export interface ModelRecipe {
 export type StageRecipe = z.infer<typeof stageSection>;
 export type DataRecipe = z.infer<typeof dataSection>;
 export type TrainRecipe = z.infer<typeof trainSection>;
+export type FeedbackRecipe = NonNullable<z.infer<typeof recipeSchema>['feedback']>;
 export type LoraRecipe = z.infer<typeof loraSection>;

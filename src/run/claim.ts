@@ -2,7 +2,13 @@ import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync }
 import { hostname } from 'node:os';
 import { TesseraError } from '../base/index.ts';
 import { isAlive } from '../files/index.ts';
-import type { RunFolder } from './folder.ts';
+
+/** A folder that one process at a time may write in. */
+interface Claimed {
+  readonly path: string;
+  /** Which process does, while one does. */
+  readonly claim: string;
+}
 
 /** Milliseconds between signs of life, which other machines of a shared disk go by. */
 const BEAT = 10_000;
@@ -19,12 +25,12 @@ interface Claim {
  * @returns what gives it back
  * @throws TesseraError `run/in-use`
  */
-export function claimRun(run: RunFolder): () => void {
+export function claimRun(run: Claimed): () => void {
   const other = readClaim(run);
   if (other && lives(other, run)) {
     throw new TesseraError({
       code: 'run/in-use',
-      message: 'another process is training in this run folder',
+      message: 'another process is at work in this folder',
       path: run.path,
       got: `process ${other.process} on ${other.host}`,
       remedy: `stop it first; if there is no such process, remove ${run.claim}`,
@@ -41,12 +47,12 @@ export function claimRun(run: RunFolder): () => void {
 }
 
 /** Whether a process is training in the folder now. */
-export function isRunning(run: RunFolder): boolean {
+export function isRunning(run: Claimed): boolean {
   const claim = readClaim(run);
   return claim !== undefined && (lives(claim, run) || claim.process === process.pid);
 }
 
-function readClaim(run: RunFolder): Claim | undefined {
+function readClaim(run: Claimed): Claim | undefined {
   try {
     return JSON.parse(readFileSync(run.claim, 'utf8')) as Claim;
   } catch {
@@ -56,7 +62,7 @@ function readClaim(run: RunFolder): Claim | undefined {
 }
 
 /** A process of this machine is looked up; one of another must have given a sign of late. */
-function lives({ process: id, host }: Claim, run: RunFolder): boolean {
+function lives({ process: id, host }: Claim, run: Claimed): boolean {
   if (host !== hostname()) return Date.now() - statSync(run.claim).mtimeMs < 6 * BEAT;
   // A new process of a restarted container often has the number of the one that died.
   return id !== process.pid && isAlive(id);

@@ -4,7 +4,16 @@ import type { Split, WorldManifest } from '../world/index.ts';
 import type { DemoOptions, DemoResult } from './demo/types.ts';
 import type { Inspection } from './inspect.ts';
 import type { RunSummary } from './overview/summary.ts';
-import type { DataCounts, EvalOptions, EvalResult, ExportOptions, Hooks, StageMemory, TrainResult } from './types.ts';
+import type {
+  DataCounts,
+  EvalOptions,
+  EvalResult,
+  ExportOptions,
+  FeedbackResult,
+  Hooks,
+  StageMemory,
+  TrainResult,
+} from './types.ts';
 
 export type * from './demo/types.ts';
 export type { RunSummary } from './overview/summary.ts';
@@ -38,6 +47,11 @@ export async function compareRuns(folders: readonly string[]): Promise<Compariso
 /** Evaluates a run folder or a Hugging Face folder. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
   return (await import('./evaluate.ts')).evaluateModel(folder, options, hooks);
+}
+
+/** Makes the pair set of a recipe, or goes on with it; see `run/feedback.ts`. */
+export async function makePairs(plan: Plan, hooks: Hooks): Promise<FeedbackResult> {
+  return (await import('./feedback.ts')).makePairs(plan, hooks);
 }
 
 /** Writes a model for other tools; the files written. */

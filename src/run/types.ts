@@ -1,5 +1,6 @@
 import type { Log } from '../base/index.ts';
 import type { Evaluation } from '../eval/index.ts';
+import type { PairReport } from '../feedback/index.ts';
 import type { Quantization } from '../generate/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import type { Lora } from '../nn/index.ts';
@@ -128,3 +129,14 @@ export interface DataCounts {
   readonly refused: Readonly<Record<string, number>>;
   readonly examples: readonly string[];
 }
+
+/** How the making of a pair set ended; `interrupted` when the signal stopped it, and the same call then goes on. */
+export type FeedbackResult =
+  | { readonly folder: string; readonly status: 'done'; readonly report: PairReport }
+  | {
+      readonly folder: string;
+      readonly status: 'interrupted';
+      /** Questions whose pairs are written, of all. */
+      readonly done: number;
+      readonly questions: number;
+    };

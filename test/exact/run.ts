@@ -36,22 +36,51 @@ function tessera(
   });
 }
 
-/** Events of a run that was left alone. */
-export async function straightRun(recipe: string, folder: string, cache: string): Promise<Record<Event, number>> {
-  const count = `${folder}.counts.json`;
-  await tessera(['train', recipe, `output.folder=${folder}`, '--quiet'], { cache, count });
+/** The command that makes a folder, and the one that goes on with it. */
+export interface Making {
+  readonly start: readonly string[];
+  readonly goOn: readonly string[];
+  /** The file that is there once there is something to go on with. */
+  readonly begun: string;
+}
+
+/** A training of a recipe. */
+export function training(recipe: string, folder: string): Making {
+  return {
+    start: ['train', recipe, `output.folder=${folder}`, '--quiet'],
+    goOn: ['resume', folder, '--quiet'],
+    begun: join(folder, 'recipe.yaml'),
+  };
+}
+
+/** A small pair set of corrected answers; the command that made it goes on with it. */
+export function makingPairs(folder: string): Making {
+  const start = [
+    'feedback',
+    'recipes/projection/llava-rlhf-v.yaml',
+    'feedback.count=40',
+    'feedback.max_tokens=64',
+    'feedback.data.0.scenes=60',
+    'feedback.judge.noise=0.1',
+    `feedback.folder=${folder}`,
+    '--quiet',
+  ];
+  return { start, goOn: start, begun: folder };
+}
+
+/** The events of a making that is left alone; the file is for the counts. */
+export async function straightRun(making: Making, cache: string, count: string): Promise<Record<Event, number>> {
+  await tessera(making.start, { cache, count });
   return JSON.parse(readFileSync(count, 'utf8'));
 }
 
-/** Trains, is killed at each moment in turn and goes on, until the run is over; the moments that came. */
+/** Makes, is killed at each moment in turn and goes on, until all is over; the moments that came. */
 export async function killedRun(
-  recipe: string,
-  folder: string,
+  { start, goOn, begun }: Making,
   cache: string,
   moments: Iterable<Moment>,
 ): Promise<Moment[]> {
-  const start = ['train', recipe, `output.folder=${folder}`, '--quiet'];
-  const next = () => (existsSync(join(folder, 'recipe.yaml')) ? ['resume', folder, '--quiet'] : start);
+  const next = () => (existsSync(begun) ? goOn : start);
   const died: Moment[] = [];
   for (const kill of moments) {
     if ((await tessera(next(), { cache, kill })) === 0) return died;

@@ -12,6 +12,7 @@ import { demoVerb } from './verbs/demo.ts';
 import { doctorVerb } from './verbs/doctor.ts';
 import { evalVerb } from './verbs/eval.ts';
 import { exportVerb } from './verbs/export.ts';
+import { feedbackVerb } from './verbs/feedback.ts';
 import { generateVerb } from './verbs/generate.ts';
 import { recipesVerb } from './verbs/recipes.ts';
 import { resumeVerb } from './verbs/resume.ts';
@@ -23,7 +24,7 @@ import { trainVerb } from './verbs/train.ts';
 /** Every verb, by what it is for. */
 const groups: Readonly<Record<string, readonly Verb[]>> = {
   'Begin:': [demoVerb, recipesVerb, doctorVerb],
-  'Train:': [dataVerb, trainVerb, resumeVerb, runsVerb],
+  'Train:': [dataVerb, feedbackVerb, trainVerb, resumeVerb, runsVerb],
   'Use a model:': [chatVerb, generateVerb, scoreVerb, retrieveVerb, evalVerb, exportVerb],
 };
 

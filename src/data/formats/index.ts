@@ -1,6 +1,6 @@
 export { dataFile } from './foreign.ts';
 export type { ReadOptions } from './read.ts';
-export { readRows, readSamples } from './read.ts';
+export { readRows, readSamples, streamSamples } from './read.ts';
 export type { FormatName, FormatOptionName } from './table.ts';
 export { formatNames, formatOptions } from './table.ts';
 export { readUsableSamples } from './usable.ts';

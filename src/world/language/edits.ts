@@ -126,10 +126,12 @@ function objectChanges(sentence: string, noun: Noun, scene: Scene): Change[][] {
   return scene.objects.flatMap((object) => {
     const words = phraseLike(noun, old, object);
     const renamed = { start, end, text: isCapital(old) ? capital(words) : words };
-    const placed = surePlaces(scene, object).flatMap((sure) =>
-      place ? [[renamed, { start: place.index, end: place.index + place[0].length, text: placeWords(sure) }]] : [],
-    );
-    return [[renamed], ...placed];
+    if (!place) return [[renamed]];
+    const at = { start: place.index, end: place.index + place[0].length };
+    const placed = surePlaces(scene, object).map((sure) => [renamed, { ...at, text: placeWords(sure) }]);
+    // "There is a ball" needs no place, and "a ball is at the top" does.
+    const unplaced = /^\s*there\b/i.test(sentence) ? [[renamed, { ...at, start: at.start - 1, text: '' }]] : [];
+    return [[renamed], ...placed, ...unplaced];
   });
 }
 
