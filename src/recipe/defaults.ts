@@ -21,7 +21,7 @@ export const trainDefaults = {
 export const loraDefaults = { dropout: 0, targets: ['all-linear'], use_rslora: false, use_dora: false };
 
 export const stageDefaults = { template: 'text' } as const;
-export const dataDefaults = { split: 'train', seed: 0, format: 'auto' } as const;
+const dataDefaults = { split: 'train', seed: 0, format: 'auto' } as const;
 export const feedbackDefaults = { answers: 4, temperature: 0.7, top_p: 1, max_tokens: 128, seed: 0 } as const;
 export const judgeDefaults = { oracle: { noise: 0 } } as const;
 export const outputDefaults = { dtype: 'float32' } as const;

@@ -4,7 +4,7 @@ import { taskNames } from '../eval/index.ts';
 import { architectures, type RecipeKey, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { splits, topics, trainingTasks } from '../world/index.ts';
-import { feedbackSection } from './feedback.ts';
+import { feedbackSection } from './feedback-section.ts';
 import { type Option, option, optional, section, words, wordsOf } from './option.ts';
 
 const count = z.int().positive().max(1_000_000_000);

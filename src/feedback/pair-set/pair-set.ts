@@ -31,7 +31,7 @@ export interface PairFolder {
   readonly claim: string;
 }
 
-export function pairFolder(path: string): PairFolder {
+function pairFolder(path: string): PairFolder {
   const made = join(path, 'feedback');
   return {
     path,

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { codesOf, faultOf } from '../../test/support/faults.ts';
+import { loadPlan, missingFeedbackInputs, missingInputs } from './index.ts';
+
+const recipe = 'recipes/projection/llava-rlhf-v.yaml';
+const plan = (...overrides: string[]) => loadPlan(recipe, overrides);
+
+describe('the section feedback', () => {
+  it('is filled in', () => {
+    expect(loadPlan('recipes/projection/llava-silkie.yaml', ['feedback.judge.noise=0.2']).feedback).toEqual({
+      from: 'assets/tabletop-llava',
+      builder: 'aspect-scores',
+      judge: { kind: 'oracle', noise: 0.2 },
+      data: [{ source: 'tabletop', task: 'captions', split: 'train', scenes: 2000, seed: 13 }],
+      prompts: ['Describe the image in detail.'],
+      answers: 4,
+      temperature: 1,
+      topP: 1,
+      maxTokens: 128,
+      seed: 0,
+      folder: 'runs/llava-silkie-pairs',
+    });
+  });
+
+  it.each([
+    [['feedback.builder=aspect-scores'], 'recipe/feedback'],
+    [['feedback.answers=2', 'feedback.temperature=0'], 'recipe/feedback'],
+    [['feedback.data.0={source: files, path: rows.json}'], 'recipe/feedback'],
+    [['feedback.data.0.turns=[1, 2]'], 'recipe/unused'],
+  ])('with %j is refused: %s', (overrides, code) => {
+    expect(codesOf(() => plan(...overrides))).toEqual([code]);
+  });
+
+  it('names the key that is out of range', () => {
+    expect(faultOf(() => plan('feedback.judge.noise=2')).path).toContain('feedback.judge.noise');
+    expect(faultOf(() => plan('feedback.judge.kind=friend')).path).toContain('feedback.judge.kind');
+  });
+
+  it('says how rows are made that its stages lack, and what it lacks itself', () => {
+    const [fault] = missingInputs(plan('feedback.folder=none', 'stages.prefer.data.0.path=none/pairs.jsonl'));
+    expect(fault?.remedy).toContain('tessera feedback');
+    expect(missingFeedbackInputs(plan('feedback.from=nowhere')).map(({ path }) => path)).toEqual(['feedback.from']);
+    expect(missingFeedbackInputs(plan())).toEqual([]);
+  });
+});
