@@ -2,3 +2,4 @@ export { writeAdapterExport } from './adapter.ts';
 export { hubName, modelCard, type TrainedStage } from './model-card.ts';
 export { type ModelFolderOptions, type SpeakingModel, writeModelFolder } from './model-folder.ts';
 export { writeOnnx } from './onnx.ts';
+export { writeTransformersJs } from './transformers-js.ts';

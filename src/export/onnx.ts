@@ -15,7 +15,7 @@ import {
   writeJsonObject,
 } from '../models/index.ts';
 import { ParameterTrace } from '../nn/index.ts';
-import { encodeModel, lower, type OnnxInitializer, type OnnxModel, type OnnxNode } from '../onnx/index.ts';
+import { type ExternalInitializer, encodeModel, lower, type OnnxModel, type OnnxNode } from '../onnx/index.ts';
 import { describePorts, onnxCard } from './onnx-card.ts';
 
 /**
@@ -30,12 +30,7 @@ export function writeOnnx(partial: string, place: ModelPlace, dtype: SaveDType):
   writeCheckpoint(partial, tensors, { dtype, maxShardBytes: Number.POSITIVE_INFINITY });
   for (const source of [place.folder, place.adapter]) if (source !== undefined) copySideFiles(source, partial);
   writeJsonObject(join(partial, 'config.json'), config);
-  const weights = new Map<string, OnnxInitializer>();
-  for (const stored of openSafetensors(join(partial, 'model.safetensors')).tensors.values()) {
-    const name = paths.get(stored.name) as string;
-    const external = { location: 'model.safetensors', offset: stored.begin, length: stored.end - stored.begin };
-    weights.set(name, { name, dtype, shape: stored.shape, external });
-  }
+  const weights = storedWeights(partial, paths, dtype);
   const lowered = withWeights(traced(model), weights, dtype);
   const doc = describePorts(lowered.graph, model);
   writeFileSync(join(partial, 'model.onnx'), encodeModel({ ...lowered, graph: { ...lowered.graph, doc } }));
@@ -46,11 +41,31 @@ function traced(model: Model): OnnxModel {
   const graph = new Graph();
   const x = declareInputs(graph, model.processor().inputs);
   const outputs = new Map(Object.entries(model.forward(new ParameterTrace(graph).root(), x)));
-  return lower(graph, outputs, { name: model.architecture });
+  return lower(graph, outputs, { name: model.architecture, target: 'portable' });
 }
 
-/** The model with its parameters as initializers in the place of inputs. */
-function withWeights(model: OnnxModel, weights: ReadonlyMap<string, OnnxInitializer>, dtype: SaveDType): OnnxModel {
+/** The tensors of `model.safetensors`, by the paths of the parameters that they are. */
+export function storedWeights(
+  folder: string,
+  paths: ReadonlyMap<string, string>,
+  dtype: SaveDType,
+): Map<string, ExternalInitializer> {
+  const { tensors } = openSafetensors(join(folder, 'model.safetensors'));
+  return new Map(
+    [...tensors.values()].map(({ name: key, shape, begin, end }) => {
+      const name = paths.get(key) as string;
+      const external = { location: 'model.safetensors', offset: begin, length: end - begin };
+      return [name, { name, dtype, shape, external }];
+    }),
+  );
+}
+
+/** The model with its parameters as initializers in the place of inputs; weights of 16 bits are widened as it begins. */
+export function withWeights(
+  model: OnnxModel,
+  weights: ReadonlyMap<string, ExternalInitializer>,
+  dtype: SaveDType,
+): OnnxModel {
   const { graph } = model;
   const used = graph.inputs.flatMap(({ name }) => weights.get(name) ?? []);
   const narrow = dtype !== 'float32';
@@ -68,7 +83,7 @@ function withWeights(model: OnnxModel, weights: ReadonlyMap<string, OnnxInitiali
 
 const storedName = (name: string) => `${name}.stored`;
 
-function widening({ name }: OnnxInitializer): OnnxNode {
+function widening({ name }: ExternalInitializer): OnnxNode {
   return {
     opType: 'Cast',
     domain: '',

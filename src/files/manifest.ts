@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { z } from 'zod';
 import { asTesseraError, type Fault } from '../base/index.ts';
 import { type Write, writeFileAtomically, writeTextAtomically } from './durable.ts';
@@ -72,11 +72,14 @@ export function checkManifest(folder: string): Fault | undefined {
 }
 
 /**
- * Writes `manifest.json` about the files that a folder holds, as they are there now.
+ * Writes `manifest.json` about the files that a folder and its folders hold, as they are there now.
  * @param except names of files that people may change as they like
  */
 export function sealFolder(folder: string, except: readonly string[] = []): void {
-  const names = readdirSync(folder).filter((name) => name !== manifestName && !except.includes(name));
+  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+    .filter((name) => name !== manifestName && !except.includes(name));
   const files = names.sort().map((name) => {
     const path = join(folder, name);
     return [name, { bytes: statSync(path).size, sha256: sha256Of(path) }];

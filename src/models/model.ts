@@ -3,7 +3,7 @@ import type { ImageProcessor, Processor, Size } from '../data/index.ts';
 import type { Value } from '../graph/index.ts';
 import type { Scope } from '../nn/index.ts';
 import type { ConfigJson } from './config.ts';
-import type { DecoderState, KeyValue, LinearPlaces, SourceReader } from './decoders/index.ts';
+import type { Decoder, DecoderState, KeyValue, LinearPlaces, SourceReader } from './decoders/index.ts';
 import type { Layout } from './weights/index.ts';
 
 /** A model: what it takes, where its parts are, and what it can do. */
@@ -34,6 +34,8 @@ export interface Model {
   readonly embedder?: Embedder;
   readonly matcher?: Matcher;
   readonly painter?: Painter;
+  /** Set where all that it does is a decoder that reads images as rows between its words. */
+  readonly pieces?: Pieces;
 }
 
 /** What a model's configuration says of images. */
@@ -129,6 +131,15 @@ export interface Painter {
   readonly around?: readonly [begin: number, end: number];
   /** Pixels `[N, 3, H, W]` from 0 to 1 of codes `[N, perImage]`, numbered as in `codes`. */
   paint(p: Scope, codes: Value): Value;
+}
+
+/** What runs apart where a tool keeps words, images and the decoder in graphs of their own. */
+export interface Pieces {
+  readonly decoder: Decoder;
+  /** Its place in the parameter tree. */
+  readonly at: string;
+  /** Rows `[N, P, D]` that take the places of an image's tokens, from pixels `[N, 3, H, W]`. */
+  readonly imageRows?: (p: Scope, pixels: Value) => Value;
 }
 
 /** What a model may be able to do. */

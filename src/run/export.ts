@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { writeAdapterExport, writeModelFolder, writeOnnx } from '../export/index.ts';
+import { writeAdapterExport, writeModelFolder, writeOnnx, writeTransformersJs } from '../export/index.ts';
 import { sealFolder, writeFolder } from '../files/index.ts';
 import {
   copySideFiles,
@@ -20,8 +20,9 @@ import { partsFromPlace } from './parts.ts';
 import type { ExportOptions } from './types.ts';
 
 /**
- * Writes a model as a Hugging Face folder, its adapter alone in PEFT layout, or an ONNX file beside its weights; the files
- * written. Adapters, be they a run's, given, or beside the model, are merged where `merge` asks for it, and always in ONNX.
+ * Writes a model as a Hugging Face folder, its adapter alone in PEFT layout, an ONNX file beside its weights, or a folder for
+ * transformers.js; the files written. Adapters, be they a run's, given, or beside the model, are merged where `merge` asks for
+ * it, and always in ONNX.
  */
 export async function exportModel(folder: string, options: ExportOptions): Promise<readonly string[]> {
   const place = modelPlace(folder, options.adapter);
@@ -37,6 +38,7 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
   }
   const fill = (partial: string) => {
     if (options.to === 'onnx') writeOnnx(partial, place, options.dtype);
+    else if (options.to === 'transformers.js') writeTransformersJs(partial, place, options.dtype);
     else if (adapter !== undefined && !options.merge) writeAdapterExport(partial, { ...place, adapter }, options);
     else writeHuggingFace(partial, place, options);
     sealFolder(partial, ['README.md']);
@@ -45,7 +47,10 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
   return written(options.out);
 }
 
-const written = (folder: string) => readdirSync(folder).map((name) => join(folder, name));
+const written = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 
 /** The first LLaVA release names weights, slots of images and preprocessing in ways that other tools do not read. */
 function isOriginal({ folder }: ModelPlace): boolean {

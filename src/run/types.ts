@@ -111,7 +111,7 @@ export interface EvalResult {
 }
 
 export interface ExportOptions {
-  readonly to: 'hf' | 'onnx';
+  readonly to: 'hf' | 'onnx' | 'transformers.js';
   readonly out: string;
   readonly dtype: 'float32' | 'float16' | 'bfloat16';
   /** Adds adapters into the weights they stand beside. */

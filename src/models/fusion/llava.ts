@@ -54,17 +54,15 @@ export function llavaImageRows(c: LlavaConfig, height: number, width: number): n
   return patches + (c.keepClass ? 1 : 0);
 }
 
-/** Image rows `[N*P, D]` for the decoder, from pixels `[U, 3, H, W]`. */
-function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value, shown: Value | undefined): Value {
+/** Image rows `[U, P, D]` for the decoder, from pixels `[U, 3, H, W]`. */
+export function llavaImageFeatures(p: Scope, c: LlavaConfig, pixels: Value): Value {
   const { hiddenStates } = clipVision(p.at('vision_tower'), c.vision, pixels);
   const state = hiddenStates.at(c.featureLayer) as Value;
   const rows = p.at('vision_tower').build(() => (c.keepClass ? state : slice(state, 1, 1)));
   const place = p.at('multi_modal_projector');
-  const projected =
-    c.projector === 'linear'
-      ? linear(place.at('linear_1'), rows, c.text.width, { bias: c.projectorBias })
-      : mlp(place, c, rows);
-  return place.build(() => reshape(featuresShown(projected, shown), [-1, c.text.width]));
+  return c.projector === 'linear'
+    ? linear(place.at('linear_1'), rows, c.text.width, { bias: c.projectorBias })
+    : mlp(place, c, rows);
 }
 
 function mlp(p: Scope, c: LlavaConfig, rows: Value): Value {
@@ -89,7 +87,9 @@ export function llavaHidden(p: Scope, c: LlavaConfig, x: LlavaInputs, ask?: Deco
   const language = p.at('language_model');
   const text = c.text.embed(language, x.ids);
   const { pixels, shown, imageRows } = x;
-  const features = pixels && imageRows && llavaImageFeatures(p, c, pixels, shown);
-  const joined = features ? p.build(() => splice(text, imageRows, features)) : text;
+  const features = pixels && imageRows && llavaImageFeatures(p, c, pixels);
+  const joined = features
+    ? p.build(() => splice(text, imageRows, reshape(featuresShown(features, shown), [-1, c.text.width])))
+    : text;
   return c.text.decode(language, joined, ask);
 }

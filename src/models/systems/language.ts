@@ -43,5 +43,6 @@ export function language(json: ConfigJson, where?: string): Model {
     processor: () => ({ inputs: { ids: tokenIds } }),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
     writer,
+    pieces: { decoder, at: '' },
   };
 }

@@ -1,7 +1,7 @@
 import { clipCrop, type ImageProcessor, type Processor } from '../../data/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { mountLinears, mountNames } from '../decoders/index.ts';
-import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageRows } from '../fusion/llava.ts';
+import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageFeatures, llavaImageRows } from '../fusion/llava.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { llavaJson } from '../sizes.ts';
@@ -60,6 +60,11 @@ export function llava(json: ConfigJson, where?: string): Model {
     }),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
     writer,
+    pieces: {
+      decoder: c.text,
+      at: 'language_model',
+      imageRows: (p, pixels) => llavaImageFeatures(p, c, pixels),
+    },
   };
 }
 

@@ -7,7 +7,14 @@ export const exportVerb: Verb = (session) =>
   new Command('export')
     .description('write a trained model for other tools')
     .argument('<run>', 'a run folder or a Hugging Face folder')
-    .addOption(new Option('--to <layout>', 'what to write').choices(['hf', 'onnx']).makeOptionMandatory())
+    .addOption(
+      new Option(
+        '--to <layout>',
+        'what to write: a Hugging Face folder, one ONNX graph, or the graphs that transformers.js reads',
+      )
+        .choices(['hf', 'onnx', 'transformers.js'])
+        .makeOptionMandatory(),
+    )
     .addOption(
       new Option('--dtype <type>', 'type of the weights')
         .choices(['float32', 'float16', 'bfloat16'])
@@ -21,6 +28,7 @@ export const exportVerb: Verb = (session) =>
       examples(
         'export runs/llava --to hf --out llava-tiny',
         'export runs/tuned --to hf --merge --dtype bfloat16 --out tuned',
+        'export runs/llava --to transformers.js --out llava-web',
         'export llava-1.5-7b --adapter my-lora --to hf --merge --out merged',
       ),
     )
