@@ -1,63 +1,12 @@
 import { Random, TesseraError } from '../base/index.ts';
 import type { Answer } from '../data/index.ts';
 import { type Recorded, recordedAnswers } from './against.ts';
+import type { EvaluateOptions, Planned, Request, Responder } from './asking.ts';
 import { derange } from './derangement.ts';
 import type { Evaluation, EvaluationSettings, ItemRecord, TaskResult } from './results.ts';
-import { summariseTask } from './summarise.ts';
-import type { Item, Task, Verdict } from './tasks/task.ts';
-
-/** One question to a model. */
-export interface Request {
-  /** Path of an image file. */
-  readonly image?: string;
-  readonly prompt: string;
-  readonly maxTokens: number;
-}
-
-/** Whatever answers: a model in memory, a server, a script. The answer must be a function of the request. */
-export interface Responder {
-  readonly name: string;
-  /** Answers in the order of the requests. */
-  answer(requests: readonly Request[], signal?: AbortSignal): Promise<readonly Answer[]>;
-}
-
-export interface Progress {
-  readonly task: string;
-  readonly run: ItemRecord['run'];
-  /** Requests answered of this pass over the task. */
-  readonly done: number;
-  readonly total: number;
-}
-
-export interface EvaluateOptions {
-  /** Version of tessera, for the results. */
-  readonly version: string;
-  /** Number of images a task; all when absent. */
-  readonly limit?: number;
-  /** Seeds the shuffle of the blind run and the bootstrap; 0 unless told. */
-  readonly seed?: number;
-  /** Whether each task also runs with every image replaced by another one; true unless told. */
-  readonly blind?: boolean;
-  /** Requests a call of the responder; 16 unless told. */
-  readonly batch?: number;
-  /** 1,000 unless told. */
-  readonly resamples?: number;
-  /** How the responder picks tokens, for the results; `greedy` unless told. */
-  readonly decoding?: string;
-  /** The folder of questions and what the weights were rounded to, for the results. */
-  readonly data?: string;
-  readonly quantize?: string;
-  /** Another model's answers to the same questions, which this one is compared with. */
-  readonly against?: Recorded;
-  /** ISO 8601; now unless told. */
-  readonly date?: string;
-  /** Called with the images of all questions before the first of them is asked. */
-  readonly onImages?: (paths: readonly string[]) => Promise<void>;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-  /** Called with each answer as soon as it is judged. */
-  readonly onRecord?: (record: ItemRecord) => void;
-}
+import { planSearch } from './searches.ts';
+import { requireItems, summariseTask } from './summarise.ts';
+import type { AnyTask, Item, Task, Verdict } from './tasks/task.ts';
 
 /** One pass over a task's items, each with the image it is shown. */
 interface Run {
@@ -86,25 +35,20 @@ interface Judged {
  */
 export async function evaluate(
   responder: Responder,
-  tasks: readonly Task[],
+  tasks: readonly AnyTask[],
   options: EvaluateOptions,
 ): Promise<Evaluation> {
-  const { seed = 0, resamples = 1000, decoding = 'greedy', date = new Date().toISOString(), version } = options;
+  const { seed = 0, resamples = 1000, date = new Date().toISOString(), version } = options;
   const settings = settingsOf(tasks, options);
-  const plans = [];
-  for (const task of tasks) plans.push(planRuns(task, await loadItems(task, options.limit), settings.blind, options));
-  await options.onImages?.(imagesOf(plans.flat()));
-  const ask = asker(responder, options, totalRequests(plans.flat()));
-  const results: TaskResult[] = [];
-  for (const [own, shuffled] of plans) {
-    const { task, items } = own;
-    const verdicts = {
-      sighted: await ask(own),
-      ...(shuffled && { blind: await ask(shuffled) }),
-      ...(own.against && { against: new Map([...own.against].map(([item, { verdict }]) => [item, verdict])) }),
-    };
-    results.push(summariseTask(task, items, verdicts, decoding, { seed, resamples }));
+  const ask = asker(responder, options, () => plans.reduce((sum, plan) => sum + plan.requests, 0));
+  const plans: Planned[] = [];
+  for (const task of tasks) {
+    const plan = 'pool' in task ? planSearch(task, responder, options) : planTask(task, ask, options);
+    plans.push(await plan);
   }
+  await options.onImages?.([...new Set(plans.flatMap(({ images }) => images))]);
+  const results: TaskResult[] = [];
+  for (const plan of plans) results.push(await plan.ask());
   const against = options.against?.evaluated;
   return {
     model: responder.name,
@@ -118,7 +62,28 @@ export async function evaluate(
   };
 }
 
-function settingsOf(tasks: readonly Task[], options: EvaluateOptions): EvaluationSettings {
+async function planTask(task: Task, ask: Asker, options: EvaluateOptions): Promise<Planned> {
+  const { blind = true, seed = 0, resamples = 1000, decoding: strategy = 'greedy' } = options;
+  const items = await task.load(options.limit);
+  requireItems(task, items, options.limit);
+  const runs = planRuns(task, items, blind, options);
+  const [own, shuffled] = runs;
+  return {
+    images: imagesOf(runs),
+    requests: runs.reduce((sum, run) => sum + run.requests.size, 0),
+    async ask() {
+      const verdicts = {
+        sighted: await ask(own),
+        ...(shuffled && { blind: await ask(shuffled) }),
+        ...(own.against && { against: new Map([...own.against].map(([item, { verdict }]) => [item, verdict])) }),
+      };
+      const { prompt, maxTokens } = task;
+      return summariseTask(task, items, verdicts, { prompt, decoding: { strategy, maxTokens } }, { seed, resamples });
+    },
+  };
+}
+
+function settingsOf(tasks: readonly AnyTask[], options: EvaluateOptions): EvaluationSettings {
   const { limit, blind = true, data, quantize } = options;
   return {
     tasks: tasks.map(({ name }) => name),
@@ -127,18 +92,6 @@ function settingsOf(tasks: readonly Task[], options: EvaluateOptions): Evaluatio
     ...(data !== undefined && { data }),
     ...(quantize !== undefined && { quantize }),
   };
-}
-
-async function loadItems(task: Task, limit: number | undefined): Promise<readonly Item[]> {
-  const items = await task.load(limit);
-  if (items.length > 0) return items;
-  throw new TesseraError({
-    code: 'eval/empty',
-    message: 'the task has no questions',
-    path: task.name,
-    expected: 'at least one question',
-    got: limit === undefined ? 'none in its files' : `none in the first ${limit} images`,
-  });
 }
 
 function planRuns(
@@ -182,11 +135,10 @@ function imagesOf(runs: readonly Run[]): string[] {
   return [...new Set(runs.flatMap(({ items, shown }) => items.map(shown)))];
 }
 
-function totalRequests(runs: readonly Run[]): number {
-  return runs.reduce((sum, run) => sum + run.requests.size, 0);
-}
+type Asker = (run: Run) => Promise<Map<Item, Verdict>>;
 
-function asker(responder: Responder, options: EvaluateOptions, total: number) {
+/** @param total requests of all tasks, known once all are planned */
+function asker(responder: Responder, options: EvaluateOptions, total: () => number): Asker {
   const { batch = 16, signal, onProgress, onRecord } = options;
   let done = 0;
   return async (run: Run): Promise<Map<Item, Verdict>> => {
@@ -194,7 +146,7 @@ function asker(responder: Responder, options: EvaluateOptions, total: number) {
     const queue = [...run.requests.values()];
     for (let at = 0; at < queue.length; at += batch) {
       const slice = queue.slice(at, at + batch);
-      const answers = await askBatch(responder, slice, signal, `${done} of ${total} questions answered`);
+      const answers = await askBatch(responder, slice, signal, `${done} of ${total()} questions answered`);
       slice.forEach(({ items }, i) => {
         for (const item of items) {
           const answer = answers[i] as Answer;

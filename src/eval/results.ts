@@ -30,8 +30,9 @@ export interface Flips {
 export interface TaskResult {
   readonly task: string;
   readonly describe: string;
-  readonly prompt: string;
-  readonly decoding: { readonly strategy: string; readonly maxTokens: number };
+  /** Absent for searches, which have no answers to be written. */
+  readonly prompt?: string;
+  readonly decoding?: { readonly strategy: string; readonly maxTokens: number };
   readonly pictures: number;
   readonly questions: number;
   readonly metrics: readonly Metric[];

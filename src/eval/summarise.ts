@@ -1,16 +1,23 @@
+import { TesseraError } from '../base/index.ts';
 import { bootstrap, bootstrapDifference } from './metrics/bootstrap.ts';
 import { signTest } from './metrics/sign-test.ts';
 import type { Tally } from './metrics/tally.ts';
 import { sumTallies } from './metrics/tally.ts';
 import type { Flips, MetricResult, TaskResult } from './results.ts';
-import type { Item, Task, Verdict } from './tasks/task.ts';
+import type { Benchmark, Verdict } from './tasks/task.ts';
+
+/** An item: a question or a search, with the image that it is about. */
+interface About {
+  readonly image: string;
+  readonly prompt: string;
+}
 
 /** Verdicts by run; the model's own with each question's image are always there. */
-export interface Verdicts {
-  readonly sighted: ReadonlyMap<Item, Verdict>;
-  readonly blind?: ReadonlyMap<Item, Verdict>;
+export interface Verdicts<I> {
+  readonly sighted: ReadonlyMap<I, Verdict>;
+  readonly blind?: ReadonlyMap<I, Verdict>;
   /** Another model's. */
-  readonly against?: ReadonlyMap<Item, Verdict>;
+  readonly against?: ReadonlyMap<I, Verdict>;
 }
 
 interface Resampling {
@@ -18,29 +25,40 @@ interface Resampling {
   readonly resamples: number;
 }
 
+/** @throws TesseraError `eval/empty` */
+export function requireItems({ name }: Benchmark, items: readonly unknown[], limit: number | undefined): void {
+  if (items.length > 0) return;
+  throw new TesseraError({
+    code: 'eval/empty',
+    message: 'the task has no questions',
+    path: name,
+    expected: 'at least one question',
+    got: limit === undefined ? 'none in its files' : `none in the first ${limit} images`,
+  });
+}
+
 /** What a task came to, from the verdicts on its items. */
-export function summariseTask(
-  task: Task,
-  items: readonly Item[],
-  verdicts: Verdicts,
-  strategy: string,
+export function summariseTask<I extends About>(
+  task: Benchmark,
+  items: readonly I[],
+  verdicts: Verdicts<I>,
+  asked: Pick<TaskResult, 'prompt' | 'decoding'>,
   options: Resampling,
 ): TaskResult {
-  const { name, describe, prompt, maxTokens, metrics } = task;
+  const { name, describe, metrics } = task;
   const { sighted, blind, against } = verdicts;
   const seen = [...sighted.values()].flatMap((verdict) => Object.keys(verdict.tallies));
   const groups = [...new Set([...task.groups, ...seen])].filter((group) => seen.includes(group));
   return {
     task: name,
     describe,
-    prompt,
-    decoding: { strategy, maxTokens },
+    ...asked,
     pictures: new Set(items.map((item) => item.image)).size,
     questions: items.length,
     metrics,
     groups: Object.fromEntries(
       groups.map((group) => {
-        const tallies = (run: ReadonlyMap<Item, Verdict>) => clusters(run, items, group);
+        const tallies = (run: ReadonlyMap<I, Verdict>) => clusters(run, items, group);
         const others = [blind && tallies(blind), against && tallies(against)] as const;
         return [group, groupResults(task, tallies(sighted), others, options)];
       }),
@@ -50,7 +68,7 @@ export function summariseTask(
 }
 
 /** One tally an image, in the order of the items' own images. */
-function clusters(verdicts: ReadonlyMap<Item, Verdict>, items: readonly Item[], group: string): Tally[] {
+function clusters<I extends About>(verdicts: ReadonlyMap<I, Verdict>, items: readonly I[], group: string): Tally[] {
   const byImage = new Map<string, Tally[]>();
   for (const item of items) {
     const tally = verdicts.get(item)?.tallies[group];
@@ -63,7 +81,7 @@ function clusters(verdicts: ReadonlyMap<Item, Verdict>, items: readonly Item[], 
 }
 
 function groupResults(
-  task: Task,
+  task: Benchmark,
   sighted: readonly Tally[],
   [blind, against]: readonly [readonly Tally[] | undefined, readonly Tally[] | undefined],
   options: Resampling,
@@ -85,7 +103,7 @@ function groupResults(
 }
 
 /** Answers that changed, each question once however many groups or splits it belongs to. */
-function countFlips(now: ReadonlyMap<Item, Verdict>, before: ReadonlyMap<Item, Verdict>): Flips {
+function countFlips<I extends About>(now: ReadonlyMap<I, Verdict>, before: ReadonlyMap<I, Verdict>): Flips {
   const once = new Map([...now.keys()].map((item) => [JSON.stringify([item.image, item.prompt]), item]));
   const changed = [...once.values()].filter((item) => now.get(item)?.correct !== before.get(item)?.correct);
   const better = changed.filter((item) => now.get(item)?.correct).length;

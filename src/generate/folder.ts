@@ -10,6 +10,7 @@ import {
 import { join } from '../files/index.ts';
 import {
   type JsonObject,
+  type LoadedModel,
   type ModelPlace,
   modelPlace,
   modelThat,
@@ -27,6 +28,7 @@ export interface LoadOptions {
   readonly template?: ChatTemplate | string | undefined;
   readonly system?: string | undefined;
   readonly quantize?: Quantization | undefined;
+  readonly loaded?: LoadedModel | undefined;
 }
 
 /**
@@ -37,6 +39,7 @@ export interface LoadOptions {
  * @param options.template in the place of the folder's own; a text names a built-in one or a file
  * @param options.system what every conversation opens with
  * @param options.quantize rounds the language model's matrices to so many bits
+ * @param options.loaded the model of the folder, where it is loaded already
  * @throws TesseraError for whatever is missing or does not fit, naming the file
  */
 export async function loadForGeneration(
@@ -46,8 +49,8 @@ export async function loadForGeneration(
 ): Promise<SpeakerParts> {
   const place = modelPlace(where, options.adapter);
   const { folder } = place;
-  const { model: loaded, store } = openModel(place);
-  const model = modelThat('writer', loaded, join(folder, 'config.json'));
+  const { model: read, store } = options.loaded ?? openModel(place);
+  const model = modelThat('writer', read, join(folder, 'config.json'));
   const config = readOptionalJsonObject(join(folder, 'config.json')) ?? {};
   const processor = model.image && processorOf(folder, config);
   const parts = {

@@ -1,6 +1,7 @@
 import type { Fault } from '../base/index.ts';
 import { nearest } from '../base/index.ts';
 import { builtinTemplateNames, formatOptions } from '../data/index.ts';
+import { type Asks, tasksOpenTo } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods, objectiveNamed } from '../train/index.ts';
 import { trainingFile, trainingTasks, worldTaskOptions, worldTaskTable } from '../world/index.ts';
@@ -96,21 +97,30 @@ function modelFaults(model: ModelRecipe, where: Where): Fault[] {
   return faults;
 }
 
-/** Architectures that can be asked about images. */
-const seeing = Object.keys(architectures).filter((name) => architectures[name]?.seesImages);
+/** Architectures whose models some evaluation can be asked of. */
+const evaluated = Object.keys(architectures).filter((architecture) => evaluable({ architecture }).size > 0);
+
+/** What evaluations can ask of the models of an architecture. */
+export function evaluable({ architecture }: Pick<ModelRecipe, 'architecture'>): Set<Asks> {
+  const { does, seesImages } = architectures[architecture] as SystemRecipe;
+  const searches = does.includes('embedder') || does.includes('matcher');
+  return new Set<Asks>([...(seesImages ? ['answers' as const] : []), ...(searches ? ['searches' as const] : [])]);
+}
 
 /** Evaluations that could not be made once training is over. */
 function evalFaults({ eval: evaluation, model }: Recipe, where: Where): Fault[] {
   if (!evaluation) return [];
   const faults: Fault[] = [];
-  if (!(architectures[model.architecture] as SystemRecipe).seesImages) {
+  const can = tasksOpenTo(evaluable(model));
+  const beyond = (evaluation.tasks ?? []).filter((task) => !can.includes(task));
+  if (can.length === 0 || beyond.length > 0) {
     faults.push({
       code: 'recipe/eval',
-      message: `every evaluation asks about images, and a ${model.architecture} model cannot answer such questions`,
+      message: `a ${model.architecture} model cannot be put to ${beyond.join(', ') || 'any evaluation'}`,
       path: where(['eval', 'tasks']),
-      expected: `a ${seeing.join(' or ')} model, or no eval section`,
+      expected: can.join(', ') || `a ${evaluated.join(' or ')} model, or no eval section`,
       got: evaluation.tasks?.join(', ') ?? '',
-      remedy: 'take eval out; eval=null on the command line does',
+      ...(can.length === 0 && { remedy: 'take eval out; eval=null on the command line does' }),
     });
   }
   if (evaluation.limit === 1) {

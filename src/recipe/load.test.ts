@@ -151,7 +151,10 @@ describe('parsePlan', () => {
   });
 
   it('refuses evaluations that would fail once training is over', () => {
-    expect(faultsIn(good, 'eval.tasks=pope')).toContain('a llama model cannot answer such questions [recipe/eval]');
+    expect(faultsIn(good, 'eval.tasks=pope')).toContain('a llama model cannot be put to pope [recipe/eval]');
+    expect(faultsOfPlan('llava', 'eval.tasks=vqa,retrieval')).toMatchObject([
+      { code: 'recipe/eval', expected: 'pope, chair, vqa' },
+    ]);
     expect(faultsIn(good, 'eval.tasks=pope', 'eval=null')).toBe('no fault');
     expect(faultsOfPlan('llava', 'eval.limit=1')).toMatchObject([{ code: 'recipe/eval', expected: 'at least 2' }]);
   });

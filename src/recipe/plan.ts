@@ -1,8 +1,8 @@
 import { type Named, raise } from '../base/index.ts';
-import { taskNames } from '../eval/index.ts';
+import { tasksOpenTo } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
-import { checkRecipe } from './checks.ts';
+import { checkRecipe, evaluable } from './checks.ts';
 import { loraDefaults, outputDefaults, stageDefaults, trainDefaults, withDataDefaults } from './defaults.ts';
 import type { Where } from './faults.ts';
 import { type FeedbackPlan, feedbackPlan, resolveFeedback } from './feedback.ts';
@@ -122,7 +122,9 @@ function resolve(recipe: Recipe, name: string): Recipe {
     folder: recipe.output?.folder ?? `runs/${name}`,
     dtype: recipe.output?.dtype ?? outputDefaults.dtype,
   } as const;
-  const evaluation = recipe.eval && { eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? taskNames() } };
+  const evaluation = recipe.eval && {
+    eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? tasksOpenTo(evaluable(recipe.model)) },
+  };
   const feedback = recipe.feedback && { feedback: resolveFeedback(recipe.feedback, recipe.model, name) };
   // Read once more for the order of the schema's keys, so that one plan has one text.
   return recipeSchema.parse({ ...rest, stages, output, ...feedback, ...evaluation }) as Recipe;

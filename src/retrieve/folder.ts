@@ -1,7 +1,14 @@
 import { type ImageProcessor, loadTokenizer, type Tokenizer } from '../data/index.ts';
 import { join } from '../files/index.ts';
 import { processorOf } from '../generate/index.ts';
-import { type Model, modelPlace, openModel, readOptionalJsonObject, sideFolder } from '../models/index.ts';
+import {
+  type LoadedModel,
+  type Model,
+  modelPlace,
+  openModel,
+  readOptionalJsonObject,
+  sideFolder,
+} from '../models/index.ts';
 import type { ParameterStore } from '../nn/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import { comparingOf } from './comparing.ts';
@@ -20,16 +27,17 @@ export interface RetrieverParts {
  * Loads what it takes to search with a model: weights, tokenizer and image processor.
  * @param where a Hugging Face folder, or a run folder with such a one
  * @param options.adapter a PEFT folder whose adapter is added to the model
+ * @param options.loaded the model of the folder, where it is loaded already
  * @throws TesseraError `model/cannot` for a model that compares no images with texts; or for what is missing or does not fit
  */
 export async function loadForRetrieval(
   where: string,
   engine: Engine,
-  { adapter }: { readonly adapter?: string | undefined } = {},
+  { adapter, loaded }: { readonly adapter?: string | undefined; readonly loaded?: LoadedModel | undefined } = {},
 ): Promise<RetrieverParts> {
   const place = modelPlace(where, adapter);
   const { folder } = place;
-  const { model, store } = openModel(place);
+  const { model, store } = loaded ?? openModel(place);
   const processor = processorOf(folder, readOptionalJsonObject(join(folder, 'config.json')) ?? {});
   comparingOf(model, processor, join(folder, 'config.json'));
   const tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));

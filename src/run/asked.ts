@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { checkTasks, requireImages, taskNames } from '../eval/index.ts';
+import { type Asks, checkTasks, requireImages, tasksOpenTo } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
 import type { EvalOptions } from './types.ts';
@@ -15,25 +15,27 @@ export interface Asked extends EvalOptions {
 }
 
 /**
- * Fills in what an evaluation leaves open: tasks and limit are those of the run's recipe, or else everything. The limit
- * of a recipe counts images of the tabletop world, so it is not taken over to other data.
+ * Fills in what an evaluation leaves open: tasks and limit are those of the run's recipe, or else all that the model can be
+ * put to. The limit of a recipe counts images of the tabletop world, so it is not taken over to other data.
  *
  * The results stand in the run folder itself only when they are what its recipe asks for, at least: the same images and
  * limit, no task left out, the weights as they were saved, blind run and all. Anything else goes to a folder of its own
  * below `evals`, in the run or, for a model that is no run, in the working directory, and leaves the run's scores alone.
  *
- * @throws TesseraError `eval/out`, `eval/unknown-task`, `eval/too-few-pictures`, and the faults of the run's recipe
+ * @param able what the model can do
+ * @throws TesseraError `eval/out`, `eval/unknown-task`, `eval/cannot`, `eval/too-few-pictures`, and the faults of the run's recipe
  */
-export function settleAsked(folder: string, options: EvalOptions): Asked {
+export function settleAsked(folder: string, options: EvalOptions, able: ReadonlySet<Asks>): Asked {
   if (options.tasks) checkTasks(options.tasks);
   const plan = existsSync(runFolder(folder).recipe) ? planOfRun(folder) : undefined;
   const limit = options.limit ?? (options.data === undefined ? plan?.eval.limit : undefined);
   const tasks = options.tasks ?? plan?.eval.tasks ?? [];
   const asked = {
     ...options,
-    tasks: tasks.length > 0 ? [...new Set(tasks)] : taskNames(),
+    tasks: tasks.length > 0 ? [...new Set(tasks)] : tasksOpenTo(able),
     ...(limit !== undefined && { limit }),
   };
+  refuseBeyond(folder, asked.tasks, tasksOpenTo(able));
   if (asked.blind && limit !== undefined) requireImages(limit);
   const out = options.out ?? placeOf(folder, asked, plan);
   if (asked.against !== undefined && resolve(out) === resolve(asked.against)) throw overItself(out);
@@ -47,6 +49,18 @@ function overItself(out: string): TesseraError {
     path: out,
     expected: 'another folder',
     remedy: 'name another --out, or leave it out',
+  });
+}
+
+function refuseBeyond(folder: string, asked: readonly string[], can: readonly string[]): void {
+  const beyond = asked.filter((task) => !can.includes(task));
+  if (beyond.length === 0) return;
+  throw new TesseraError({
+    code: 'eval/cannot',
+    message: `the model cannot be put to ${beyond.join(', ')}`,
+    path: folder,
+    expected: `some of ${can.join(', ')}`,
+    got: beyond.join(', '),
   });
 }
 

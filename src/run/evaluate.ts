@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import {
+  checkTasks,
   type Evaluation,
   evaluate,
   type ItemRecord,
@@ -9,11 +10,12 @@ import {
   openTasks,
   type Recorded,
   readRecorded,
+  tasksAsk,
   worldTasksAsked,
   writeReport,
 } from '../eval/index.ts';
 import { version } from '../files/index.ts';
-import { createResponder, loadForGeneration } from '../generate/index.ts';
+import { type LoadedModel, modelPlace, openModel } from '../models/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { formatRecipe, locate } from '../recipe/index.ts';
 import { type Engine, openEngine } from '../runtime/index.ts';
@@ -21,6 +23,7 @@ import { imageName, shortAnswerPrompt } from '../world/index.ts';
 import { type Asked, settleAsked } from './asked.ts';
 import { planOfRun, type RunFolder, resultOf, runFolder, stepsOf } from './folder.ts';
 import { readMetrics } from './metrics.ts';
+import { abilitiesOf, openResponder } from './responder.ts';
 import { openTracker } from './tracking/tracker.ts';
 import type { EvalOptions, EvalResult, Hooks } from './types.ts';
 import { cachedWorld, drawImages } from './world-cache.ts';
@@ -31,7 +34,8 @@ const EVAL_SEED = 1;
 
 /** Evaluates the model that a run has trained, with the tasks of its plan. */
 export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, hooks: Hooks): Promise<EvalResult> {
-  const result = await evaluateFolder(run.path, { ...plan.eval, blind: true, out: run.path }, engine, hooks);
+  const asked = { ...plan.eval, blind: true, out: run.path };
+  const result = await evaluateFolder(run.path, asked, engine, hooks, openModel(modelPlace(run.path)));
   showScores(run, result.evaluation);
   return result;
 }
@@ -39,18 +43,18 @@ export async function evaluateRun(run: RunFolder, plan: Plan, engine: Engine, ho
 /** Evaluates a run folder or a Hugging Face folder; where the results go, `settleAsked` says. */
 export async function evaluateModel(folder: string, options: EvalOptions, hooks: Hooks): Promise<EvalResult> {
   const against = options.against === undefined ? undefined : await readRecorded(options.against);
-  const asked = settleAsked(folder, { ...(against && askedOf(against)), ...options });
+  // What is misspelt is told before a model is loaded.
+  if (options.tasks) checkTasks(options.tasks);
+  const loaded = openModel(modelPlace(folder, options.adapter));
+  if (!loaded.model.image) throw noEyes(folder);
+  const settled = settleAsked(folder, { ...(against && askedOf(against)), ...options }, abilitiesOf(loaded.model));
+  const asked = { ...settled, recorded: against };
   const run = runFolder(folder);
   const own = asked.out === folder;
   if (!own && options.out === undefined && existsSync(run.recipe)) {
     hooks.log.info(`the scores of the run stay as they are; the results of this evaluation go to ${asked.out}`);
   }
-  const result = await evaluateFolder(
-    folder,
-    { ...asked, recorded: against },
-    await openEngine({ log: hooks.log }),
-    hooks,
-  );
+  const result = await evaluateFolder(folder, asked, await openEngine({ log: hooks.log }), hooks, loaded);
   if (own) showScores(run, result.evaluation);
   return result;
 }
@@ -76,23 +80,13 @@ async function evaluateFolder(
   asked: Asked & { readonly recorded?: Recorded | undefined },
   engine: Engine,
   hooks: Hooks,
+  loaded: LoadedModel,
 ): Promise<EvalResult> {
-  const { limit, data, quantize, adapter, template, system, recorded } = asked;
-  const parts = await loadForGeneration(folder, engine, { quantize, adapter, template, system });
-  if (!parts.model.image) throw noEyes(folder);
+  const { limit, data, quantize, recorded } = asked;
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
-  if (parts.template.discards.includes('user')) {
-    hooks.log.warn(
-      `the template ${parts.template.name} leaves questions out: the model sees images alone; --template takes another`,
-    );
-  }
   // One-word answers, as LLaVA-1.5 is asked for them.
   const tasks = openTasks(questions.folder, asked.tasks, { ...questions, pope: { suffix: shortAnswerPrompt } });
-  const responder = createResponder({
-    ...parts,
-    name: [basename(folder), adapter && `+ ${basename(adapter)}`, quantize].filter(Boolean).join(' '),
-    batch: 64,
-  });
+  const responder = await openResponder(folder, loaded, { asked, asks: tasksAsk(asked.tasks), engine, hooks });
   const predictions = openPredictions(asked.out);
   const records: ItemRecord[] = [];
   try {
@@ -106,14 +100,8 @@ async function evaluateFolder(
       ...(recorded && { against: recorded }),
       ...(data === undefined && { onImages: (paths) => drawImages(questions.folder, paths, hooks) }),
       signal: hooks.signal,
-      onProgress: ({ task, run, done, total }) => {
-        hooks.progress({
-          label: `${task}${run === 'blind' ? ' (blind)' : ''}`,
-          done,
-          total,
-          unit: 'answers',
-          numbers: {},
-        });
+      onProgress: ({ task, run, done, total, unit = 'answers' }) => {
+        hooks.progress({ label: `${task}${run === 'blind' ? ' (blind)' : ''}`, done, total, unit, numbers: {} });
       },
       onRecord: (record) => {
         records.push(record);

@@ -14,6 +14,7 @@ import { resumeRun, trainPlan } from './train.ts';
 import type { Progress } from './types.ts';
 
 const root = scratchFolder();
+const answers = new Set(['answers' as const]);
 const run = runFolder(root.path('run'));
 let rows: string;
 
@@ -94,7 +95,7 @@ describe('where results go', () => {
     writeFileSync(finished.result, '{}');
   });
   const place = (options: Partial<Parameters<typeof settleAsked>[1]>) =>
-    settleAsked(finished.path, { blind: true, ...options }).out.slice(finished.path.length);
+    settleAsked(finished.path, { blind: true, ...options }, answers).out.slice(finished.path.length);
 
   it('is the run for what its recipe asks, at least', () => {
     expect(place({})).toBe('');
@@ -114,8 +115,8 @@ describe('where results go', () => {
   });
 
   it('is never a folder that is no finished run', () => {
-    expect(settleAsked(root.path('llava'), { blind: true }).out).toBe('evals/llava/chair-pope-vqa');
-    expect(settleAsked(root.path('llava'), { blind: true, out: 'x' }).out).toBe('x');
+    expect(settleAsked(root.path('llava'), { blind: true }, answers).out).toBe('evals/llava/chair-pope-vqa');
+    expect(settleAsked(root.path('llava'), { blind: true, out: 'x' }, answers).out).toBe('x');
   });
 
   it.each([

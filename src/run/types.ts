@@ -82,7 +82,7 @@ export interface TrainResult {
 }
 
 export interface EvalOptions {
-  /** Those of the run's recipe when absent, or all. */
+  /** Those of the run's recipe when absent, or all that the model can be put to. */
   readonly tasks?: readonly string[];
   /** Images of each task; as many as the run's recipe says when absent, or all. */
   readonly limit?: number;

@@ -4,6 +4,7 @@ import { readJsonObject } from '../../src/models/index.ts';
 /** A task about boxes: is there one, and does it lie within the image? */
 export const pointing: Entry = {
   describe: 'where things are',
+  asks: 'answers',
   needs: ['images', 'points.json'],
   world: [],
   open: (at) => ({

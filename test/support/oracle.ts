@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Request, Responder } from '../../src/eval/harness.ts';
+import type { Request, Responder } from '../../src/eval/asking.ts';
 import type { Scene } from '../../src/world/index.ts';
 import { imageName, readScenes, shortAnswerPrompt, writeWorld } from '../../src/world/index.ts';
 

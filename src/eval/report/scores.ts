@@ -38,10 +38,13 @@ function taskTable(result: TaskResult): Html {
   const { describe, prompt, decoding, pictures, questions } = result;
   const all = scoresOf(result);
   const headlines = all.filter(({ metric }) => metric.headline);
+  const how = decoding
+    ? html` · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${(prompt ?? '').replaceAll('\n', ' ⏎ ')}</code>`
+    : nothing;
   return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
 ${table(headlines)}
 ${headlines.length === all.length ? nothing : html`<details><summary>every metric</summary>${table(all)}</details>`}
-<p class="note">${pictures} images, ${questions} questions · ${decoding.strategy} decoding, at most ${decoding.maxTokens} tokens · prompt <code>${prompt.replaceAll('\n', ' ⏎ ')}</code></p>
+<p class="note">${pictures} images, ${questions} ${decoding ? 'questions' : 'searches'}${how}</p>
 </article>`;
 }
 

@@ -6,17 +6,22 @@ import { popeSplits, type WorldTask } from '../../world/index.ts';
 import { chairTask } from './chair.ts';
 import type { PopeOptions } from './pope.ts';
 import { popeTask } from './pope.ts';
-import type { Task } from './task.ts';
+import { retrievalTask } from './retrieval.ts';
+import type { AnyTask } from './task.ts';
 import { vqaTask } from './vqa.ts';
+
+/** What a task asks of a model: answers to questions about an image, or searches among images and texts. */
+export type Asks = 'answers' | 'searches';
 
 /** One evaluation task of the table. */
 export interface Entry {
   readonly describe: string;
+  readonly asks: Asks;
   /** Files of an evaluation folder that the task reads. */
   readonly needs: readonly string[];
   /** What the tabletop world has to write for it, besides images and scenes. */
   readonly world: readonly WorldTask[];
-  open(at: (name: string) => string, options: TaskOptions): Task;
+  open(at: (name: string) => string, options: TaskOptions): AnyTask;
 }
 
 export interface TaskOptions {
@@ -31,6 +36,7 @@ export interface TaskOptions {
 export const tasks: Named<Entry> = {
   pope: {
     describe: 'is there a ... in the image? (object hallucination, three splits)',
+    asks: 'answers',
     needs: ['images', ...popeSplits.map((split) => `pope_${split}.jsonl`)],
     world: ['pope'],
     open: (at, { pope, coming }) => {
@@ -40,12 +46,14 @@ export const tasks: Named<Entry> = {
   },
   chair: {
     describe: 'which objects of a description are not there (needs scene graphs)',
+    asks: 'answers',
     needs: ['images', 'scenes.jsonl'],
     world: [],
     open: (at, { chair, coming }) => chairTask({ images: at('images'), coming, scenes: at('scenes.jsonl') }, chair),
   },
   vqa: {
     describe: 'short answers against the ten of each question',
+    asks: 'answers',
     needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
     world: ['vqa'],
     open: (at, { vqa, coming }) => {
@@ -53,11 +61,28 @@ export const tasks: Named<Entry> = {
       return vqaTask({ images: at('images'), coming, ...files }, vqa);
     },
   },
+  retrieval: {
+    describe: 'the image of each caption among all, and a caption of each image',
+    asks: 'searches',
+    needs: ['images', 'captions.json'],
+    world: ['captions'],
+    open: (at, { coming }) => retrievalTask({ images: at('images'), coming, captions: at('captions.json') }),
+  },
 };
 
 /** The names of the tasks that `openTasks` knows. */
 export function taskNames(): string[] {
   return Object.keys(tasks);
+}
+
+/** The tasks that a model can be put to, of which it is known what it can do. */
+export function tasksOpenTo(able: ReadonlySet<Asks>): string[] {
+  return taskNames().filter((name) => able.has((tasks[name] as Entry).asks));
+}
+
+/** What tasks of these names ask of a model. */
+export function tasksAsk(names: readonly string[]): Set<Asks> {
+  return new Set(names.map((name) => (tasks[name] as Entry).asks));
 }
 
 /** What the tabletop world has to write so that every task can be asked about it. */
@@ -72,11 +97,11 @@ export function checkTasks(names: readonly string[]): void {
 
 /**
  * Tasks over an evaluation folder: `images/` with `pope_<split>.jsonl`, `scenes.jsonl`, `vqa_questions.json` and
- * `vqa_annotations.json`, as far as the tasks need them. A folder of the tabletop world is one.
+ * `vqa_annotations.json`, `captions.json`, as far as the tasks need them. A folder of the tabletop world is one.
  * @throws TesseraError `eval/unknown-task`, `eval/missing-file`, all faults at once
  * @example openTasks('data/world-val', ['pope', 'vqa'])
  */
-export function openTasks(folder: string, names: readonly string[], options: TaskOptions = {}): readonly Task[] {
+export function openTasks(folder: string, names: readonly string[], options: TaskOptions = {}): readonly AnyTask[] {
   const at = (name: string) => join(folder, name);
   const known = names.filter((name) => Object.hasOwn(tasks, name));
   const needed = new Set(known.flatMap((name) => (tasks[name] as Entry).needs));

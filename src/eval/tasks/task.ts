@@ -44,20 +44,57 @@ export interface Metric {
   readonly headline: boolean;
 }
 
-/** A benchmark: items, and metrics of the summed counts of their verdicts. */
-export interface Task {
+/** What is reported of a benchmark, whatever it asks: metrics of the summed counts of its verdicts. */
+export interface Benchmark {
   readonly name: string;
   readonly describe: string;
-  /** The prompt with `{...}` where items differ. */
-  readonly prompt: string;
-  readonly maxTokens: number;
   /** Groups in the order they are reported; `all` holds every item. */
   readonly groups: readonly string[];
   readonly metrics: readonly Metric[];
-  /** @param limit number of images, the first in file order; all of them when absent. */
-  load(limit?: number): Promise<readonly Item[]>;
   score(sum: Tally): Readonly<Record<string, number>>;
 }
+
+/** A benchmark of questions. */
+export interface Task extends Benchmark {
+  /** The prompt with `{...}` where items differ. */
+  readonly prompt: string;
+  readonly maxTokens: number;
+  /** @param limit number of images, the first in file order; all of them when absent. */
+  load(limit?: number): Promise<readonly Item[]>;
+}
+
+/** Images and texts that are searched, each by its place. */
+export interface Pool {
+  /** Paths. */
+  readonly images: readonly string[];
+  readonly texts: readonly string[];
+}
+
+/** Places of what was found, the best first: by contrast, and as a matching head ranks it where there is one. */
+export interface PoolRanking {
+  readonly contrast: readonly number[];
+  readonly rematched?: readonly number[];
+}
+
+/** One search: the images for a text, or the texts for an image. */
+export interface SearchItem {
+  readonly id: string;
+  /** Path of an image that belongs to it; what one image has to do with stands or falls together. */
+  readonly image: string;
+  readonly prompt: string;
+  /** What belongs to it, for a reader. */
+  readonly truth: string;
+  readonly by: { readonly text: number } | { readonly image: number };
+  judge(ranking: PoolRanking): Verdict;
+}
+
+/** A benchmark of searches in a pool. */
+export interface SearchTask extends Benchmark {
+  /** @param limit number of images, the first in file order; all of them when absent. */
+  pool(limit?: number): Promise<{ readonly pool: Pool; readonly items: readonly SearchItem[] }>;
+}
+
+export type AnyTask = Task | SearchTask;
 
 /** The items about the first `limit` images. */
 export function firstImages<T>(items: readonly T[], image: (item: T) => string, limit?: number): readonly T[] {
