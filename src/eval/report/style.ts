@@ -48,7 +48,7 @@ code,pre{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 dl{margin:0;flex:1;min-width:0;display:grid;gap:10px}
 dt{font-size:13px;color:var(--soft)}
 dd{margin:0;display:grid;grid-template-columns:20px 1fr auto;align-items:baseline;overflow-wrap:anywhere;line-height:1.4}
-.answer{white-space:pre-wrap}.answer:has(+.long){grid-column:2/4}.truth.long{grid-column:2/4}
+.answer{white-space:pre-wrap}.answer:has(+.long){grid-column:2/4}.truth.long{grid-column:2/4}.truth.short{padding-left:8px}
 .better,.worse{border-left:3px solid var(--good);padding-left:10px}.worse{border-color:var(--clay)}.part{margin:22px 0 10px}
 .right{color:var(--good);font-weight:700}.wrong{color:var(--clay);font-weight:700}
 .truth{font-size:13px;color:var(--soft)}.truth b{font-weight:400;opacity:.75}.truth b::after{content:":"}
