@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { asTesseraError } from '../../base/index.ts';
 import { version } from '../../files/index.ts';
+import { requireAddressSpace } from './address-space.ts';
 import { calledAs } from './called.ts';
 import { machineFault } from './machine-fault.ts';
 import type { Session } from './session.ts';
@@ -55,6 +56,9 @@ function buildProgram(session: Session): Command {
   for (const [group, verbs] of Object.entries(groups)) {
     for (const verb of verbs) program.addCommand(verb(session).helpGroup(group));
   }
+  program.hook('preAction', (_, action) => {
+    if (action.name() !== 'help') requireAddressSpace();
+  });
   return settle(program);
 }
 
