@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { type Asks, checkTasks, requireImages, tasksOpenTo } from '../eval/index.ts';
+import { type Asks, checkTasks, requireImages, tasksAsk, tasksOpenTo } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
 import type { EvalOptions } from './types.ts';
@@ -23,7 +23,7 @@ export interface Asked extends EvalOptions {
  * below `evals`, in the run or, for a model that is no run, in the working directory, and leaves the run's scores alone.
  *
  * @param able what the model can do
- * @throws TesseraError `eval/out`, `eval/unknown-task`, `eval/cannot`, `eval/too-few-pictures`, and the faults of the run's recipe
+ * @throws TesseraError `eval/out`, `eval/against`, `eval/unknown-task`, `eval/cannot`, `eval/too-few-pictures`, and the faults of the run's recipe
  */
 export function settleAsked(folder: string, options: EvalOptions, able: ReadonlySet<Asks>): Asked {
   if (options.tasks) checkTasks(options.tasks);
@@ -38,8 +38,22 @@ export function settleAsked(folder: string, options: EvalOptions, able: Readonly
   refuseBeyond(folder, asked.tasks, tasksOpenTo(able));
   if (asked.blind && limit !== undefined) requireImages(limit);
   const out = options.out ?? placeOf(folder, asked, plan);
-  if (asked.against !== undefined && resolve(out) === resolve(asked.against)) throw overItself(out);
+  if (asked.against !== undefined) refuseToCompare(asked.against, asked.tasks, out);
   return { ...asked, out };
+}
+
+function refuseToCompare(against: string, asked: readonly string[], out: string): void {
+  if (resolve(out) === resolve(against)) throw overItself(out);
+  const searches = asked.filter((task) => tasksAsk([task]).has('searches'));
+  if (searches.length === 0) return;
+  throw new TesseraError({
+    code: 'eval/against',
+    message: 'searches leave no answers that others could be compared with',
+    path: against,
+    expected: 'tasks that ask for answers',
+    got: searches.join(', '),
+    remedy: 'name others with --tasks',
+  });
 }
 
 function overItself(out: string): TesseraError {

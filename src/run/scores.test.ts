@@ -152,4 +152,16 @@ describe('a dry run', () => {
     );
     expect((await foretell(folder, `stages.tune.data.0.path=${path}`))[0]).toMatchObject({ firstRows: 1000 });
   });
+
+  it('is compared with another by answers alone, and never over it', () => {
+    const able = new Set(['answers', 'searches'] as const);
+    const ask = (...tasks: string[]) =>
+      settleAsked('model', { tasks, blind: false, against: 'other', out: 'other' }, able);
+    expect(() => ask('vqa')).toThrow(expect.objectContaining({ code: 'eval/out' }));
+    const search = () => settleAsked('model', { tasks: ['vqa', 'retrieval'], blind: false, against: 'other' }, able);
+    expect(search).toThrow(expect.objectContaining({ code: 'eval/against', got: 'retrieval' }));
+    expect(settleAsked('model', { tasks: ['vqa'], blind: true, against: 'other' }, able).out).toBe(
+      'evals/model/vqa-against-other',
+    );
+  });
 });
