@@ -23,7 +23,10 @@ export const loraDefaults = { dropout: 0, targets: ['all-linear'], use_rslora: f
 export const stageDefaults = { template: 'text' } as const;
 const dataDefaults = { split: 'train', seed: 0, format: 'auto' } as const;
 export const feedbackDefaults = { answers: 4, temperature: 0.7, top_p: 1, max_tokens: 128, seed: 0 } as const;
-export const judgeDefaults = { oracle: { noise: 0 } } as const;
+export const judgeDefaults = {
+  oracle: { noise: 0 },
+  http: { max_tokens: 1024, timeout: 120, retries: 5, concurrency: 4 },
+} as const;
 export const outputDefaults = { dtype: 'float32' } as const;
 
 const sections: readonly (readonly [RegExp, Readonly<Record<string, unknown>>])[] = [

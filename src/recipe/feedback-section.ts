@@ -5,14 +5,37 @@ import { option, optional, section } from './option.ts';
 const count = z.int().positive().max(1_000_000);
 const file = z.string().min(1);
 
+const url = z
+  .url({ protocol: /^https?$/, error: 'expected an address that begins with http:// or https://' })
+  .refine((text) => !/^https?:\/\/[^/]*@/i.test(text), {
+    error: 'a key belongs into an environment variable: see key_env',
+  });
+
 /** Judges, by the kind that a recipe names. */
 const judgeSection = z.discriminatedUnion('kind', [
   section({
-    kind: option(z.literal('oracle'), 'who judges: oracle reads the scenes of tabletop images'),
+    kind: option(
+      z.literal('oracle'),
+      'who judges: oracle reads the scenes of tabletop images, http asks a server in words',
+    ),
     noise: optional(
       z.number().min(0).max(1),
       'for oracle: probability that what it finds of a statement is turned over',
     ),
+  }),
+  section({
+    kind: option(z.literal('http'), 'who judges: a model behind an OpenAI-compatible API'),
+    url: option(url, 'for http: address of the API, such as https://api.openai.com/v1'),
+    model: option(z.string().min(1), 'for http: the model to ask'),
+    key_env: optional(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, and not the key'),
+      'for http: environment variable that holds the key; none is sent when absent',
+    ),
+    max_tokens: optional(count, 'for http: longest reply in tokens; longer ones are refused and counted'),
+    calls: optional(count, 'for http: most calls for the whole pair set, tries included; no bound when absent'),
+    timeout: optional(z.number().positive().max(3600), 'for http: seconds that a call may take'),
+    retries: optional(z.int().nonnegative().max(20), 'for http: tries after the first, with longer and longer waits'),
+    concurrency: optional(count.max(64), 'for http: calls under way at a time'),
   }),
 ]);
 

@@ -34,6 +34,20 @@ describe('the section feedback', () => {
   it('names the key that is out of range', () => {
     expect(faultOf(() => plan('feedback.judge.noise=2')).path).toContain('feedback.judge.noise');
     expect(faultOf(() => plan('feedback.judge.kind=friend')).path).toContain('feedback.judge.kind');
+    const server = (more: string) => plan(`feedback.judge={kind: http, model: m, ${more}}`);
+    expect(server('url: http://127.0.0.1:8000/v1').feedback?.judge).toEqual({
+      kind: 'http',
+      url: 'http://127.0.0.1:8000/v1',
+      model: 'm',
+      max_tokens: 1024,
+      timeout: 120,
+      retries: 5,
+      concurrency: 4,
+    });
+    for (const address of ['ftp://a/v1', 'a', 'https://user:key@a/v1']) {
+      expect(faultOf(() => server(`url: "${address}"`)).path).toContain('feedback.judge.url');
+    }
+    expect(faultOf(() => server('url: http://a/v1, key_env: sk-1234')).path).toContain('feedback.judge.key_env');
   });
 
   it('says how rows are made that its stages lack, and what it lacks itself', () => {

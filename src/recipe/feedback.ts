@@ -22,8 +22,22 @@ export interface FeedbackPlan {
   readonly folder: string;
 }
 
-type Filled<T> = T extends unknown ? { readonly [K in keyof T]-?: NonNullable<T[K]> } : never;
-export type JudgePlan = Filled<FeedbackRecipe['judge']>;
+type JudgeRecipe = FeedbackRecipe['judge'];
+
+/** Who judges; `calls` and `key_env` are there where they were given. */
+export type JudgePlan =
+  | { readonly kind: 'oracle'; readonly noise: number }
+  | {
+      readonly kind: 'http';
+      readonly url: string;
+      readonly model: string;
+      readonly key_env?: string;
+      readonly max_tokens: number;
+      readonly calls?: number;
+      readonly timeout: number;
+      readonly retries: number;
+      readonly concurrency: number;
+    };
 
 /** The section with its defaults. */
 export function resolveFeedback(feedback: FeedbackRecipe, model: ModelRecipe, name: string): FeedbackRecipe {
@@ -34,7 +48,7 @@ export function resolveFeedback(feedback: FeedbackRecipe, model: ModelRecipe, na
     ...(from !== undefined && { from }),
     folder: `runs/${name}-pairs`,
     ...feedback,
-    judge: { ...judgeDefaults[kind], ...feedback.judge },
+    judge: { ...judgeDefaults[kind], ...feedback.judge } as JudgeRecipe,
     data: feedback.data.map(withDataDefaults),
   };
 }

@@ -1,6 +1,6 @@
 export { catalog, statusOf } from './catalog.ts';
 export { defaultOf } from './defaults.ts';
-export type { FeedbackPlan } from './feedback.ts';
+export type { FeedbackPlan, JudgePlan } from './feedback.ts';
 export { findRecipe } from './find.ts';
 export { missingFeedbackInputs, missingInputs } from './inputs.ts';
 export { filePlan, formatRecipe, loadPlan, parsePlan } from './load.ts';

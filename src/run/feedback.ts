@@ -19,7 +19,7 @@ import type { FeedbackPlan, Plan } from '../recipe/index.ts';
 import { locate } from '../recipe/index.ts';
 import { openEngine } from '../runtime/index.ts';
 import { claimRun } from './claim.ts';
-import { openJudge } from './feedback-judge.ts';
+import { judgeSettings, openJudge } from './feedback-judge.ts';
 import { type PairQuestion, type PairQuestions, readQuestions } from './feedback-questions.ts';
 import type { FeedbackResult, Hooks } from './types.ts';
 import { drawImages, refuseStopped } from './world-cache.ts';
@@ -90,13 +90,13 @@ interface Work {
 }
 
 async function openWork(set: PairFolder, plan: FeedbackPlan, { scenes }: PairQuestions, hooks: Hooks): Promise<Work> {
+  const judge = await openJudge(plan, { set, scenes, hooks });
   const engine = await openEngine({ log: hooks.log });
   const { from, adapter, temperature, topP, seed } = plan;
   const parts = await loadForGeneration(locate(from as string), engine, {
     adapter: adapter === undefined ? undefined : locate(adapter),
   });
   if (!parts.model.image) throw noEyes(from as string);
-  const judge = await openJudge(plan, { set, scenes, engine, hooks });
   const responder = createResponder({ ...parts, batch: 64, sampling: { temperature, topP, seed } });
   return {
     responder,
@@ -178,7 +178,7 @@ function settingsOf({ folder: _, judge, ...feedback }: FeedbackPlan, place: Mode
     tessera: version(),
     group: GROUP,
     ...feedback,
-    judge,
+    judge: judgeSettings(judge),
     weights: weightsOf(place),
   };
 }
