@@ -7,4 +7,4 @@ export { recordOf, type Sampled } from './pair-set/record.ts';
 export type { PairReport } from './pair-set/report.ts';
 export { reportText } from './pair-set/report-text.ts';
 export { type SceneOf, sceneOracle } from './scenes/oracle.ts';
-export { judgeInWords } from './words/judge.ts';
+export { judgeInWords, type WordRequest, type Wordsmith } from './words/judge.ts';

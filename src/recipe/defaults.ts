@@ -26,6 +26,7 @@ export const feedbackDefaults = { answers: 4, temperature: 0.7, top_p: 1, max_to
 export const judgeDefaults = {
   oracle: { noise: 0 },
   http: { max_tokens: 1024, timeout: 120, retries: 5, concurrency: 4 },
+  model: { max_tokens: 1024 },
 } as const;
 export const outputDefaults = { dtype: 'float32' } as const;
 

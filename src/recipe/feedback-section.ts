@@ -11,12 +11,14 @@ const url = z
     error: 'a key belongs into an environment variable: see key_env',
   });
 
+const replyLength = 'for http, model: longest reply in tokens; longer ones are refused and counted';
+
 /** Judges, by the kind that a recipe names. */
 const judgeSection = z.discriminatedUnion('kind', [
   section({
     kind: option(
       z.literal('oracle'),
-      'who judges: oracle reads the scenes of tabletop images, http asks a server in words',
+      'who judges: oracle reads the scenes of tabletop images, http asks a server in words, model a model on this machine',
     ),
     noise: optional(
       z.number().min(0).max(1),
@@ -31,11 +33,17 @@ const judgeSection = z.discriminatedUnion('kind', [
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected the name of an environment variable, and not the key'),
       'for http: environment variable that holds the key; none is sent when absent',
     ),
-    max_tokens: optional(count, 'for http: longest reply in tokens; longer ones are refused and counted'),
+    max_tokens: optional(count, replyLength),
     calls: optional(count, 'for http: most calls for the whole pair set, tries included; no bound when absent'),
     timeout: optional(z.number().positive().max(3600), 'for http: seconds that a call may take'),
     retries: optional(z.int().nonnegative().max(20), 'for http: tries after the first, with longer and longer waits'),
     concurrency: optional(count.max(64), 'for http: calls under way at a time'),
+  }),
+  section({
+    kind: option(z.literal('model'), 'who judges: a model on this machine, in words'),
+    from: option(file, 'for model: its run or model folder'),
+    adapter: optional(file, 'for model: LoRA adapter in PEFT layout that is added to it'),
+    max_tokens: optional(count, replyLength),
   }),
 ]);
 

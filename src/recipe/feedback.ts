@@ -24,7 +24,7 @@ export interface FeedbackPlan {
 
 type JudgeRecipe = FeedbackRecipe['judge'];
 
-/** Who judges; `calls` and `key_env` are there where they were given. */
+/** Who judges; `calls`, `key_env` and `adapter` are there where they were given. */
 export type JudgePlan =
   | { readonly kind: 'oracle'; readonly noise: number }
   | {
@@ -37,7 +37,8 @@ export type JudgePlan =
       readonly timeout: number;
       readonly retries: number;
       readonly concurrency: number;
-    };
+    }
+  | { readonly kind: 'model'; readonly from: string; readonly adapter?: string; readonly max_tokens: number };
 
 /** The section with its defaults. */
 export function resolveFeedback(feedback: FeedbackRecipe, model: ModelRecipe, name: string): FeedbackRecipe {

@@ -26,7 +26,8 @@ export function missingInputs(plan: Plan): Fault[] {
 
 /** What the making of pairs reads and is not there. */
 export function missingFeedbackInputs(plan: Plan): Fault[] {
-  const { from, adapter, data = [] } = plan.feedback ?? {};
+  const { from, adapter, judge, data = [] } = plan.feedback ?? {};
+  const other = judge?.kind === 'model' ? judge : undefined;
   const files = data.flatMap((source, at): [string, string | undefined][] =>
     source.source === 'files'
       ? [
@@ -35,7 +36,13 @@ export function missingFeedbackInputs(plan: Plan): Fault[] {
         ]
       : [],
   );
-  return absent([['feedback.from', from], ['feedback.adapter', adapter], ...files], plan);
+  const folders: [string, string | undefined][] = [
+    ['feedback.from', from],
+    ['feedback.adapter', adapter],
+    ['feedback.judge.from', other?.from],
+    ['feedback.judge.adapter', other?.adapter],
+  ];
+  return absent([...folders, ...files], plan);
 }
 
 function absent(named: readonly (readonly [key: string, path: string | undefined])[], plan: Plan): Fault[] {

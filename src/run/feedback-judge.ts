@@ -1,6 +1,11 @@
 import { TesseraError } from '../base/index.ts';
 import { type Judge, judgeInWords, openServer, type PairFolder, type SceneOf, sceneOracle } from '../feedback/index.ts';
-import type { FeedbackPlan, JudgePlan } from '../recipe/index.ts';
+import { createResponder, loadForGeneration } from '../generate/index.ts';
+import { modelPlace } from '../models/index.ts';
+import { type FeedbackPlan, type JudgePlan, locate } from '../recipe/index.ts';
+import { openEngine } from '../runtime/index.ts';
+import { modelInWords } from './feedback-model.ts';
+import { weightsOf } from './feedback-weights.ts';
 import type { Hooks } from './types.ts';
 
 /** What a judge may be made of. */
@@ -14,8 +19,22 @@ export interface JudgeMeans {
  * The judge that a plan names.
  * @throws TesseraError `feedback/no-key`
  */
-export async function openJudge({ judge, seed }: FeedbackPlan, { scenes, set, hooks }: JudgeMeans): Promise<Judge> {
-  if (judge.kind === 'oracle') return sceneOracle({ scenes, noise: judge.noise, seed });
+export async function openJudge({ judge, seed }: FeedbackPlan, means: JudgeMeans): Promise<Judge> {
+  if (judge.kind === 'oracle') return sceneOracle({ scenes: means.scenes, noise: judge.noise, seed });
+  return judge.kind === 'model' ? modelJudge(judge, means) : serverJudge(judge, seed, means);
+}
+
+async function modelJudge(
+  { from, adapter, max_tokens }: Extract<JudgePlan, { kind: 'model' }>,
+  { hooks }: JudgeMeans,
+): Promise<Judge> {
+  const engine = await openEngine({ log: hooks.log });
+  const parts = await loadForGeneration(locate(from), engine, { adapter: adapter && locate(adapter) });
+  const name = [from, adapter && `+ ${adapter}`].filter(Boolean).join(' ');
+  return judgeInWords(modelInWords(createResponder({ ...parts, name, batch: 16 }), max_tokens));
+}
+
+function serverJudge(judge: Extract<JudgePlan, { kind: 'http' }>, seed: number, { set, hooks }: JudgeMeans): Judge {
   const { url, model, max_tokens, calls, timeout, retries, concurrency } = judge;
   const server = openServer({
     url,
@@ -38,6 +57,8 @@ export async function openJudge({ judge, seed }: FeedbackPlan, { scenes, set, ho
 /** What of a judge makes a difference to what it says, and not only to how it is reached. */
 export function judgeSettings(judge: JudgePlan): unknown {
   if (judge.kind === 'oracle') return judge;
+  if (judge.kind === 'model')
+    return { ...judge, weights: weightsOf(modelPlace(locate(judge.from), judge.adapter && locate(judge.adapter))) };
   const { kind, url, model, max_tokens } = judge;
   return { kind, url, model, max_tokens };
 }

@@ -69,6 +69,19 @@ it('has several answers rated by a server, goes on after its budget, and counts 
   }
 }, 300_000);
 
+it('asks a model of this machine, and counts what it says in no words that can be read', async () => {
+  const judge = 'feedback.judge={kind: model, from: assets/tabletop-llava, max_tokens: 40}';
+  const few = ['feedback.count=4', `feedback.folder=${root.path('local')}`];
+  const result = await make('llava-rlhf-v', judge, ...few);
+  const { candidates, pairs, rejects, judge: name } = JSON.parse(read(result, 'feedback/report.json'));
+  expect([candidates, pairs, name]).toEqual([4, 0, 'assets/tabletop-llava']);
+  const known = ['feedback/reply', 'feedback/reply-cut', 'feedback/cut', 'generate/too-long'];
+  expect(known).toEqual(expect.arrayContaining(rejects.map(({ code }: { code: string }) => code)));
+  expect(JSON.parse(read(result, 'feedback/settings.json')).judge.weights).toHaveProperty(
+    'tabletop-llava/model.safetensors',
+  );
+}, 300_000);
+
 it('needs the key that it is told of', async () => {
   const judge = 'feedback.judge={kind: http, url: http://127.0.0.1:9/v1, model: judge, key_env: TESSERA_NO_KEY}';
   const fault = await rejectionOf(make('llava-rlhf-v', `feedback.folder=${root.path('keyless')}`, judge));

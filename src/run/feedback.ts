@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs';
-import { basename, join, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import type { Outcome } from '../data/index.ts';
 import {
@@ -12,7 +11,7 @@ import {
   reportOf,
   type Sampled,
 } from '../feedback/index.ts';
-import { sha256Of, version } from '../files/index.ts';
+import { version } from '../files/index.ts';
 import { createResponder, loadForGeneration, type Responded, type Responder } from '../generate/index.ts';
 import { type ModelPlace, modelPlace } from '../models/index.ts';
 import type { FeedbackPlan, Plan } from '../recipe/index.ts';
@@ -21,6 +20,7 @@ import { openEngine } from '../runtime/index.ts';
 import { claimRun } from './claim.ts';
 import { judgeSettings, openJudge } from './feedback-judge.ts';
 import { type PairQuestion, type PairQuestions, readQuestions } from './feedback-questions.ts';
+import { weightsOf } from './feedback-weights.ts';
 import type { FeedbackResult, Hooks } from './types.ts';
 import { drawImages, refuseStopped } from './world-cache.ts';
 
@@ -79,6 +79,7 @@ async function fillPairs(set: PairFolder, plan: FeedbackPlan, hooks: Hooks): Pro
     await work.close();
   }
   const rows = { read: questions.length + report.rejected, asked: questions.length, reasons: report.reasons };
+  if (open.counts.pairs === 0) hooks.log.warn('no pair was made; the report says why');
   const of = { builder: plan.builder, judge: work.judge.name, model: nameOf(plan), rows };
   return { folder: set.path, status: 'done', report: open.finish(of) };
 }
@@ -181,19 +182,6 @@ function settingsOf({ folder: _, judge, ...feedback }: FeedbackPlan, place: Mode
     judge: judgeSettings(judge),
     weights: weightsOf(place),
   };
-}
-
-/** The checksums of the files that answers come from. */
-function weightsOf({ folder, adapter }: ModelPlace): Record<string, string> {
-  const parts = [folder, ...(adapter === undefined || adapter === folder ? [] : [adapter])];
-  return Object.fromEntries(
-    parts.flatMap((part) =>
-      readdirSync(part)
-        .filter((name) => /\.(?:safetensors|json|jinja|model)$/.test(name) && name !== 'manifest.json')
-        .sort()
-        .map((name) => [join(basename(part), name), sha256Of(join(part, name))]),
-    ),
-  );
 }
 
 function nameOf({ from = '', adapter }: FeedbackPlan): string {
