@@ -65,7 +65,7 @@ async function unlessStopped<T>({ signal }: Hooks, work: () => Promise<T>): Prom
 
 const since = (began: number) => (performance.now() - began) / 1000;
 
-/** A third of the recipe's steps, on shorter rows with few descriptions, which take half the time. */
+/** A quarter of the recipe's steps, on shorter rows with few descriptions, which take half the time. */
 const SHORTER = [
   'stages.align.train.steps=80',
   'stages.look.train.steps=220',
@@ -74,6 +74,8 @@ const SHORTER = [
   'stages.instruct.train.steps=120',
   'stages.instruct.data.0.kinds.detail=0.1',
   'stages.instruct.data.0.turns=[1,5]',
+  'stages.instruct.data.1.scenes=1000',
+  'stages.instruct.data.1.turns=[1,5]',
 ];
 
 /** The recipe of the demo, shortened, with looks at the model on the way. */
