@@ -1,12 +1,14 @@
 import type { Answer } from '../data/index.ts';
 import type { Recorded } from './against.ts';
 import type { ItemRecord, TaskResult } from './results.ts';
-import type { Pool, PoolRanking } from './tasks/task.ts';
+import type { Pool, PoolRanking, Shot } from './tasks/task.ts';
 
 /** One question to a model. */
 export interface Request {
   /** Path of an image file. */
   readonly image?: string;
+  /** What is shown before it, in this order. */
+  readonly shots?: readonly Shot[];
   readonly prompt: string;
   readonly maxTokens: number;
 }
@@ -16,6 +18,8 @@ export interface Responder {
   readonly name: string;
   /** Answers in the order of the requests. */
   answer(requests: readonly Request[], signal?: AbortSignal): Promise<readonly Answer[]>;
+  /** Unit vectors of images, by their paths: like images have like ones; absent where it has none. */
+  vectors?(images: readonly string[], signal?: AbortSignal): Promise<ReadonlyMap<string, Float32Array>>;
   /** Searches a pool both ways; absent where it cannot. */
   search?(pool: Pool, options: SearchHooks): Promise<PoolRankings>;
 }

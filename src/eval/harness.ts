@@ -5,6 +5,7 @@ import type { EvaluateOptions, Planned, Request, Responder } from './asking.ts';
 import { derange } from './derangement.ts';
 import type { Evaluation, EvaluationSettings, ItemRecord, TaskResult } from './results.ts';
 import { planSearch } from './searches.ts';
+import { shotChooser, shotImages } from './shots.ts';
 import { requireItems, summariseTask } from './summarise.ts';
 import type { AnyTask, Item, Task, Verdict } from './tasks/task.ts';
 
@@ -43,7 +44,7 @@ export async function evaluate(
   const ask = asker(responder, options, () => plans.reduce((sum, plan) => sum + plan.requests, 0));
   const plans: Planned[] = [];
   for (const task of tasks) {
-    const plan = 'pool' in task ? planSearch(task, responder, options) : planTask(task, ask, options);
+    const plan = 'pool' in task ? planSearch(task, responder, options) : planTask(task, responder, ask, options);
     plans.push(await plan);
   }
   await options.onImages?.([...new Set(plans.flatMap(({ images }) => images))]);
@@ -62,10 +63,11 @@ export async function evaluate(
   };
 }
 
-async function planTask(task: Task, ask: Asker, options: EvaluateOptions): Promise<Planned> {
+async function planTask(task: Task, responder: Responder, ask: Asker, options: EvaluateOptions): Promise<Planned> {
   const { blind = true, seed = 0, resamples = 1000, decoding: strategy = 'greedy' } = options;
   const items = await task.load(options.limit);
   requireItems(task, items, options.limit);
+  const choose = shotChooser(responder, items, options.signal);
   const runs = planRuns(task, items, blind, options);
   const [own, shuffled] = runs;
   return {
@@ -73,8 +75,8 @@ async function planTask(task: Task, ask: Asker, options: EvaluateOptions): Promi
     requests: runs.reduce((sum, run) => sum + run.requests.size, 0),
     async ask() {
       const verdicts = {
-        sighted: await ask(own),
-        ...(shuffled && { blind: await ask(shuffled) }),
+        sighted: await ask(own, choose),
+        ...(shuffled && { blind: await ask(shuffled, choose) }),
         ...(own.against && { against: new Map([...own.against].map(([item, { verdict }]) => [item, verdict])) }),
       };
       const { prompt, maxTokens } = task;
@@ -122,7 +124,8 @@ function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item
   const requests = new Map<string, { request: Request; items: Item[] }>();
   for (const item of items) {
     const request = { image: shown(item), prompt: item.prompt, maxTokens: task.maxTokens };
-    const key = JSON.stringify(request);
+    // Shots are of an item alone.
+    const key = JSON.stringify([request, item.shots && item.id]);
     const known = requests.get(key);
     if (known) known.items.push(item);
     else requests.set(key, { request, items: [item] });
@@ -132,21 +135,22 @@ function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item
 
 /** Every image that is shown, once. */
 function imagesOf(runs: readonly Run[]): string[] {
-  return [...new Set(runs.flatMap(({ items, shown }) => items.map(shown)))];
+  return [...new Set(runs.flatMap(({ items, shown }) => items.flatMap((item) => [shown(item), ...shotImages(item)])))];
 }
 
-type Asker = (run: Run) => Promise<Map<Item, Verdict>>;
+type Asker = (run: Run, choose: ReturnType<typeof shotChooser>) => Promise<Map<Item, Verdict>>;
 
 /** @param total requests of all tasks, known once all are planned */
 function asker(responder: Responder, options: EvaluateOptions, total: () => number): Asker {
   const { batch = 16, signal, onProgress, onRecord } = options;
   let done = 0;
-  return async (run: Run): Promise<Map<Item, Verdict>> => {
+  return async (run, choose) => {
     const verdicts = new Map<Item, Verdict>();
     const queue = [...run.requests.values()];
     for (let at = 0; at < queue.length; at += batch) {
       const slice = queue.slice(at, at + batch);
-      const answers = await askBatch(responder, slice, signal, `${done} of ${total()} questions answered`);
+      const requests = await Promise.all(slice.map((entry) => withShots(entry, choose)));
+      const answers = await askBatch(responder, requests, signal, `${done} of ${total()} questions answered`);
       slice.forEach(({ items }, i) => {
         for (const item of items) {
           const answer = answers[i] as Answer;
@@ -162,13 +166,20 @@ function asker(responder: Responder, options: EvaluateOptions, total: () => numb
   };
 }
 
+async function withShots(
+  { request, items: [item] }: { readonly request: Request; readonly items: readonly Item[] },
+  choose: ReturnType<typeof shotChooser>,
+): Promise<Request> {
+  const shots = item && (await choose(item, request.image as string));
+  return shots ? { ...request, shots } : request;
+}
+
 async function askBatch(
   responder: Responder,
-  slice: readonly { readonly request: Request }[],
+  requests: readonly Request[],
   signal: AbortSignal | undefined,
   progress: string,
 ): Promise<readonly Answer[]> {
-  const requests = slice.map(({ request }) => request);
   try {
     signal?.throwIfAborted();
     const answers = await responder.answer(requests, signal);

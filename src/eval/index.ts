@@ -21,7 +21,15 @@ export { writeRetrieved } from './report/retrieved.ts';
 export type { Evaluation, EvaluationSettings, ItemRecord, MetricResult, Predictions, TaskResult } from './results.ts';
 export { openPredictions } from './results.ts';
 export type { Asks, TaskOptions } from './tasks/catalog.ts';
-export { checkTasks, openTasks, taskNames, tasksAsk, tasksOpenTo, worldTasksAsked } from './tasks/catalog.ts';
+export {
+  checkTasks,
+  openTasks,
+  taskNames,
+  tasksAsk,
+  tasksOpenTo,
+  usualTasks,
+  worldTasksAsked,
+} from './tasks/catalog.ts';
 export type { ChairOptions, ChairSource } from './tasks/chair.ts';
 export { judgeDescription } from './tasks/chair.ts';
 export type { PopeOptions, PopeSource } from './tasks/pope.ts';

@@ -4,7 +4,7 @@ import { asTesseraError } from '../base/index.ts';
 import type { Box } from '../data/index.ts';
 import { syncFile, writeTextAtomically } from '../files/index.ts';
 import type { Estimate } from './metrics/bootstrap.ts';
-import type { Metric, Span } from './tasks/task.ts';
+import type { Curves, Metric, Span } from './tasks/task.ts';
 
 /**
  * A metric with the images seen; with other images shown instead, and the paired difference of the two; of another model,
@@ -36,6 +36,7 @@ export interface TaskResult {
   readonly pictures: number;
   readonly questions: number;
   readonly metrics: readonly Metric[];
+  readonly curves?: Curves;
   /** Results by group (a split, an answer type, or `all`) and metric. */
   readonly groups: Readonly<Record<string, Readonly<Record<string, MetricResult>>>>;
   /** Where another model was compared with. */

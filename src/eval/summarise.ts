@@ -45,7 +45,7 @@ export function summariseTask<I extends About>(
   asked: Pick<TaskResult, 'prompt' | 'decoding'>,
   options: Resampling,
 ): TaskResult {
-  const { name, describe, metrics } = task;
+  const { name, describe, metrics, curves } = task;
   const { sighted, blind, against } = verdicts;
   const seen = [...sighted.values()].flatMap((verdict) => Object.keys(verdict.tallies));
   const groups = [...new Set([...task.groups, ...seen])].filter((group) => seen.includes(group));
@@ -56,6 +56,7 @@ export function summariseTask<I extends About>(
     pictures: new Set(items.map((item) => item.image)).size,
     questions: items.length,
     metrics,
+    ...(curves && { curves }),
     groups: Object.fromEntries(
       groups.map((group) => {
         const tallies = (run: ReadonlyMap<I, Verdict>) => clusters(run, items, group);

@@ -3,10 +3,12 @@ import { answerOf } from './answer.ts';
 import { type GenerateOptions, generate } from './decode.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
-import { openSpeaker, questionRow, type Speaker, type SpeakerParts } from './speaker.ts';
+import { openSpeaker, type Shot, type Speaker, type SpeakerParts, shotsRow } from './speaker.ts';
 
 /** One question about at most one image. */
 export interface Question {
+  /** What is shown before it, in this order. */
+  readonly shots?: readonly Shot[];
   /** Path of an image file. */
   readonly image?: string;
   readonly prompt: string;
@@ -47,9 +49,7 @@ export function createResponder(options: ResponderOptions): Responder {
   return {
     name: options.name ?? options.model.architecture,
     async answer(questions, signal) {
-      const examples = questions.map(({ prompt, image }, i) =>
-        speaker.encode(questionRow(`question ${i + 1}`, prompt, image === undefined ? [] : [image])),
-      );
+      const examples = questions.map((question, i) => speaker.encode(shotsRow(`question ${i + 1}`, question)));
       const order = [...questions.keys()].sort((a, b) => lengthOf(examples, a) - lengthOf(examples, b));
       const answers: Responded[] = new Array(questions.length);
       const settings = { ...(sampling && { sampling }), ...(signal && { signal }) };

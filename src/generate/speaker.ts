@@ -139,3 +139,29 @@ export function userTurn(text: string, count: number, first: number): Row['turns
   const images = Array.from({ length: count }, (_, i) => ({ type: 'media' as const, media: first + i }));
   return { role: 'user', parts: text === '' ? images : [...images, { type: 'text', text }] };
 }
+
+/** A question about an image with its answer, shown in front of another question. */
+export interface Shot {
+  /** Path of an image file. */
+  readonly image: string;
+  readonly prompt: string;
+  readonly answer: string;
+}
+
+/** The question behind its shots, as a conversation. */
+export function shotsRow(
+  where: string,
+  { shots = [], prompt, image }: { shots?: readonly Shot[]; prompt: string; image?: string },
+): Row {
+  const asked = questionRow(where, prompt, image === undefined ? [] : [image]);
+  const before = shots.flatMap((shot, i) => [
+    userTurn(shot.prompt, 1, i),
+    { role: 'assistant' as const, parts: [{ type: 'text' as const, text: shot.answer }] },
+  ]);
+  const turns = image === undefined ? asked.turns : [userTurn(prompt, 1, shots.length)];
+  return {
+    ...asked,
+    media: [...shots.map((shot) => imageMedia(shot.image)), ...asked.media],
+    turns: [...before, ...turns],
+  };
+}

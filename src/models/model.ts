@@ -30,6 +30,8 @@ export interface Model {
   processorConfig?(imageToken: string): ConfigJson;
   /** Everything that it computes, by name: logits, embeddings or states. All its parameters are asked for here. */
   forward(p: Scope, x: Named<Value>): Named<Value>;
+  /** One vector of each image, `[N, D]`, by its own encoder alone: images that are alike have like ones. */
+  look?(p: Scope, x: Named<Value>): Value;
   readonly writer?: Writer;
   readonly embedder?: Embedder;
   readonly matcher?: Matcher;
@@ -157,6 +159,12 @@ export function partPrefix({ parts, architecture }: Model, part: string): string
     expected: Object.keys(parts).join(', '),
     got: architecture,
   });
+}
+
+/** Whether images may stand anywhere in what it reads, so that a prompt can show it examples. */
+export function readsInterleaved({ writer, processor }: Model): boolean {
+  const { plan, beside, front } = processor();
+  return writer !== undefined && plan !== undefined && !beside && !front;
 }
 
 /** The most tokens that a model reads; without bound for one that reads no text. */

@@ -102,9 +102,13 @@ const evaluated = Object.keys(architectures).filter((architecture) => evaluable(
 
 /** What evaluations can ask of the models of an architecture. */
 export function evaluable({ architecture }: Pick<ModelRecipe, 'architecture'>): Set<Asks> {
-  const { does, seesImages } = architectures[architecture] as SystemRecipe;
-  const searches = does.includes('embedder') || does.includes('matcher');
-  return new Set<Asks>([...(seesImages ? ['answers' as const] : []), ...(searches ? ['searches' as const] : [])]);
+  const { does, seesImages, interleaved = false } = architectures[architecture] as SystemRecipe;
+  const can: Record<Asks, boolean> = {
+    answers: seesImages,
+    searches: does.includes('embedder') || does.includes('matcher'),
+    shots: interleaved,
+  };
+  return new Set((Object.keys(can) as Asks[]).filter((asks) => can[asks]));
 }
 
 /** Evaluations that could not be made once training is over. */

@@ -153,7 +153,7 @@ describe('parsePlan', () => {
   it('refuses evaluations that would fail once training is over', () => {
     expect(faultsIn(good, 'eval.tasks=pope')).toContain('a llama model cannot be put to pope [recipe/eval]');
     expect(faultsOfPlan('llava', 'eval.tasks=vqa,retrieval')).toMatchObject([
-      { code: 'recipe/eval', expected: 'pope, chair, vqa' },
+      { code: 'recipe/eval', expected: 'pope, chair, vqa, few-shot, new-words' },
     ]);
     expect(faultsIn(good, 'eval.tasks=pope', 'eval=null')).toBe('no fault');
     expect(faultsOfPlan('llava', 'eval.limit=1')).toMatchObject([{ code: 'recipe/eval', expected: 'at least 2' }]);

@@ -1,5 +1,5 @@
 import { type Named, raise } from '../base/index.ts';
-import { tasksOpenTo } from '../eval/index.ts';
+import { usualTasks } from '../eval/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { methods } from '../train/index.ts';
 import { checkRecipe, evaluable } from './checks.ts';
@@ -123,7 +123,7 @@ function resolve(recipe: Recipe, name: string): Recipe {
     dtype: recipe.output?.dtype ?? outputDefaults.dtype,
   } as const;
   const evaluation = recipe.eval && {
-    eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? tasksOpenTo(evaluable(recipe.model)) },
+    eval: { ...recipe.eval, tasks: recipe.eval.tasks ?? usualTasks(evaluable(recipe.model)) },
   };
   const feedback = recipe.feedback && { feedback: resolveFeedback(recipe.feedback, recipe.model, name) };
   // Read once more for the order of the schema's keys, so that one plan has one text.

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TesseraError } from '../base/index.ts';
-import { type Asks, checkTasks, requireImages, tasksAsk, tasksOpenTo } from '../eval/index.ts';
+import { type Asks, checkTasks, requireImages, tasksAsk, tasksOpenTo, usualTasks } from '../eval/index.ts';
 import type { Plan } from '../recipe/index.ts';
 import { planOfRun, resultOf, runFolder } from './folder.ts';
 import type { EvalOptions } from './types.ts';
@@ -32,7 +32,7 @@ export function settleAsked(folder: string, options: EvalOptions, able: Readonly
   const tasks = options.tasks ?? plan?.eval.tasks ?? [];
   const asked = {
     ...options,
-    tasks: tasks.length > 0 ? [...new Set(tasks)] : tasksOpenTo(able),
+    tasks: tasks.length > 0 ? [...new Set(tasks)] : usualTasks(able),
     ...(limit !== undefined && { limit }),
   };
   refuseBeyond(folder, asked.tasks, tasksOpenTo(able));

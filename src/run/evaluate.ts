@@ -85,8 +85,17 @@ async function evaluateFolder(
   const { limit, data, quantize, recorded } = asked;
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
   // One-word answers, as LLaVA-1.5 is asked for them.
-  const tasks = openTasks(questions.folder, asked.tasks, { ...questions, pope: { suffix: shortAnswerPrompt } });
-  const responder = await openResponder(folder, loaded, { asked, asks: tasksAsk(asked.tasks), engine, hooks });
+  const asks = tasksAsk(asked.tasks);
+  const nearest = loaded.model.look !== undefined;
+  if (asks.has('shots') && !nearest) {
+    hooks.log.warn('the model has no vector for an image alone: shots are not chosen by the likeness of their images');
+  }
+  const tasks = openTasks(questions.folder, asked.tasks, {
+    ...questions,
+    pope: { suffix: shortAnswerPrompt },
+    shots: { nearest },
+  });
+  const responder = await openResponder(folder, loaded, { asked, asks, engine, hooks });
   const predictions = openPredictions(asked.out);
   const records: ItemRecord[] = [];
   try {

@@ -2,17 +2,19 @@ import { basename } from 'node:path';
 import { raise, TesseraError } from '../base/index.ts';
 import type { Asks, PoolRankings, Responder } from '../eval/index.ts';
 import { createResponder, loadForGeneration } from '../generate/index.ts';
-import type { LoadedModel, Model } from '../models/index.ts';
-import { loadForRetrieval, openRetriever, type Ranking, search } from '../retrieve/index.ts';
+import { type LoadedModel, type Model, readsInterleaved } from '../models/index.ts';
+import { imageVectors, loadForRetrieval, openRetriever, type Ranking, search } from '../retrieve/index.ts';
 import type { Engine } from '../runtime/index.ts';
 import type { Asked } from './asked.ts';
 import type { Hooks } from './types.ts';
 
 /** What evaluations can ask of a model. */
-export function abilitiesOf({ writer, image, matcher, embedder }: Model): Set<Asks> {
+export function abilitiesOf(model: Model): Set<Asks> {
+  const { writer, image, matcher, embedder } = model;
   const can: Record<Asks, boolean> = {
     answers: writer !== undefined && image !== undefined,
     searches: (matcher ?? embedder) !== undefined,
+    shots: readsInterleaved(model),
   };
   return new Set((Object.keys(can) as Asks[]).filter((asks) => can[asks]));
 }
@@ -27,9 +29,10 @@ export async function openResponder(
 ): Promise<OpenResponder> {
   const { quantize, adapter, template, system } = asked;
   const name = [basename(folder), adapter && `+ ${basename(adapter)}`, quantize].filter(Boolean).join(' ');
-  const answering = asks.has('answers')
-    ? await loadForGeneration(folder, engine, { quantize, adapter, template, system, loaded })
-    : undefined;
+  const answering =
+    asks.has('answers') || asks.has('shots')
+      ? await loadForGeneration(folder, engine, { quantize, adapter, template, system, loaded })
+      : undefined;
   if (answering?.template.discards.includes('user')) {
     hooks.log.warn(
       `the template ${answering.template.name} leaves questions out: the model sees images alone; --template takes another`,
@@ -42,11 +45,17 @@ export async function openResponder(
   return {
     name,
     answer: async (requests, signal) => (speaker ?? cannot(folder)).answer(requests, signal),
+    ...(answering?.model.look && { vectors: (images, signal) => vectorsOf(answering, images, signal) }),
     ...(searching && {
       search: async (pool, options) => rankings(await search(searching, pool.images, pool.texts, options)),
     }),
     close: async () => void (await Promise.all([speaker?.close(), searching?.close()])),
   };
+}
+
+async function vectorsOf(parts: Parameters<typeof imageVectors>[0], images: readonly string[], signal?: AbortSignal) {
+  const vectors = await imageVectors(parts, images, signal);
+  return new Map(images.map((image, i) => [image, vectors[i] as Float32Array]));
 }
 
 function cannot(folder: string): never {

@@ -2,6 +2,7 @@ import { arrow, formatDifference, formatInterval, formatValue } from '../format-
 import type { Score } from '../headlines.ts';
 import { keyScores, scoresOf } from '../headlines.ts';
 import type { Evaluation, MetricResult, TaskResult } from '../results.ts';
+import { chart, seriesClass } from './chart.ts';
 import type { Html } from './html.ts';
 import { html, nothing } from './html.ts';
 
@@ -43,6 +44,7 @@ function taskTable(result: TaskResult): Html {
     : nothing;
   return html`<article class="task ${result.task}"><h3>${result.task.toUpperCase()}</h3><p>${describe}.</p>
 ${table(headlines)}
+${shotCurves(result)}
 ${headlines.length === all.length ? nothing : html`<details><summary>every metric</summary>${table(all)}</details>`}
 <p class="note">${pictures} images, ${questions} ${decoding ? 'questions' : 'searches'}${how}</p>
 </article>`;
@@ -76,4 +78,22 @@ function intervalPlot({ sighted, blind }: MetricResult): Html {
   const hollow = blind?.value == null ? nothing : html`<circle class="blind" cx="${x(blind.value)}" cy="8" r="3.5"/>`;
   const dot = value === null ? nothing : html`<circle class="dot" cx="${x(value)}" cy="8" r="4"/>`;
   return html`<svg viewBox="0 0 160 16" width="160" height="16" aria-hidden="true"><line class="track" x1="4" x2="156" y1="8" y2="8"/><line class="half" x1="80" x2="80" y1="4" y2="12"/>${[hollow, bar, dot]}</svg>`;
+}
+
+/** A metric over what groups have different numbers of, a curve for each kind of group. */
+function shotCurves({ curves, groups, metrics }: TaskResult): Html {
+  if (!curves) return nothing;
+  const { metric, over, series } = curves;
+  const { label = metric } = metrics.find(({ name }) => name === metric) ?? {};
+  const lines = series.map(({ name, points }, color) => ({
+    name,
+    color,
+    points: points.flatMap(({ at, group }) => {
+      const y = groups[group]?.[metric]?.sighted.value;
+      return y == null ? [] : [{ x: at, y }];
+    }),
+    rings: [],
+  }));
+  return html`<figure><div class="legend">${lines.map(({ name, color }) => html`<span class="chip ${seriesClass(color)}">${name}</span>`)}</div>
+${chart(`${label} over ${over}`, { x: over, y: label }, lines)}</figure>`;
 }

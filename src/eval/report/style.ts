@@ -70,6 +70,6 @@ figure svg{width:100%;height:auto;display:block}
 .panel{padding:16px 20px}.panel+.panel{margin-top:14px}
 .panel ul{margin:4px 0 0;padding-left:20px;color:var(--soft)}
 pre{margin:0;overflow-x:auto;white-space:pre-wrap;overflow-wrap:anywhere}
-summary{cursor:pointer;color:var(--soft);font-size:13px}.task details{margin-top:8px}.task details table{margin-top:8px}details pre{margin-top:10px}
+summary{cursor:pointer;color:var(--soft);font-size:13px}.task figure{max-width:520px;margin:14px 0 4px}.task details{margin-top:8px}.task details table{margin-top:8px}details pre{margin-top:10px}
 footer{color:var(--soft);font-size:13px;padding-top:34px;padding-bottom:44px}
 `;

@@ -4,19 +4,22 @@ import type { Fault, Named } from '../../base/index.ts';
 import { nearest, raise } from '../../base/index.ts';
 import { popeSplits, type WorldTask } from '../../world/index.ts';
 import { chairTask } from './chair.ts';
+import { fewShotTask, newWordsTask, type ShotOptions } from './few-shot.ts';
 import type { PopeOptions } from './pope.ts';
 import { popeTask } from './pope.ts';
 import { retrievalTask } from './retrieval.ts';
 import type { AnyTask } from './task.ts';
 import { vqaTask } from './vqa.ts';
 
-/** What a task asks of a model: answers to questions about an image, or searches among images and texts. */
-export type Asks = 'answers' | 'searches';
+/** What a task asks of a model: answers to questions about an image, with shots in front of them, or searches among images and texts. */
+export type Asks = 'answers' | 'searches' | 'shots';
 
 /** One evaluation task of the table. */
 export interface Entry {
   readonly describe: string;
   readonly asks: Asks;
+  /** It takes as long as many others, so that it is only asked where it is named. */
+  readonly named?: boolean;
   /** Files of an evaluation folder that the task reads. */
   readonly needs: readonly string[];
   /** What the tabletop world has to write for it, besides images and scenes. */
@@ -29,6 +32,7 @@ export interface TaskOptions {
   readonly coming?: readonly string[];
   readonly pope?: PopeOptions;
   readonly chair?: { readonly prompt?: string; readonly maxTokens?: number };
+  readonly shots?: ShotOptions;
   readonly vqa?: { readonly suffix?: string; readonly maxTokens?: number };
 }
 
@@ -61,6 +65,26 @@ export const tasks: Named<Entry> = {
       return vqaTask({ images: at('images'), coming, ...files }, vqa);
     },
   },
+  'few-shot': {
+    describe: 'the questions of vqa with 0, 2, 4 and 8 answered ones in front',
+    asks: 'shots',
+    named: true,
+    needs: ['images', 'vqa_questions.json', 'vqa_annotations.json'],
+    world: ['vqa'],
+    open: (at, { vqa, coming, shots }) => {
+      const files = { questions: at('vqa_questions.json'), annotations: at('vqa_annotations.json') };
+      return fewShotTask(vqaTask({ images: at('images'), coming, ...files }, vqa), shots);
+    },
+  },
+  'new-words': {
+    describe: 'made-up words, which are learnt from 2, 4 and 8 images in front',
+    asks: 'shots',
+    named: true,
+    needs: ['images', 'new_words.json'],
+    world: ['new-words'],
+    open: (at, { coming, shots }) =>
+      newWordsTask({ images: at('images'), coming, conversations: at('new_words.json') }, shots),
+  },
   retrieval: {
     describe: 'the image of each caption among all, and a caption of each image',
     asks: 'searches',
@@ -78,6 +102,11 @@ export function taskNames(): string[] {
 /** The tasks that a model can be put to, of which it is known what it can do. */
 export function tasksOpenTo(able: ReadonlySet<Asks>): string[] {
   return taskNames().filter((name) => able.has((tasks[name] as Entry).asks));
+}
+
+/** Those of them that a model is put to where none is named. */
+export function usualTasks(able: ReadonlySet<Asks>): string[] {
+  return tasksOpenTo(able).filter((name) => !tasks[name]?.named);
 }
 
 /** What tasks of these names ask of a model. */

@@ -20,6 +20,20 @@ export interface Verdict {
   readonly invented: readonly Span[];
 }
 
+/** A question about an image with its answer, which is shown in front of another question. */
+export interface Shot {
+  /** Path of the image file. */
+  readonly image: string;
+  readonly prompt: string;
+  readonly answer: string;
+}
+
+/** Shots whose images are most like that of the question, the most like last (RICES). */
+export interface NearestShots {
+  readonly among: readonly Shot[];
+  readonly count: number;
+}
+
 /** One question about one image, which knows how to judge an answer. */
 export interface Item {
   /** Unique in its task. */
@@ -30,6 +44,8 @@ export interface Item {
   readonly prompt: string;
   /** What is really there, for a reader. */
   readonly truth: string;
+  /** Shown in front of it. */
+  readonly shots?: readonly Shot[] | NearestShots;
   judge(answer: Answer): Verdict;
 }
 
@@ -44,6 +60,13 @@ export interface Metric {
   readonly headline: boolean;
 }
 
+/** A metric over something that groups have different numbers of, such as shots. */
+export interface Curves {
+  readonly metric: string;
+  readonly over: string;
+  readonly series: readonly { readonly name: string; readonly points: readonly { at: number; group: string }[] }[];
+}
+
 /** What is reported of a benchmark, whatever it asks: metrics of the summed counts of its verdicts. */
 export interface Benchmark {
   readonly name: string;
@@ -51,6 +74,8 @@ export interface Benchmark {
   /** Groups in the order they are reported; `all` holds every item. */
   readonly groups: readonly string[];
   readonly metrics: readonly Metric[];
+  /** Groups that are points of curves. */
+  readonly curves?: Curves;
   score(sum: Tally): Readonly<Record<string, number>>;
 }
 

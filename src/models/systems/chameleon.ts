@@ -32,6 +32,7 @@ export const chameleonRecipe: SystemRecipe = {
   does: ['writer', 'painter'],
   language: chameleonParts.language,
   seesImages: true,
+  interleaved: true,
 };
 
 const codesOf = ({ codes = 8192 }: Named<unknown>) => Number(codes);

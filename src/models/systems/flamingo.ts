@@ -5,6 +5,7 @@ import { type FlamingoConfig, flamingoConfig, flamingoHidden, flamingoParts } fr
 import { gatedState } from '../fusion/gated-attention.ts';
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
+import { clipVision } from '../vision/clip.ts';
 import type { Layout } from '../weights/index.ts';
 import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
@@ -41,6 +42,7 @@ export const flamingoRecipe: SystemRecipe = {
   does: ['writer'],
   language: flamingoParts.language,
   seesImages: true,
+  interleaved: true,
 };
 
 /** Flamingo (Alayrac et al. 2022), with the layers and the weights of OpenFlamingo (Awadalla et al. 2023). */
@@ -74,6 +76,7 @@ export function flamingo(json: ConfigJson, where?: string): Model {
     image: { tokenId: c.imageTokenId, height: vision.imageSize, width: vision.imageSize },
     processor: (images) => processor(c, images),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
+    look: (p, x) => clipVision(p.at(flamingoParts.vision), vision, neededInput(x, 'pixels')).pooled,
     writer,
   };
 }

@@ -5,6 +5,7 @@ import { type LlavaConfig, llavaConfig, llavaHidden, llavaImageFeatures, llavaIm
 import { neededInput } from '../inputs.ts';
 import type { Model, Writer } from '../model.ts';
 import { llavaJson } from '../sizes.ts';
+import { clipVision } from '../vision/clip.ts';
 import { llavaLayouts } from '../weights/index.ts';
 import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { builtinSize, partFolders, sizeOfFolders } from './keys.ts';
@@ -22,6 +23,7 @@ export const llavaRecipe: SystemRecipe = {
   does: ['writer'],
   language: 'language_model',
   seesImages: true,
+  interleaved: true,
 };
 
 /** LLaVA (Liu et al. 2023) and LLaVA-1.5 (Liu et al. 2024). */
@@ -59,6 +61,7 @@ export function llava(json: ConfigJson, where?: string): Model {
       image_token: imageToken,
     }),
     forward: (p, x) => ({ logits: writer.head(p, writer.hidden(p, x).hidden) }),
+    look: (p, x) => clipVision(p.at('vision_tower'), c.vision, neededInput(x, 'pixels')).pooled,
     writer,
     pieces: {
       decoder: c.text,

@@ -51,4 +51,6 @@ export interface SystemRecipe {
   readonly beside?: boolean;
   /** It takes images, so that a stage has to say its prompt, and questions about them can be asked. */
   readonly seesImages: boolean;
+  /** Images may stand anywhere in what its models read. */
+  readonly interleaved?: boolean;
 }

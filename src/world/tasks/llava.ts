@@ -10,7 +10,8 @@ import { jsonList, stream, type WorldTaskRecord } from './writer.ts';
 /** A row of LLaVA-Instruct-150K; rows without an image lack `image`. */
 export interface LlavaRow {
   readonly id: string;
-  readonly image?: string;
+  /** One name, or several in the order of their marks. */
+  readonly image?: string | readonly string[];
   readonly conversations: readonly { readonly from: 'human' | 'gpt'; readonly value: string }[];
 }
 

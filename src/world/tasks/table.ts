@@ -2,6 +2,7 @@ import { altTextTask, captionsTask } from './coco.ts';
 import { corpusTask } from './corpus.ts';
 import { labelledCaptionsTask } from './labelled.ts';
 import { instructionsTask, textInstructionsTask } from './llava.ts';
+import { newWordsTask } from './new-words.ts';
 import { popeTask } from './pope.ts';
 import { vqaTask } from './vqa.ts';
 import type { TrainingFile, WorldTaskRecord } from './writer.ts';
@@ -12,6 +13,7 @@ const table = {
   'alt-text': altTextTask,
   instructions: instructionsTask,
   'text-instructions': textInstructionsTask,
+  'new-words': newWordsTask,
   vqa: vqaTask,
   pope: popeTask,
   corpus: corpusTask,
