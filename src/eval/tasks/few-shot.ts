@@ -114,7 +114,7 @@ export function fewShotTask(vqa: Task, options: ShotOptions = {}): Task {
 }
 
 export interface NewWordsSource extends ImageSource {
-  /** Conversations in LLaVA's layout, each turn of the user about an image of its own: the last is asked, those before are shots. */
+  /** Conversations in any format of several images, each turn of the user about one: the last is asked, those before are shots. */
   readonly conversations: string;
 }
 
@@ -128,7 +128,7 @@ export function newWordsTask({ images, coming = [], conversations }: NewWordsSou
     maxTokens: 16,
     ...shotBenchmark(options),
     async load(limit) {
-      const { rows, report } = readRows(conversations, { format: 'llava', images, imagesLater: coming.length > 0 });
+      const { rows, report } = readRows(conversations, { images, imagesLater: coming.length > 0 });
       raise(report.reasons.flatMap(({ examples }) => examples));
       const asked = firstImages(rows.map(exchangesOf), ({ at }) => at(-1).image, limit);
       return asked.flatMap(({ id, at, before }) => {
