@@ -104,6 +104,7 @@ const samples: Readonly<Record<string, unknown>> = {
       ],
     },
   ],
+  povid: [{ id: 1, image: 'a.png', conversations: talk, rejected_conversations: talk }],
   messages: [
     {
       messages: [

@@ -26,6 +26,7 @@ describe('the format of a file', () => {
         expected: 
           phrase-pairs       records {prompt, chosen, rejected, phrases, reference}
           preference         records {prompt, chosen, rejected}
+          povid              records {image, conversations, rejected_conversations}
           llava              records {image, conversations: [{from, value}]}
           messages           records {messages: [{role, content}]}
           prompt-completion  records {prompt, completion}

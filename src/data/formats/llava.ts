@@ -33,7 +33,7 @@ const ROLES: Readonly<Record<string, Turn['role']>> = {
  *
  * @throws TesseraError `row/schema`, `row/role`, `row/media`, `row/unread`, and those of the images and turns
  */
-function llavaRow(value: unknown, where: string, folder: ImageFolder): Row {
+export function llavaRow(value: unknown, where: string, folder: ImageFolder): Row {
   const record = checked(schema, value, where);
   const names = namedImages(record.image, record.images, where);
   refuseUnseen(value, where, Object.keys(schema.shape), names);

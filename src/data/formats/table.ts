@@ -6,6 +6,7 @@ import { llavaFormat } from './llava.ts';
 import { messagesFormat } from './messages.ts';
 import { imageFolderFormat } from './metadata.ts';
 import { phrasePairsFormat } from './phrase-pairs.ts';
+import { povidFormat } from './povid.ts';
 import { preferenceFormat } from './preference.ts';
 import { promptCompletionFormat } from './prompt-completion.ts';
 import { queryResponseFormat } from './query-response.ts';
@@ -16,6 +17,7 @@ import { vqaFormat } from './vqa.ts';
 const table = {
   'phrase-pairs': phrasePairsFormat,
   preference: preferenceFormat,
+  povid: povidFormat,
   llava: llavaFormat,
   messages: messagesFormat,
   'prompt-completion': promptCompletionFormat,
