@@ -1,4 +1,4 @@
-import { resolve, sep } from 'node:path';
+import { basename, isAbsolute, resolve, sep } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import type { Outcome } from '../data/index.ts';
 import {
@@ -185,7 +185,9 @@ function settingsOf({ folder: _, judge, ...feedback }: FeedbackPlan, place: Mode
 }
 
 function nameOf({ from = '', adapter }: FeedbackPlan): string {
-  return [from, adapter && `+ ${adapter}`].filter(Boolean).join(' ');
+  // Where it lies on this machine tells others nothing.
+  const named = (path: string) => (isAbsolute(path) ? basename(path) : path);
+  return [named(from), adapter && `+ ${named(adapter)}`].filter(Boolean).join(' ');
 }
 
 function noSection({ name }: Plan): TesseraError {
