@@ -54,7 +54,10 @@ it('has several answers rated by a server, goes on after its budget, and counts 
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines.filter(({ sent }) => sent)).toHaveLength(server.heard.length);
-    expect(new Set(lines.flatMap(({ of }) => of ?? [])).size).toBe(24);
+    const kept = lines.flatMap(({ of }) => of ?? []);
+    expect(new Set(kept).size).toBe(kept.length);
+    // One whose answers are all alike has nothing to be asked.
+    expect(kept.length).toBeGreaterThan(20);
     const all = [
       'pairs.jsonl',
       'report.md',

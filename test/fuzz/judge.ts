@@ -1,3 +1,4 @@
+import { TesseraError } from '../../src/base/index.ts';
 import { callOfBody } from '../../src/feedback/http/reply.ts';
 import { readCorrections, readRatings } from '../../src/feedback/words/replies.ts';
 import { spoilJson } from './models.ts';
@@ -29,15 +30,17 @@ export const judge: Target = {
   },
   read(files) {
     const call = callOfBody(textOf(files, 'body'), 'http://judge');
-    if (call.kind !== 'reply') return call.fault.code.startsWith('feedback/');
+    if (call.kind !== 'reply') throw new TesseraError(call.fault);
     const rated = readRatings(call.text, 2, '1');
     const found = readCorrections(call.text, answer, '1');
     const marks = 'kept' in rated ? rated.kept.flatMap((one) => ('kept' in one ? Object.values(one.kept) : [])) : [];
     const spans = 'kept' in found ? found.kept : [];
-    return (
+    const inBounds =
       marks.every((mark) => [1, 2, 3, 4, 5].includes(mark)) &&
-      spans.every(({ start, end }, i) => start < end && end <= answer.length && start >= (spans[i - 1]?.end ?? 0))
-    );
+      spans.every(({ start, end }, i) => start < end && end <= answer.length && start >= (spans[i - 1]?.end ?? 0));
+    // A reply is one or the other.
+    if (inBounds && 'refused' in rated && 'refused' in found) throw new TesseraError(rated.refused);
+    return inBounds;
   },
   verdict: (_, read) => (read === undefined ? undefined : read === true),
 };

@@ -170,7 +170,7 @@ describe('a system with inputs and outputs of its own', () => {
     const responder = createResponder(parts);
     const image = at('images/tall.png');
     const [answer] = await responder.answer([{ image, prompt: question, maxTokens: 24 }]);
-    expect(answer).toEqual({ text: '[10,20,30,40]', boxes: [[2, 7.4, 6, 14.8]], images: [] });
+    expect(answer).toEqual({ text: '[10,20,30,40]', boxes: [[2, 7.4, 6, 14.8]], images: [], finish: 'stop' });
     await responder.close();
     const scores = await scoreAnswer(parts, { prompt: question, answer: '[10,20,30,40]', images: [image] });
     expect(scores.reduce((n, { logProb }) => n + logProb, 0)).toBeGreaterThan(-2);
