@@ -1,1 +1,1 @@
-export declare function bundleCommand(folder: string): Promise<void>;
+export declare function bundleCommand(folder: string, entry?: string): Promise<void>;

@@ -15,11 +15,13 @@ import {
   straightRun,
   training,
 } from '../test/exact/run.ts';
+import { rebuild } from '../test/support/built-command.ts';
 
 const [wanted = 20, seed = 1] = process.argv.slice(2).map(Number);
 const root = mkdtempSync(join(tmpdir(), 'tessera-kill-'));
 const cache = join(root, 'cache');
 try {
+  await rebuild();
   for (const kind of kinds) {
     const recipe = await writeKind(root, kind, { steps: 24, threads: 1 });
     await kill(kind, (folder) => training(recipe, folder));

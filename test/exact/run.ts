@@ -3,11 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Random } from '../../src/base/index.ts';
+import { killableCommand } from '../support/built-command.ts';
 import type { Event, Moment } from './preload.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const preload = new URL('preload.ts', import.meta.url).href;
-const command = join(root, 'src/apps/cli/main.ts');
 
 /** Starts the command in a process of its own and waits for its end; undefined when it was killed. */
 function tessera(
@@ -20,7 +19,8 @@ function tessera(
     ...(settings.kill && { TESSERA_KILL: JSON.stringify(settings.kill) }),
     ...(settings.count && { TESSERA_COUNT: settings.count }),
   };
-  const argv = ['--import', 'tsx', '--import', preload, command, ...args];
+  // By their source maps, the events of checkpoints are told from other writes.
+  const argv = ['--enable-source-maps', killableCommand, ...args];
   const child = spawn(process.execPath, argv, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (text) => {
