@@ -27,6 +27,6 @@ export { type WriteFolderOptions, writeFolder } from './folder.ts';
 export type { JsonObject, JsonValue } from './json.ts';
 export { describeJson, isJsonObject, parseJson } from './json.ts';
 export { formatJson } from './json-write.ts';
-export { checkManifest, hasManifest, Manifest, sealFolder, sha256Of } from './manifest.ts';
+export { checkManifest, filesWithin, hasManifest, Manifest, sealFolder, sha256Of } from './manifest.ts';
 export { packaged, version } from './package.ts';
 export { readBytes, readText, refusePointer } from './read.ts';

@@ -71,14 +71,20 @@ export function checkManifest(folder: string): Fault | undefined {
   }
 }
 
+/** Paths of the files of a folder and of the folders in it; links are none. */
+export function filesWithin(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
 /**
  * Writes `manifest.json` about the files that a folder and its folders hold, as they are there now.
  * @param except names of files that people may change as they like
  */
 export function sealFolder(folder: string, except: readonly string[] = []): void {
-  const names = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
+  const names = filesWithin(folder)
+    .map((path) => relative(folder, path).split(sep).join('/'))
     .filter((name) => name !== manifestName && !except.includes(name));
   const files = names.sort().map((name) => {
     const path = join(folder, name);

@@ -1,8 +1,8 @@
-import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import { writeAdapterExport, writeModelFolder, writeOnnx, writeTransformersJs } from '../export/index.ts';
-import { sealFolder, writeFolder } from '../files/index.ts';
+import { filesWithin, sealFolder, writeFolder } from '../files/index.ts';
 import {
   copySideFiles,
   isOriginalLlava,
@@ -30,11 +30,11 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
   const beside = [adapter, place.folder].find((each) => each !== undefined && namesBases(each));
   if (options.to === 'hf' && beside !== undefined && !options.merge) {
     writeFolder(options.out, (partial) => writeBeside(partial, beside, options), { sources: [folder, beside] });
-    return written(options.out);
+    return filesWithin(options.out);
   }
   if (options.to === 'hf' && (adapter === undefined || options.merge) && isOriginal(place)) {
     await writeRelease(place, options);
-    return written(options.out);
+    return filesWithin(options.out);
   }
   const fill = (partial: string) => {
     if (options.to === 'onnx') writeOnnx(partial, place, options.dtype);
@@ -44,13 +44,8 @@ export async function exportModel(folder: string, options: ExportOptions): Promi
     sealFolder(partial, ['README.md']);
   };
   writeFolder(options.out, fill, { sources: [folder, place.folder, ...(adapter === undefined ? [] : [adapter])] });
-  return written(options.out);
+  return filesWithin(options.out);
 }
-
-const written = (folder: string) =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
 
 /** The first LLaVA release names weights, slots of images and preprocessing in ways that other tools do not read. */
 function isOriginal({ folder }: ModelPlace): boolean {

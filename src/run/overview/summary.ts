@@ -1,7 +1,8 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { asTesseraError, type Fault } from '../../base/index.ts';
 import { type Evaluation, keyScores, type Score as TaskScore } from '../../eval/index.ts';
+import { filesWithin } from '../../files/index.ts';
 import type { Plan, StagePlan } from '../../recipe/index.ts';
 import { newestPosition } from '../checkpoints.ts';
 import { isRunning } from '../claim.ts';
@@ -147,9 +148,7 @@ function plainScore({ task, group, metric, result }: TaskScore): Score {
 
 /** Name, size and last change of a folder. A file that goes while it is looked at, as old checkpoints do, counts nothing. */
 function diskUse(folder: string) {
-  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .flatMap((entry) => statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false }) ?? []);
+  const files = filesWithin(folder).flatMap((path) => statSync(path, { throwIfNoEntry: false }) ?? []);
   const changes = [statSync(folder), ...files].map(({ mtimeMs }) => mtimeMs);
   return {
     folder,
