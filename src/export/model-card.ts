@@ -64,8 +64,8 @@ function recipeOfCard({ resolved }: Plan): Plan['resolved'] {
   return portable({ ...resolved, output });
 }
 
-/** A recipe whose absolute paths are cut to their last names. */
-function portable<T>(value: T): T {
+/** Data whose absolute paths are cut to their last names: where something lies on this machine tells others nothing. */
+export function portable<T>(value: T): T {
   if (typeof value === 'string') return (isAbsolute(value) ? basename(value) : value) as T;
   if (Array.isArray(value)) return value.map(portable) as T;
   if (typeof value !== 'object' || value === null) return value;

@@ -5,7 +5,7 @@ import { modelPlace } from '../models/index.ts';
 import { type FeedbackPlan, type JudgePlan, locate } from '../recipe/index.ts';
 import { openEngine } from '../runtime/index.ts';
 import { modelInWords } from './feedback-model.ts';
-import { weightsOf } from './feedback-weights.ts';
+import { modelName, weightsOf } from './feedback-weights.ts';
 import type { Hooks } from './types.ts';
 
 /** What a judge may be made of. */
@@ -30,7 +30,7 @@ async function modelJudge(
 ): Promise<Judge> {
   const engine = await openEngine({ log: hooks.log });
   const parts = await loadForGeneration(locate(from), engine, { adapter: adapter && locate(adapter) });
-  const name = [from, adapter && `+ ${adapter}`].filter(Boolean).join(' ');
+  const name = modelName({ from, adapter });
   return judgeInWords(modelInWords(createResponder({ ...parts, name, batch: 16 }), max_tokens));
 }
 

@@ -1,7 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { portable } from '../export/index.ts';
 import { sha256Of } from '../files/index.ts';
 import type { ModelPlace } from '../models/index.ts';
+
+/** What a report calls the model that answers come from. */
+export function modelName({ from, adapter }: { from?: string | undefined; adapter?: string | undefined }): string {
+  const [model, beside] = portable([from, adapter]);
+  return [model, beside && `+ ${beside}`].filter(Boolean).join(' ');
+}
 
 /** The checksums of the files that answers come from. */
 export function weightsOf({ folder, adapter }: ModelPlace): Record<string, string> {

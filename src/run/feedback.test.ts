@@ -7,6 +7,7 @@ import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { silentLog } from '../base/index.ts';
 import { loadPlan } from '../recipe/index.ts';
 import { makePairs } from './feedback.ts';
+import { modelName } from './feedback-weights.ts';
 import type { FeedbackResult } from './types.ts';
 
 const root = scratchFolder();
@@ -89,4 +90,9 @@ it('needs the key that it is told of', async () => {
   const judge = 'feedback.judge={kind: http, url: http://127.0.0.1:9/v1, model: judge, key_env: TESSERA_NO_KEY}';
   const fault = await rejectionOf(make('llava-rlhf-v', `feedback.folder=${root.path('keyless')}`, judge));
   expect([fault.code, fault.got]).toEqual(['feedback/no-key', 'TESSERA_NO_KEY']);
+});
+
+it('calls a model by no place of this machine', () => {
+  expect(modelName({ from: '/home/ada/runs/llava', adapter: '/home/ada/mine' })).toBe('llava + mine');
+  expect(modelName({ from: 'runs/llava' })).toBe('runs/llava');
 });

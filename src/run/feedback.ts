@@ -1,4 +1,4 @@
-import { basename, isAbsolute, resolve, sep } from 'node:path';
+import { resolve, sep } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import type { Outcome } from '../data/index.ts';
 import {
@@ -20,7 +20,7 @@ import { openEngine } from '../runtime/index.ts';
 import { claimRun } from './claim.ts';
 import { judgeSettings, openJudge } from './feedback-judge.ts';
 import { type PairQuestion, type PairQuestions, readQuestions } from './feedback-questions.ts';
-import { weightsOf } from './feedback-weights.ts';
+import { modelName, weightsOf } from './feedback-weights.ts';
 import type { FeedbackResult, Hooks } from './types.ts';
 import { drawImages, refuseStopped } from './world-cache.ts';
 
@@ -80,7 +80,7 @@ async function fillPairs(set: PairFolder, plan: FeedbackPlan, hooks: Hooks): Pro
   }
   const rows = { read: questions.length + report.rejected, asked: questions.length, reasons: report.reasons };
   if (open.counts.pairs === 0) hooks.log.warn('no pair was made; the report says why');
-  const of = { builder: plan.builder, judge: work.judge.name, model: nameOf(plan), rows };
+  const of = { builder: plan.builder, judge: work.judge.name, model: modelName(plan), rows };
   return { folder: set.path, status: 'done', report: open.finish(of) };
 }
 
@@ -182,12 +182,6 @@ function settingsOf({ folder: _, judge, ...feedback }: FeedbackPlan, place: Mode
     judge: judgeSettings(judge),
     weights: weightsOf(place),
   };
-}
-
-function nameOf({ from = '', adapter }: FeedbackPlan): string {
-  // Where it lies on this machine tells others nothing.
-  const named = (path: string) => (isAbsolute(path) ? basename(path) : path);
-  return [named(from), adapter && `+ ${named(adapter)}`].filter(Boolean).join(' ');
 }
 
 function noSection({ name }: Plan): TesseraError {
