@@ -25,7 +25,7 @@ import { checkEnds } from './ending.ts';
 import { type Parts, stageReader } from './parts.ts';
 import type { Hooks } from './types.ts';
 import { type Origin, readsSizes } from './used.ts';
-import { cachedWorld, refuseStopped } from './world-cache.ts';
+import { cachedWorld, dataCache, refuseStopped } from './world-cache.ts';
 
 type Tabletop = Extract<DataRecipe, { source: 'tabletop' }>;
 type Files = Extract<DataRecipe, { source: 'files' }>;
@@ -78,6 +78,7 @@ function filesOf(data: Files): Asked {
     file: dataFile(locate(path)),
     format: format === 'auto' ? undefined : format,
     images: images === undefined ? undefined : locate(images),
+    unpacked: join(dataCache(), 'images'),
     settings: settingsOf(data),
     count,
   };

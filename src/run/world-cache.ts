@@ -4,8 +4,8 @@ import { TesseraError } from '../base/index.ts';
 import { type WorldRequest, worldOptions, worldVersion, writeImages, writeWorld } from '../world/index.ts';
 import type { Hooks } from './types.ts';
 
-/** Where worlds that were written once are kept. */
-function worldCache(): string {
+/** Where is kept what was made once of data: worlds, and the images of files that hold them. */
+export function dataCache(): string {
   return process.env.TESSERA_CACHE ?? join('.cache', 'tessera');
 }
 
@@ -23,7 +23,7 @@ export async function cachedWorld(
     .update(JSON.stringify([worldVersion, worldOptions(request)]))
     .digest('hex')
     .slice(0, 12);
-  const folder = join(worldCache(), `world-${request.split}-${request.count}-${key}`);
+  const folder = join(dataCache(), `world-${request.split}-${request.count}-${key}`);
   const progress = (done: number, total: number) => {
     refuseStopped(hooks);
     hooks.progress({ label: `tabletop ${request.split}`, done, total, unit: 'scenes', numbers: {} });

@@ -11,6 +11,7 @@ import {
   processImage,
   readImageProcessor,
   readRows,
+  readSamples,
 } from '../../src/data/index.ts';
 import { fixture } from '../support/fixtures.ts';
 import { spoilBytes } from './bytes.ts';
@@ -130,6 +131,44 @@ const samples: Readonly<Record<string, unknown>> = {
       reference: { prompt: 'What?', answer: 'A cube.' },
     },
   ],
+  halva: [
+    {
+      id: 1,
+      image: 'a.png',
+      question: 'What?',
+      correct_answer: 'A cube.',
+      correct_answer_masked: 'A <MASK>cube</MASK>.',
+      hallucinated_answer: 'A ball.',
+      hallucinated_answer_masked: 'A <MASK>ball</MASK>.',
+    },
+  ],
+  'rlhf-v': [
+    {
+      ds_name: 'demo',
+      image: { path: 'a.png' },
+      text: '{"question": "What?", "chosen": "A cube.", "rejected": "A ball."}',
+      idx: 3,
+    },
+  ],
+  'rlaif-v': [{ question: 'What?', chosen: 'A cube.', rejected: 'A ball.', image_path: 'a.png', ds_name: 'demo' }],
+  vlfeedback: [
+    {
+      id: 'a',
+      prompt: 'What?',
+      models: ['m', 'n'],
+      img_path: 'a.png',
+      completions: {
+        response: ['A cube.', 'A ball.'],
+        annotations: [{ Helpfulness: { Rating: '5' } }, { Helpfulness: { Rating: '3' } }],
+      },
+    },
+    {
+      prompt: 'What?',
+      models: [],
+      completions: [{ response: 'A', annotations: { 'Visual Faithfulness': { Rating: 'N/A' } } }],
+    },
+  ],
+  mdpo: [{ img_path: 'a.png', prompt: 'USER: <image>\nWhat? ASSISTANT:', chosen: 'A cube.', rejected: 'A ball.' }],
   preference: [{ prompt: 'What?', chosen: 'A cube.', rejected: 'A ball.', images: ['a.png'] }],
   'prompt-completion': [
     { prompt: 'What?', completion: 'A cube.', images: ['a.png'] },
@@ -194,6 +233,23 @@ const rows: Target = {
   },
 };
 
+const columns = readdirSync(fixture('parquet'))
+  .filter((name) => name.endsWith('.parquet'))
+  .map((name) => new Uint8Array(readFileSync(fixture(`parquet/${name}`))));
+
+/** Parquet files of pairs and of other rows, with spoilt bytes: each row is kept or refused, or the file is. */
+const parquet: Target = {
+  name: 'parquet',
+  onDisk: true,
+  make: (random) => new Map([['rows.parquet', spoilBytes(random.pick(columns), random)]]),
+  read(_, place) {
+    const { samples, report } = readSamples(join(place, 'rows.parquet'), { views: ['chosen', 'rejected'] });
+    const refusal = report.reasons[0]?.examples[0];
+    if (samples.length === 0 && refusal) throw new TesseraError(refusal);
+    return samples;
+  },
+};
+
 const tables: readonly string[] = [
   'file_name,text\na.png,A cube.\na.png,"A ""red"" cube,\nand more."\n',
   'file_name,caption,id\r\na.png,A cube.,1\r\na.png,,2\r\n',
@@ -216,4 +272,4 @@ const table: Target = {
   },
 };
 
-export const dataTargets: readonly Target[] = [image, processor, rows, table];
+export const dataTargets: readonly Target[] = [image, processor, rows, parquet, table];

@@ -25,6 +25,11 @@ describe('the format of a file', () => {
         path:     x.json
         expected: 
           phrase-pairs       records {prompt, chosen, rejected, phrases, reference}
+          halva              records {question, correct_answer_masked, hallucinated_answer_masked}
+          rlhf-v             records {image, text}, the text being JSON of {question, chosen, rejected}
+          rlaif-v            records {image, question, chosen, rejected}
+          vlfeedback         records {prompt, models, completions: {response, annotations}}
+          mdpo               records {img_path, prompt, chosen, rejected}
           preference         records {prompt, chosen, rejected}
           povid              records {image, conversations, rejected_conversations}
           llava              records {image, conversations: [{from, value}]}

@@ -17,7 +17,7 @@ export function detectFormat(path: string): FormatName {
   const byName = entries.find(([, { known }]) => known.file?.(name));
   if (container !== 'empty' && byName) return byName[0];
   if (container === 'document') return detectDocument(path);
-  for (const record of container === 'empty' ? [] : records(path, name)) {
+  for (const record of container === 'empty' ? [] : records(path, name, () => 'image')) {
     // A broken line is refused when rows are read; the next one tells the format.
     if ('kept' in record) return formatOfRecord(record.kept.value, path);
   }

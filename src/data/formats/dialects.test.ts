@@ -261,8 +261,7 @@ describe('what training would not see', () => {
 
 describe('files that are not read', () => {
   test.each([
-    ['rows.parquet', 'PAR1xxxx', 'read_parquet'],
-    ['rows.json', 'PAR1xxxx', 'read_parquet'],
+    ['rows.arrow', 'ARROW1xx', 'read_feather'],
     ['rows.csv', 'image,question\na.jpg,What?\n', 'read_csv'],
     ['rows.tar', 'x', 'unpack'],
     ['film.mp4', 'x', 'frames'],

@@ -24,7 +24,6 @@ const kinds: readonly Foreign[] = [
     begins: /^version https:\/\/git-lfs/,
     remedy: 'fetch the file with `git lfs pull`',
   },
-  { what: 'a Parquet file', ends: ['.parquet'], begins: /^PAR1/, remedy: toLines('read_parquet') },
   { what: 'an Arrow file', ends: ['.arrow', '.feather'], begins: /^ARROW1/, remedy: toLines('read_feather') },
   { what: 'a table of tabs', ends: ['.tsv'], remedy: toLines('read_table') },
   { what: 'a table of commas', ends: ['.csv'], remedy: toLines('read_csv') },
@@ -58,19 +57,19 @@ export function refuseForeign(path: string, takesTables: boolean): void {
     code: 'data/not-read',
     message: `${found.what} is not read`,
     path,
-    expected: 'JSON, JSON lines, plain text, or metadata.csv',
+    expected: 'JSON, JSON lines, Parquet, plain text, or metadata.csv',
     got: found.what,
     remedy: found.remedy.replace('IN', path.replace(/['"\\]/g, '')),
   });
 }
 
 /**
- * The file of rows that a path means: itself, or of a folder its `metadata.jsonl` or `metadata.csv`, or the one JSON file.
+ * The file of rows that a path means: itself, or of a folder its `metadata.jsonl` or `metadata.csv`, or the one JSON or Parquet file.
  * @throws TesseraError `data/file` for a folder with none or several
  */
 export function dataFile(path: string): string {
   if (lookUp(path)?.kind !== 'folder') return path;
-  const names = readdirSync(path).filter((name) => /\.jsonl?$|^metadata\.csv$/i.test(name));
+  const names = readdirSync(path).filter((name) => /\.(?:jsonl?|parquet)$|^metadata\.csv$/i.test(name));
   const metadata = names.filter((name) => /^metadata\./i.test(name));
   const [name, ...others] = metadata.length > 0 ? metadata : names;
   if (name === undefined || others.length > 0) throw whichFile(path);
@@ -79,7 +78,7 @@ export function dataFile(path: string): string {
 
 /** The refusal of a folder in the place of a file, naming the files in it that may be meant. */
 export function whichFile(path: string): TesseraError {
-  const files = readdirSync(path).filter((name) => /\.(?:jsonl?|csv|txt)$/i.test(name));
+  const files = readdirSync(path).filter((name) => /\.(?:jsonl?|parquet|csv|txt)$/i.test(name));
   const [name] = [...files.filter((file) => /^metadata\./i.test(file)), ...files];
   return new TesseraError({
     code: 'data/file',

@@ -33,8 +33,8 @@ export function alone(row: Row): Sample {
   return { views: { row } };
 }
 
-/** Makes a row, or rows that belong together, of one record. */
-export type Convert = (value: unknown, where: string, folder: ImageFolder) => Row | Sample;
+/** Makes a row, rows that belong together, or several of such samples of one record. */
+export type Convert = (value: unknown, where: string, folder: ImageFolder) => Row | Sample | readonly Sample[];
 
 /** A format of records that stand in an array or one a line, known by keys that its records have. */
 export function recordFormat(looks: string, convert: Convert, record: NonNullable<Recognition['record']>) {
@@ -43,14 +43,22 @@ export function recordFormat(looks: string, convert: Convert, record: NonNullabl
     known: { record },
     options: {},
     *samples(path, folder) {
-      for (const one of records(path, basename(path))) {
+      for (const one of records(path, basename(path), folder.keep)) {
         if ('refused' in one) yield one;
-        else yield attempt(() => sampleOf(convert(one.kept.value, one.kept.where, folder)));
+        else yield* converted(() => convert(one.kept.value, one.kept.where, folder));
       }
     },
   } as const satisfies Format;
 }
 
-function sampleOf(made: Row | Sample): Sample {
-  return 'views' in made ? made : alone(made);
+/** What one record gives: its samples, or one refusal. */
+export function* converted(convert: () => ReturnType<Convert>): Generator<Outcome<Sample>> {
+  const outcome = attempt(convert);
+  if ('refused' in outcome) yield outcome;
+  else for (const kept of samplesOf(outcome.kept)) yield { kept };
+}
+
+function samplesOf(made: ReturnType<Convert>): readonly Sample[] {
+  if ('turns' in made) return [alone(made)];
+  return 'views' in made ? [made] : made;
 }

@@ -1,8 +1,10 @@
-import { realpathSync } from 'node:fs';
-import { isAbsolute, relative, resolve, sep, win32 } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { isAbsolute, join, relative, resolve, sep, win32 } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TesseraError } from '../../base/index.ts';
-import { lookUp } from '../../files/index.ts';
+import { lookUp, makeFolder, temporaryBeside } from '../../files/index.ts';
+import { imageType } from '../image/index.ts';
 import type { ImageMedia } from '../row.ts';
 
 /** Finds the images that rows name. */
@@ -11,13 +13,19 @@ export interface ImageFolder {
    * @throws TesseraError `row/image-path`, `row/image-outside`, `row/image-remote`, `row/image-missing`
    */
   find(name: string, where: string): ImageMedia;
+  /** Takes in an image that stands in the file of rows itself; the name by which it is found. */
+  keep(bytes: Uint8Array): string;
 }
 
-/**
- * A folder that image names are relative to.
- * @param looks whether an image has to be there; who draws images when they are used knows that they will be
- */
-export function imageFolder(folder: string, looks = true): ImageFolder {
+export interface FolderOptions {
+  /** Whether an image has to be there, as by default; who draws images when they are used knows that they will be. */
+  readonly looks?: boolean;
+  /** Where images go that stand in the file of rows; they stay in memory as `data:` URIs when absent. */
+  readonly unpacked?: string | undefined;
+}
+
+/** A folder that image names are relative to. */
+export function imageFolder(folder: string, { looks = true, unpacked }: FolderOptions = {}): ImageFolder {
   const root = resolve(folder);
   const known = new Map<string, boolean>();
   const isFile = (path: string) => {
@@ -31,9 +39,16 @@ export function imageFolder(folder: string, looks = true): ImageFolder {
     const way = relative(real, realPath(path));
     return leaves(relative(root, path)) && !leaves(way) ? resolve(root, way) : path;
   };
+  const kept = new Set<string>();
   return {
+    keep(bytes) {
+      if (unpacked === undefined) return `data:;base64,${Buffer.from(bytes).toString('base64')}`;
+      const path = unpack(bytes, resolve(unpacked));
+      kept.add(path);
+      return path;
+    },
     find(name, where) {
-      if (/^data:/i.test(name)) return { kind: 'image', path: name };
+      if (/^data:/i.test(name) || kept.has(name)) return { kind: 'image', path: name };
       const local = localName(name, where);
       const path = resolve(root, local);
       const inside = isAbsolute(local) ? inRoot(path) : path;
@@ -42,6 +57,19 @@ export function imageFolder(folder: string, looks = true): ImageFolder {
       return { kind: 'image', path: inside };
     },
   };
+}
+
+/** Writes an image under the checksum of its bytes, unless it is there: it appears whole or not at all. */
+function unpack(bytes: Uint8Array, folder: string): string {
+  const sum = createHash('sha256').update(bytes).digest('hex').slice(0, 32);
+  const type = imageType(bytes);
+  const path = join(folder, sum.slice(0, 2), type === undefined ? sum : `${sum}.${type}`);
+  if (existsSync(path)) return path;
+  makeFolder(join(folder, sum.slice(0, 2)));
+  const draft = temporaryBeside(path);
+  writeFileSync(draft, bytes);
+  renameSync(draft, path);
+  return path;
 }
 
 function localName(name: string, where: string): string {

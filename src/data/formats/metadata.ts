@@ -73,7 +73,7 @@ const isCsv = (path: string) => /\.csv$/i.test(path);
 
 function* folderSamples(path: string, folder: ImageFolder): Generator<Outcome<Sample>> {
   const name = basename(path);
-  const all: Iterable<Outcome<Located>> = isCsv(path) ? csvRecords(path, name) : records(path, name);
+  const all: Iterable<Outcome<Located>> = isCsv(path) ? csvRecords(path, name) : records(path, name, folder.keep);
   for (const one of all) {
     if ('refused' in one) yield one;
     else yield attempt(() => alone(captionedRow(one.kept.value, one.kept.where, folder)));

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { TesseraError } from '../../base/index.ts';
 import type { Row, Sample } from '../row.ts';
-import { checkTurns } from './conversation.ts';
 import { recordFormat } from './format.ts';
 import type { ImageFolder } from './image-folder.ts';
-import { conversation } from './messages.ts';
 import { imageNames, namedImages } from './names.ts';
+import { type Exchange, exchangeRow } from './question.ts';
 import { checked } from './schema.ts';
 import { refuseUnseen } from './unseen.ts';
 
@@ -23,6 +22,31 @@ const schema = z.object({
 
 type Place = readonly [start: number, end: number];
 
+/** An answer with the places of its phrases. */
+export interface PhrasedAnswer {
+  readonly text: string;
+  readonly phrases: readonly Place[];
+}
+
+/** A question with two answers that differ in some phrases, and a row whose answer is to stay as likely as it is. */
+interface PhrasePair extends Omit<Exchange, 'answer'> {
+  readonly chosen: PhrasedAnswer;
+  readonly rejected: PhrasedAnswer;
+  readonly reference: Row;
+}
+
+/**
+ * The views `chosen`, `rejected` and `reference`.
+ * @throws TesseraError `row/phrases`, and those of the images and turns
+ */
+export function phrasePair({ chosen, rejected, reference, ...asked }: PhrasePair, folder: ImageFolder): Sample {
+  const view = ({ text, phrases }: PhrasedAnswer): Row => {
+    checkPlaces(phrases, text, asked.where);
+    return { ...exchangeRow({ ...asked, answer: text }, folder), phrases };
+  };
+  return { views: { chosen: view(chosen), rejected: view(rejected), reference } };
+}
+
 /**
  * Two answers that differ in some phrases, `{prompt, chosen, rejected, phrases: [{chosen: [start, end], rejected: [start,
  * end]}]}`, places in characters, and a row whose answer is to stay as likely as it is, `reference: {image, prompt, answer}`.
@@ -30,32 +54,22 @@ type Place = readonly [start: number, end: number];
  *
  * @throws TesseraError `row/schema`, `row/phrases`, `row/unread`, and those of the images and turns
  */
-function phrasePair(value: unknown, where: string, folder: ImageFolder): Sample {
-  const record = checked(schema, value, where);
-  const names = namedImages(record.image, null, where);
+function placedPhrases(value: unknown, where: string, folder: ImageFolder): Sample {
+  const { image, phrases, reference, ...record } = checked(schema, value, where);
+  const names = namedImages(image, null, where);
   refuseUnseen(value, where, Object.keys(schema.shape), names);
-  const row = (prompt: string, answer: string, images: readonly string[]): Row => {
-    const messages = [
-      { role: 'user' as const, content: prompt },
-      { role: 'assistant' as const, content: answer },
-    ];
-    const shown = conversation(messages, images, where, folder);
-    checkTurns(shown.turns, where);
-    return { id: String(record.id ?? where), where, media: shown.images, turns: shown.turns };
-  };
-  const side = (of: 'chosen' | 'rejected'): Row => {
-    const phrases = record.phrases.map((phrase): Place => phrase[of]);
-    checkPlaces(phrases, record[of], `${where} ${of}`);
-    return { ...row(record.prompt, record[of], names), phrases };
-  };
-  const { image, prompt, answer } = record.reference;
-  return {
-    views: {
+  const side = (of: 'chosen' | 'rejected') => ({ text: record[of], phrases: phrases.map((phrase) => phrase[of]) });
+  const asked = { id: record.id, where, question: record.prompt, names };
+  const kept = { ...asked, question: reference.prompt, names: namedImages(reference.image, null, where) };
+  return phrasePair(
+    {
+      ...asked,
       chosen: side('chosen'),
       rejected: side('rejected'),
-      reference: row(prompt, answer, namedImages(image, null, where)),
+      reference: exchangeRow({ ...kept, answer: reference.answer }, folder),
     },
-  };
+    folder,
+  );
 }
 
 /** Phrases stand in the text, one behind the other. */
@@ -77,6 +91,6 @@ function checkPlaces(places: readonly Place[], text: string, where: string): voi
 
 export const phrasePairsFormat = recordFormat(
   'records {prompt, chosen, rejected, phrases, reference}',
-  phrasePair,
+  placedPhrases,
   (keys) => keys.has('chosen') && keys.has('rejected') && keys.has('phrases'),
 );

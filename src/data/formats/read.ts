@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly images?: string | undefined;
   /** Images are made once they are used, so that they are not looked for before. */
   readonly imagesLater?: boolean | undefined;
+  /** Folder for images that stand in the file itself, as in Parquet; they are held in memory when absent. */
+  readonly unpacked?: string | undefined;
   /** What the format has to be told. */
   readonly settings?: Readonly<Partial<Record<FormatOptionName, string>>> | undefined;
   /** What an objective reads together; one row when absent. */
@@ -28,12 +30,13 @@ export interface ReadOptions {
  * of the file are thrown.
  *
  * @throws TesseraError `data/file`, `data/images`, `data/empty`, `data/unknown-format`, `data/syntax`,
- *   `data/no-annotations`
+ *   `data/parquet`, `data/no-annotations`
  */
 export function* streamSamples(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
   if (options.images !== undefined) requireFolder(options.images);
   const format = formats[formatOf(path, options)];
-  const folder = imageFolder(options.images ?? dirname(path), options.imagesLater !== true);
+  const { images = dirname(path), imagesLater, unpacked } = options;
+  const folder = imageFolder(images, { looks: imagesLater !== true, unpacked });
   for (const outcome of format.samples(path, folder, (options.settings ?? {}) as Named<string>)) {
     yield 'refused' in outcome && options.format ? { refused: hinted(outcome.refused, path, options.format) } : outcome;
   }

@@ -3,9 +3,11 @@ import { ByteReader, utf8 } from './byte-reader.ts';
 import type { Located } from './json-lines.ts';
 import { jsonLines } from './json-lines.ts';
 import { jsonItems } from './json-stream.ts';
+import { type KeepImage, parquetRecords } from './parquet/records.ts';
+import { isParquet } from './parquet/rows.ts';
 
-/** How a file holds its records: an array, one a line, or named arrays in one object. */
-export type Container = 'array' | 'lines' | 'document' | 'empty';
+/** How a file holds its records: an array, one a line, named arrays in one object, or columns. */
+export type Container = 'array' | 'lines' | 'document' | 'parquet' | 'empty';
 
 /** A first line longer than this is taken for a whole document. */
 const LONGEST_FIRST_LINE = 4 << 20;
@@ -15,6 +17,7 @@ const LONGEST_FIRST_LINE = 4 << 20;
  * @throws TesseraError `data/file`
  */
 export function containerOf(path: string): Container {
+  if (isParquet(path)) return 'parquet';
   const reader = new ByteReader(path);
   try {
     while (/\s/.test(String.fromCharCode(reader.peek()))) reader.skip();
@@ -43,15 +46,15 @@ function isWholeLine(reader: ByteReader): boolean {
 }
 
 /**
- * The records of an array or of lines, whichever the file is.
+ * The records of an array, of lines or of columns, whichever the file is.
  * @param name what to call the file in messages
- * @throws TesseraError `data/file`, `data/syntax`
+ * @param keep takes in images that stand in the file itself
+ * @throws TesseraError `data/file`, `data/syntax`, `data/parquet`
  */
-export function* records(path: string, name: string): Generator<Outcome<Located>> {
-  if (containerOf(path) === 'lines') {
-    yield* jsonLines(path, name);
-    return;
-  }
+export function* records(path: string, name: string, keep: KeepImage): Generator<Outcome<Located>> {
+  const container = containerOf(path);
+  if (container === 'lines') return yield* jsonLines(path, name);
+  if (container === 'parquet') return yield* parquetRecords(path, keep);
   for (const { index, value } of jsonItems(path)) {
     yield { kept: { where: index === undefined ? name : `${name} row ${index + 1}`, value } };
   }

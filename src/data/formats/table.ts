@@ -1,8 +1,10 @@
 import { alpacaFormat } from './alpaca.ts';
 import { cocoFormat } from './coco.ts';
 import type { Format, FormatOption } from './format.ts';
+import { halvaFormat } from './halva.ts';
 import { labelledFormat } from './labelled.ts';
 import { llavaFormat } from './llava.ts';
+import { mdpoFormat } from './mdpo.ts';
 import { messagesFormat } from './messages.ts';
 import { imageFolderFormat } from './metadata.ts';
 import { phrasePairsFormat } from './phrase-pairs.ts';
@@ -10,12 +12,19 @@ import { povidFormat } from './povid.ts';
 import { preferenceFormat } from './preference.ts';
 import { promptCompletionFormat } from './prompt-completion.ts';
 import { queryResponseFormat } from './query-response.ts';
+import { rlaifVFormat, rlhfVFormat } from './rlhf-v.ts';
 import { textFormat } from './text.ts';
+import { vlfeedbackFormat } from './vlfeedback.ts';
 import { vqaFormat } from './vqa.ts';
 
 /** The formats, in the order in which a file is asked whether it is one of them. */
 const table = {
   'phrase-pairs': phrasePairsFormat,
+  halva: halvaFormat,
+  'rlhf-v': rlhfVFormat,
+  'rlaif-v': rlaifVFormat,
+  vlfeedback: vlfeedbackFormat,
+  mdpo: mdpoFormat,
   preference: preferenceFormat,
   povid: povidFormat,
   llava: llavaFormat,

@@ -11,3 +11,4 @@ export { contactSheet } from './sheet.ts';
 export { imageSize } from './size.ts';
 export type { ImageSource } from './source.ts';
 export { sourceName } from './source.ts';
+export { imageType, imageTypes } from './type.ts';
