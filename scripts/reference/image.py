@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.llava.image_processing_pil_llava import LlavaImageProcessorPil
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 OUT = Path(__file__).resolve().parents[2] / "test" / "fixtures" / "image"
@@ -78,6 +79,7 @@ def processors():
         "clip-pad": LlavaImageProcessorPil(**clip, do_pad=True),
         "clip-squash": CLIPImageProcessorPil(size={"height": 24, "width": 24}, do_center_crop=False),
         "siglip": SiglipImageProcessorPil(size={"height": 21, "width": 28}),
+        "blip": BlipImageProcessorPil(size={"height": 24, "width": 21}),
         "small-crop": CLIPImageProcessorPil(size={"shortest_edge": 15}, crop_size={"height": 22, "width": 19}),
         "no-resize": CLIPImageProcessorPil(do_resize=False, crop_size={"height": 30, "width": 31}, do_normalize=False),
     }

@@ -12,7 +12,7 @@ import random
 import sys
 
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, BertTokenizer, CLIPTokenizer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "test" / "fixtures"
@@ -93,6 +93,62 @@ def legacy_layout():
     config["tokenizer_class"] = "PreTrainedTokenizerFast"
     write_json(target / "tokenizer.json", tokenizer)
     write_json(target / "tokenizer_config.json", config)
+
+
+def words_layouts():
+    """Vocabularies that lose spaces and case: byte pairs with a suffix on the last of a word (CLIP), and WordPiece (BERT)."""
+    lines = (FIXTURES / "tokenize" / "corpus.txt").read_text().splitlines()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    pairs = CLIPTokenizer(vocab={"<|startoftext|>": 0, "<|endoftext|>": 1}, merges=[]).backend_tokenizer
+    trainer = trainers.BpeTrainer(
+        vocab_size=360, initial_alphabet=letters, end_of_word_suffix="</w>", show_progress=False
+    )
+    pairs.train_from_iterator(lines, trainer)
+    trained = json.loads(pairs.to_str())["model"]
+    pieces = [*sorted(letters), *[f"{letter}</w>" for letter in sorted(letters)]]
+    pieces += [left + right for left, right in trained["merges"] if left + right not in pieces]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    vocab = {piece: i for i, piece in enumerate(pieces)}
+    clip = CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in trained["merges"]])
+    clip.save_pretrained(FIXTURES / "tokenize" / "clip")
+
+    normal = BertTokenizer().backend_tokenizer
+    words = {word for line in lines for word, _ in normal.pre_tokenizer.pre_tokenize_str(normal.normalizer.normalize_str(line))}
+    ascii_letters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *ascii_letters, *[f"##{c}" for c in ascii_letters if c.isalnum()]]
+    pieces += sorted(words - set(pieces)) + ["##ing", "##s\u0131"]
+    bert = BertTokenizer(vocab={piece: i for i, piece in enumerate(pieces)})
+    bert.save_pretrained(FIXTURES / "tokenize" / "bert")
+
+
+WORD_TEXTS = [
+    "A Photo of a RED cube, isn't it?",
+    "\u00c9cole \u0130stanbul \u039f\u03b4\u03cc\u03c2 \u1e9e stra\u00dfe \ufb01ne",
+    "\u4e2d\u56fd cube\u4e2dball",
+    "a\u200bb\u0000c\ufffdd \u00a0 e\u3000f\u2028g",
+    "red-cube/ball_3.5 $5 100% <b> [x] ## ##s",
+    "unknownword " + "y" * 101 + " ball",
+    "<|ENDOFTEXT|> </w> ball</w>",
+    "we'll They'VE it's",
+    "",
+    "   ",
+]
+
+
+def words_golden():
+    """Ids and offsets as transformers' own classes give them, for texts that spell no special token."""
+    for name, kind in [("clip", CLIPTokenizer), ("bert", BertTokenizer)]:
+        tokenizer = kind.from_pretrained(FIXTURES / "tokenize" / name)
+        tokenizer.backend_tokenizer.encode_special_tokens = True
+        cases = []
+        for text in TEXTS + WORD_TEXTS:
+            out = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+            offsets = [[utf16(text, a), utf16(text, b)] for a, b in out["offset_mapping"]]
+            opened = tokenizer(text)["input_ids"]
+            decoded = tokenizer.decode(out["input_ids"], clean_up_tokenization_spaces=False)
+            case = {"text": text, "ids": out["input_ids"], "offsets": offsets, "opened": opened, "decoded": decoded}
+            cases.append(case)
+        write_json(FIXTURES / "tokenize" / f"{name}.json", {"size": len(tokenizer), "cases": cases})
 
 
 def utf16(text, offset):
@@ -437,5 +493,7 @@ if __name__ == "__main__":
         marked_golden()
         chat_golden()
         families_golden()
+        words_layouts()
+        words_golden()
     else:
         sys.exit(__doc__)

@@ -1,19 +1,19 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Tensor } from '../../src/base/index.ts';
+import { float32, type Tensor } from '../../src/base/index.ts';
 import { builtinTemplate, collate, type Example, encodeRow, joinMedia, mediaLoader } from '../../src/data/index.ts';
 import { Graph } from '../../src/graph/index.ts';
 import { declareInputs, loadModel } from '../../src/models/index.ts';
 import { ParameterTrace } from '../../src/nn/index.ts';
 import { parsePlan } from '../../src/recipe/index.ts';
 import { comparingOf } from '../../src/retrieve/comparing.ts';
-import { openRetriever, search } from '../../src/retrieve/index.ts';
+import { loadForRetrieval, openRetriever, search } from '../../src/retrieve/index.ts';
 import { RetrievalProgram } from '../../src/retrieve/program.ts';
 import { buildParts } from '../../src/run/parts.ts';
 import { writeRows } from '../end-to-end/material.ts';
 import { writeBackbones } from '../support/backbones.ts';
 import { evaluate, sharedEngine } from '../support/evaluate.ts';
-import { fixture, fixtureTensors, numbers } from '../support/fixtures.ts';
+import { fixture, fixtureJson, fixtureTensors, numbers } from '../support/fixtures.ts';
 import { expectLogits } from '../support/parity.ts';
 import { scratchFolder } from '../support/scratch-folder.ts';
 
@@ -64,6 +64,35 @@ describe('retrieval against transformers', () => {
       expected.get('logits_per_image'),
     );
   }, 120_000);
+});
+
+interface Published {
+  images: string[];
+  texts: string[];
+  similarities: number[][];
+  matches?: number[][];
+}
+
+describe('folders as they are published, with vocabularies of words', () => {
+  it.each(['clip', 'blip2'])(
+    '%s: image files and texts compare as in transformers',
+    async (name) => {
+      const { images, texts, similarities, matches } = fixtureJson(`retrieve/${name}/expected.json`) as Published;
+      const retriever = openRetriever(await loadForRetrieval(fixture(`retrieve/${name}`), await sharedEngine()));
+      afterAll(() => retriever.close());
+      const paths = images.map((image) => fixture(`image/files/${image}`));
+      const { values, unread } = await retriever.similarities(paths, texts);
+      expect(unread.size).toBe(0);
+      expectLogits([...values], float32([9], similarities.flat()), 'similarities');
+      expect(retriever.matches).toBe(matches !== undefined);
+      if (!matches) return;
+      const pairs = paths.flatMap((_, image) => texts.map((_, text) => [image, text] as const));
+      const found = await retriever.match(paths, texts, pairs);
+      const probabilities = found.map(({ probability }) => probability);
+      expectLogits(probabilities, float32([9], matches.flat()), 'matches');
+    },
+    120_000,
+  );
 });
 
 describe('a model that writes and compares', () => {

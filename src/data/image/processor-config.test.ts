@@ -30,6 +30,7 @@ describe('readImageProcessor', () => {
     expect(read({ image_processor_type: 'SiglipImageProcessor', size: { height: 384, width: 300 } })).toEqual(
       siglip({ width: 300, height: 384 }),
     );
+    expect(read({ image_processor_type: 'BlipImageProcessor' })).toEqual(clipSquash(384));
   });
 
   it('reads padding under either name', () => {
@@ -57,7 +58,7 @@ describe('readImageProcessor refuses', () => {
     expect(fault({ ...oldStyle, image_processor_type: 'FuyuImageProcessor' }).toJSON()).toMatchInlineSnapshot(`
       {
         "code": "image-processor/type",
-        "expected": "CLIPImageProcessor, CLIPFeatureExtractor, LlavaImageProcessor, SiglipImageProcessor, ChameleonImageProcessor",
+        "expected": "CLIPImageProcessor, CLIPFeatureExtractor, LlavaImageProcessor, SiglipImageProcessor, BlipImageProcessor, ChameleonImageProcessor",
         "got": "FuyuImageProcessor",
         "message": "this image processor is not known",
         "path": "preprocessor_config.json image_processor_type",

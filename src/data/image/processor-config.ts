@@ -2,14 +2,14 @@ import { z } from 'zod';
 import type { Fault } from '../../base/index.ts';
 import { nearest, raise, TesseraError } from '../../base/index.ts';
 import type { ImageProcessor } from './processor.ts';
-import { clipCrop, lanczosCrop, siglip } from './processor.ts';
+import { clipCrop, clipSquash, lanczosCrop, siglip } from './processor.ts';
 import type { ResampleFilter } from './resample.ts';
 import type { Size } from './rgb.ts';
 
 /** PIL's numbers of the filters, which is how the files name them. */
 const FILTERS: readonly ResampleFilter[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'];
 
-type Family = 'CLIP' | 'LLaVA' | 'SigLIP' | 'Chameleon';
+type Family = 'CLIP' | 'LLaVA' | 'SigLIP' | 'BLIP' | 'Chameleon';
 
 /** Class names in files, less a suffix `Fast` or `Pil`, and the values each class has when the file says nothing. */
 const TYPES: Readonly<Record<string, Family>> = {
@@ -17,6 +17,7 @@ const TYPES: Readonly<Record<string, Family>> = {
   CLIPFeatureExtractor: 'CLIP',
   LlavaImageProcessor: 'LLaVA',
   SiglipImageProcessor: 'SigLIP',
+  BlipImageProcessor: 'BLIP',
   ChameleonImageProcessor: 'Chameleon',
 };
 
@@ -24,6 +25,7 @@ const DEFAULTS: Readonly<Record<Family, ImageProcessor>> = {
   CLIP: clipCrop(224),
   LLaVA: clipCrop(224),
   SigLIP: siglip({ width: 224, height: 224 }),
+  BLIP: clipSquash(384),
   // Its class of transformers takes 0.0078 for 2/255.
   Chameleon: { ...lanczosCrop(512), rescale: 0.0078, normalize: { mean: [1, 1, 1], std: [1, 1, 1] } },
 };
@@ -88,7 +90,7 @@ const EXPECTED: Readonly<Record<string, string>> = {
 
 /**
  * Reads the content of a `preprocessor_config.json`, or of a `processor_config.json` that has an `image_processor`.
- * Absent keys take the defaults of the class the file names. Knows the processors of CLIP, LLaVA, SigLIP and Chameleon.
+ * Absent keys take the defaults of the class the file names. Knows the processors of CLIP, LLaVA, SigLIP, BLIP and Chameleon.
  *
  * @param json the parsed file
  * @param where the file's name, for messages
@@ -165,7 +167,9 @@ function build(config: Config, family: Family, where: string): ImageProcessor {
     padToSquare: padsToSquare(config, family, where),
     resize: on(config.do_resize, true) ? resizeOf(config.size, base) : undefined,
     filter: config.resample == null ? base.filter : (FILTERS[config.resample] as ResampleFilter),
-    crop: on(config.do_center_crop, family !== 'SigLIP') ? (crop ?? missingCrop(where)) : undefined,
+    crop: on(config.do_center_crop, family !== 'SigLIP' && family !== 'BLIP')
+      ? (crop ?? missingCrop(where))
+      : undefined,
     rescale: on(config.do_rescale, true) ? (config.rescale_factor ?? base.rescale) : undefined,
     normalize: on(config.do_normalize, true) ? statistics(config, base, where) : undefined,
   };

@@ -22,8 +22,10 @@ const tokenizerSchema = z.looseObject({
   pre_tokenizer: z.unknown(),
   decoder: z.unknown(),
   model: z.looseObject({
-    type: z.enum(['BPE', 'Unigram']).optional(),
+    type: z.enum(['BPE', 'Unigram', 'WordPiece']).optional(),
     end_of_word_suffix: z.string().nullish(),
+    continuing_subword_prefix: z.string().nullish(),
+    unk_token: z.string().nullish(),
     vocab: z.union([z.record(z.string(), z.int().nonnegative()), z.array(z.tuple([z.string(), z.number()]))]),
     merges: z.array(z.union([z.string(), z.tuple([z.string(), z.string()])])).optional(),
   }),
@@ -45,8 +47,10 @@ export interface Layout extends Script {
   };
   /** Contents that only a template may turn into their id. */
   readonly special: ReadonlySet<string>;
-  /** Decoding drops the one space in front that encoding put there. */
-  readonly stripsSpace: boolean;
+  /** Which space of a decoded text is the vocabulary's and not the text's. */
+  readonly ownSpace: 'first' | 'last' | undefined;
+  /** What stands for a word that a vocabulary of word pieces lacks. */
+  readonly unknownWord: string | undefined;
   /** Whether it has patterns whose time is not known, so that encoding needs a limit. */
   readonly untimed: boolean;
 }
@@ -67,10 +71,9 @@ export function readLayout(files: TokenizerFiles): Layout {
   checkVocabulary(parsed.data.model, parsed.data.added_tokens);
   checkRules([parsed.data.normalizer, parsed.data.pre_tokenizer]);
   const { added_tokens: added, decoder, pre_tokenizer, normalizer, model } = parsed.data;
-  const spelling = spellingOf(JSON.stringify([pre_tokenizer, normalizer, decoder]), model.end_of_word_suffix);
+  const spelled = spellingOf(JSON.stringify([pre_tokenizer, normalizer, decoder]), model);
   const special = new Set(added.filter((token) => token.special).map((token) => token.content));
   for (const content of declaredSpecials(config)) special.add(content);
-  const stripsSpace = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
   const untimed = foreignPatterns([normalizer, pre_tokenizer]).length > 0;
   const sought = soughtIn(added, special);
   const composes = JSON.stringify(normalizer ?? null).includes('"type":"NFC"');
@@ -82,8 +85,9 @@ export function readLayout(files: TokenizerFiles): Layout {
     pieces: piecesOf(model.vocab),
     sought,
     special,
-    spelling,
-    stripsSpace,
+    ...spelled,
+    ownSpace: ownSpaceOf(spelled.spelling, decoder),
+    unknownWord: spelled.spelling === 'word-pieces' ? (model.unk_token ?? undefined) : undefined,
     untimed,
   };
 }
@@ -102,15 +106,27 @@ function soughtIn(added: readonly AddedToken[], special: ReadonlySet<string>): L
   };
 }
 
-function spellingOf(parts: string, wordSuffix: string | null | undefined): Spelling {
-  if (!wordSuffix && parts.includes('"ByteLevel"')) return 'byte-level';
-  if (!wordSuffix && parts.includes('▁')) return 'metaspace';
+type Model = z.infer<typeof tokenizerSchema>['model'];
+
+function spellingOf(parts: string, model: Model): Pick<Script, 'spelling' | 'wordMark'> {
+  const { type, end_of_word_suffix: suffix, continuing_subword_prefix: prefix } = model;
+  if (type === 'WordPiece' && prefix) return { spelling: 'word-pieces', wordMark: prefix };
+  const byteLevel = parts.includes('"ByteLevel"');
+  if (suffix && byteLevel) return { spelling: 'byte-level-words', wordMark: suffix };
+  if (!suffix && byteLevel) return { spelling: 'byte-level', wordMark: '' };
+  if (!suffix && parts.includes('▁')) return { spelling: 'metaspace', wordMark: '' };
   throw new TesseraError({
     code: 'tokenize/unsupported',
     message: 'the tokenizer spells text in a way tessera cannot trace back to characters',
     path: 'tokenizer.json',
-    expected: 'a ▁ (SentencePiece) or byte-level vocabulary without word suffixes',
+    expected: 'a vocabulary of SentencePiece (▁), a byte-level one, or WordPiece',
   });
+}
+
+function ownSpaceOf(spelling: Spelling, decoder: unknown): Layout['ownSpace'] {
+  if (spelling === 'byte-level-words') return 'last';
+  const strips = spelling === 'metaspace' && /"type":"(Strip|Metaspace)"/.test(JSON.stringify(decoder ?? null));
+  return strips || spelling === 'word-pieces' ? 'first' : undefined;
 }
 
 /** The content of a token entry of `tokenizer_config.json`: a string, or an object with `content`. */

@@ -2,15 +2,25 @@ import { TesseraError } from '../../base/index.ts';
 
 /**
  * How a vocabulary spells text. `metaspace`: a space is written `▁`, a byte without a piece of its own `<0xNN>` (LLaMA,
- * SentencePiece). `byte-level`: every byte is one printable letter (GPT-2, LLaMA-3, Qwen).
+ * SentencePiece). `byte-level`: every byte is one printable letter (GPT-2, LLaMA-3, Qwen). The others spell words and lose
+ * the spaces between them: `byte-level-words` marks the last piece of a word (CLIP), `word-pieces` all but the first (BERT).
  */
-export type Spelling = 'metaspace' | 'byte-level';
+export type Spelling = 'metaspace' | 'byte-level' | 'byte-level-words' | 'word-pieces';
+
+/** Whether a vocabulary spells words alone. */
+export function spellsWords(spelling: Spelling): boolean {
+  return spelling === 'byte-level-words' || spelling === 'word-pieces';
+}
 
 /** How a tokenizer writes text down. */
 export interface Script {
   readonly spelling: Spelling;
+  /** What a vocabulary of words writes at the end of a word, or in front of what goes on with one; empty elsewhere. */
+  readonly wordMark: string;
   /** Whether it composes characters first, as Unicode's form NFC has them. */
   readonly composes: boolean;
+  /** What becomes of a character with its marks, of which words alone are kept; absent where texts come back unchanged. */
+  readonly fold?: (character: string) => string;
 }
 
 export const METASPACE = '\u2581';
@@ -37,20 +47,32 @@ export function byteToken(byte: number): string {
 export type Surface = (token: string) => Uint8Array | undefined;
 
 /** The surfaces of a vocabulary, each worked out once. */
-export function surfaces(spelling: Spelling): Surface {
+export function surfaces(script: Script): Surface {
   const known = new Map<string, Uint8Array | undefined>();
   return (token) => {
-    if (!known.has(token)) known.set(token, surfaceOf(token, spelling));
+    if (!known.has(token)) known.set(token, surfaceOf(token, script));
     return known.get(token);
   };
 }
 
-function surfaceOf(token: string, spelling: Spelling): Uint8Array | undefined {
+/** Whether a token of a vocabulary of words has its mark. */
+export function hasWordMark(token: string, { spelling, wordMark }: Script): boolean {
+  return spelling === 'word-pieces' ? token.startsWith(wordMark) : token.endsWith(wordMark);
+}
+
+function surfaceOf(token: string, script: Script): Uint8Array | undefined {
+  const { spelling, wordMark } = script;
+  if (spelling === 'word-pieces') return utf8.encode(hasWordMark(token, script) ? token.slice(wordMark.length) : token);
+  if (spelling === 'byte-level-words' && hasWordMark(token, script)) return ofLetters(token.slice(0, -wordMark.length));
   if (spelling === 'metaspace') {
     const byte = BYTE_TOKEN.exec(token)?.[1];
     if (byte !== undefined) return Uint8Array.of(Number.parseInt(byte, 16));
     return utf8.encode(token.replaceAll(METASPACE, ' '));
   }
+  return ofLetters(token);
+}
+
+function ofLetters(token: string): Uint8Array | undefined {
   const bytes = Array.from(token, (letter) => byteOfLetter.get(letter.codePointAt(0) as number));
   return bytes.every((byte) => byte !== undefined) ? Uint8Array.from(bytes) : undefined;
 }
@@ -66,10 +88,10 @@ interface SpelledText {
 const composable =
   /[\u1100-\u1112][\u1161-\u1175][\u11a8-\u11c2]?\p{M}*|[\uac00-\ud7a3][\u11a8-\u11c2]\p{M}*|[\s\S]\p{M}*/gu;
 
-function spell(text: string, { spelling, composes }: Script): SpelledText {
+function spell(text: string, { spelling, composes, fold }: Script): SpelledText {
   const spelled: SpelledText = { bytes: [], start: [], end: [] };
   let at = 0;
-  for (const character of composes ? composed(text) : text) {
+  for (const character of fold ? folded(text, fold) : composes ? composed(text) : text) {
     const [written, length] = typeof character === 'string' ? [character, character.length] : character;
     const code = written.charCodeAt(0);
     for (const byte of written.length === 1 && code < 0x80 ? [code] : spelledBytes(written, spelling)) {
@@ -92,11 +114,24 @@ function* composed(text: string): Generator<string | readonly [written: string, 
   }
 }
 
+/** The characters of a text as words keep them, with the length of what each is made of. */
+function* folded(
+  text: string,
+  fold: (character: string) => string,
+): Generator<readonly [written: string, length: number]> {
+  for (const character of characters(text)) yield [fold(character), character.length];
+}
+
+/** The characters of a text, each with its marks. */
+export function characters(text: string): string[] {
+  return text.match(composable) ?? [];
+}
+
 /** A token of the vocabulary with the bytes it stands for in the text; undefined when no rule spells it. */
 export interface SpelledToken {
   readonly token: string;
   readonly bytes: Uint8Array | undefined;
-  /** An added token that was cut out of the text. */
+  /** An added token that was cut out of the text, or the one for words that the vocabulary lacks. */
   readonly added?: true;
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { readTokenizerFiles } from './files.ts';
 import { createTokenizer, loadTokenizer, type Tokenizer } from './tokenizer.ts';
 
 const fixtures = new URL('../../../test/fixtures/tokenize/', import.meta.url).pathname;
@@ -96,6 +97,53 @@ describe.each(layouts)('the %s layout', (layout) => {
         for (const piece of pieces) expect(piece).not.toMatch(/\p{Surrogate}/u);
         if (!text.includes('\uFFFD')) expect(pieces.join('')).not.toContain('\uFFFD');
         expect(pieces.join('')).toBe(tokenizer.decode(ids));
+      }),
+    );
+  });
+});
+
+describe.each(['clip', 'bert'])('the %s layout, which spells words alone', (layout) => {
+  const tokenizer = createTokenizer(readTokenizerFiles(fixtures + layout));
+  const { size, cases } = golden(layout);
+  const words = (text: string) => text.replace(/\s/gu, '');
+
+  test('has the reference size', () => expect(tokenizer.vocabSize).toBe(size));
+
+  test.each(cases)('encodes $text as the reference does', ({ text, ids, offsets, opened }) => {
+    const { ids: own, spans } = tokenizer.encode(text);
+    expect(own).toEqual(ids);
+    expect([...tokenizer.prefix, ...own, tokenizer.eos]).toEqual(opened);
+    // Of a character that it composes, the reference names a part alone.
+    if (text === text.normalize('NFC')) expect(spans).toEqual(offsets);
+  });
+
+  test.each(cases)('decodes $text as the reference does', ({ ids, decoded }) => {
+    const own = tokenizer.decode(ids);
+    // BERT's library puts marks to the word before them.
+    if (layout === 'bert') expect(words(own)).toBe(words(decoded));
+    else expect(own).toBe(decoded);
+  });
+
+  test('takes the words of any text in order, and streams what it decodes', () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        const { ids, spans } = tokenizer.encode(text);
+        for (const [i, [start, end]] of spans.entries()) {
+          const [before, until] = spans[i - 1] ?? [0, 0];
+          expect(start).toBeGreaterThanOrEqual(before);
+          expect(end).toBeGreaterThanOrEqual(Math.max(until, start + 1));
+        }
+        const stream = tokenizer.streamDecoder({ skipSpecial: false });
+        expect([...ids.map((id) => stream.push(id)), stream.end()].join('')).toBe(tokenizer.decode(ids));
+      }),
+    );
+  });
+
+  test('a text spells no special token but the one for unknown words', () => {
+    const special = [...tokenizer.specials.values()].filter((id) => id !== tokenizer.unk);
+    fc.assert(
+      fc.property(texts, (text) => {
+        expect(tokenizer.encode(text).ids.filter((id) => special.includes(id))).toEqual([]);
       }),
     );
   });

@@ -1,11 +1,11 @@
 import { asTesseraError, TesseraError } from '../../base/index.ts';
 import { type StreamDecoder, streamDecoder } from './decode.ts';
-import { type Encoding, pieceEncoder, soughtNormalized, unknownToken } from './encode.ts';
+import { type Encoding, normalizerOf, pieceEncoder, soughtNormalized, unknownToken } from './encode.ts';
 import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
 import { idsOf, type LibraryTokenizer, openLibrary } from './library.ts';
 import { type Piece, splitAt } from './split.ts';
-import { type Surface, spelledBytes, surfaces } from './surface.ts';
+import { hasWordMark, type Surface, spelledBytes, surfaces } from './surface.ts';
 
 /** A vocabulary with its rules. `bos`, `eos`, `pad` and `unk` are ids, absent where the vocabulary has none. */
 export interface Tokenizer {
@@ -50,15 +50,22 @@ export function createTokenizer(files: TokenizerFiles): Tokenizer {
   const specials = new Map<string, number>();
   for (const content of layout.special) specials.set(content, idOf(content) ?? unknownToken(content));
   const named = (key: string) => specials.get(tokenContent(layout.config[`${key}_token`]) ?? '');
-  const ids = Object.fromEntries(
-    ['bos', 'eos', 'pad', 'unk'].map((key) => [key, named(key)]).filter(([, id]) => id !== undefined),
-  ) as Pick<Tokenizer, 'bos' | 'eos' | 'pad' | 'unk'>;
-  const surface = surfaces(layout.spelling);
+  // BERT's vocabularies name what opens and ends a text after what it is used for: classes, and pairs of texts.
+  const ends = {
+    bos: named('bos') ?? named('cls'),
+    eos: named('eos') ?? named('sep'),
+    pad: named('pad'),
+    unk: named('unk'),
+  };
+  const ids = Object.fromEntries(Object.entries(ends).filter(([, id]) => id !== undefined)) as Partial<
+    Record<keyof typeof ends, number>
+  >;
+  const surface = surfaces(layout);
   const encodePieces = pieceEncoder(library, layout, surface, specials);
   const bytesOf = byteReader(library, layout, surface, tokenOf, specials);
   const specialIds = new Set(specials.values());
   const stream: Tokenizer['streamDecoder'] = ({ skipSpecial = true } = {}) =>
-    streamDecoder((id) => (skipSpecial && specialIds.has(id) ? undefined : bytesOf(id)), layout.stripsSpace);
+    streamDecoder((id) => (skipSpecial && specialIds.has(id) ? undefined : bytesOf(id)), layout.ownSpace);
   return {
     vocabSize,
     ...ids,
@@ -90,7 +97,10 @@ function byteReader(
 ): (id: number) => Uint8Array {
   const whole = new Set([...layout.added.map((token) => token.id), ...specials.values()]);
   // A token looked for in normalized text stands for what the normalizer makes of it, a space in front included.
-  const sought = soughtNormalized(library, [...layout.sought.normalized, ...layout.sought.marked]);
+  const sought = soughtNormalized(normalizerOf(library, layout), [
+    ...layout.sought.normalized,
+    ...layout.sought.marked,
+  ]);
   const normalized = new Map(sought.map(({ token, content }) => [token.id, content]));
   const utf8 = new TextEncoder();
   return (id) => {
@@ -100,8 +110,18 @@ function byteReader(
     if (piece !== undefined) return piece;
     const content = normalized.get(id);
     if (content !== undefined) return spelledBytes(content, layout.spelling);
-    return whole.has(id) ? utf8.encode(token) : (surface(token) ?? utf8.encode(token));
+    const bytes = whole.has(id) ? utf8.encode(token) : (surface(token) ?? utf8.encode(token));
+    return spaced(bytes, token, whole.has(id), layout);
   };
+}
+
+const SPACE = 0x20;
+
+/** The bytes of a token with the space that a vocabulary of words leaves out. */
+function spaced(bytes: Uint8Array, token: string, whole: boolean, layout: Layout): Uint8Array {
+  const marked = !whole && hasWordMark(token, layout);
+  if (layout.spelling === 'word-pieces') return marked ? bytes : Uint8Array.of(SPACE, ...bytes);
+  return layout.spelling === 'byte-level-words' && marked ? Uint8Array.of(...bytes, SPACE) : bytes;
 }
 
 /** What goes before every sequence: `add_bos_token` when the configuration has it, otherwise the post-processor's word. */
