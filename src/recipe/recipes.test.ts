@@ -85,13 +85,15 @@ describe('what LLaVA trains', () => {
     ]);
   });
 
-  it('is the projector beside adapters in stage 2 when adapters are asked for', () => {
+  it('is the projector beside adapters in both parts of stage 2 when adapters are asked for', () => {
     expect(trained('llava-1.5', ['lora.r=8'])).toEqual([
       [false, true, false, false],
       [false, true, false, false],
+      [false, true, false, false],
     ]);
-    const [align, instruct] = loadPlan('llava-1.5', ['lora.r=8']).stages;
+    const [align, look, instruct] = loadPlan('llava-1.5', ['lora.r=8']).stages;
     expect(align?.lora).toBeUndefined();
+    expect(look?.lora).toEqual(instruct?.lora);
     expect(instruct?.lora).toEqual({ r: 8, alpha: 16, dropout: 0, rslora: false, dora: false, targets: 'all-linear' });
   });
 
