@@ -3,6 +3,7 @@ import type { Correction, Judge, Ratings } from '../judge.ts';
 import { aspectScores } from './aspect-scores.ts';
 import type { Answered } from './builder.ts';
 import { correctedSpans } from './corrected-spans.ts';
+import { swappedPhrases } from './swapped-phrases.ts';
 
 const signal = new AbortController().signal;
 const cut = { refused: { code: 'feedback/cut', message: 'cut' } };
@@ -86,5 +87,40 @@ describe('corrected spans', () => {
       'feedback/reply',
       'feedback/cut',
     ]);
+  });
+});
+
+describe('swapped phrases', () => {
+  it('tell where a right phrase stands in the place of a wrong one, and leave the rest the same on both sides', async () => {
+    const answer = 'A red ball and a tall cup on a table. A ring.';
+    const judge = judgeThat({
+      corrections: {
+        [answer]: [
+          { start: 2, end: 6, text: 'blue ' },
+          { start: 10, end: 25, text: '' },
+          { start: 31, end: 36, text: 'white mat' },
+          { start: 37, end: 45, text: '' },
+        ],
+        'a red cube': [],
+        'a cube and a cup': [{ start: 6, end: 16, text: '' }],
+      },
+    });
+    const asked = question(...kept(answer, 'a red cube', 'a cube and a cup', 'unread'), cut);
+    const [built] = await swappedPhrases.build(judge, [asked], signal);
+    const [first, ...others] = built?.candidates ?? [];
+    const pair = first && 'kept' in first ? first.kept : undefined;
+    expect(pair).toMatchObject({ chosen: 'A blue ball on a white mat.', rejected: 'A red ball on a table.', of: [0] });
+    const said = (side: 'chosen' | 'rejected') => pair?.phrases?.map((phrase) => pair[side].slice(...phrase[side]));
+    expect([said('chosen'), said('rejected')]).toEqual([
+      ['blue', 'white mat'],
+      ['red', 'table'],
+    ]);
+    expect(others.map((one) => ('kept' in one ? one.kept : one.refused.code))).toEqual([
+      'feedback/nothing-wrong',
+      'feedback/no-phrase',
+      'feedback/reply',
+      'feedback/cut',
+    ]);
+    expect(built?.right).toEqual([1]);
   });
 });

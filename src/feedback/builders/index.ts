@@ -1,10 +1,12 @@
 import { aspectScores } from './aspect-scores.ts';
 import type { Builder } from './builder.ts';
 import { correctedSpans } from './corrected-spans.ts';
+import { swappedPhrases } from './swapped-phrases.ts';
 
 const table = {
   'corrected-spans': correctedSpans,
   'aspect-scores': aspectScores,
+  'swapped-phrases': swappedPhrases,
 } satisfies Record<string, Builder>;
 
 export type BuilderName = keyof typeof table;

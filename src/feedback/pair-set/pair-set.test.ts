@@ -1,9 +1,9 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { codesOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
-import { readSamples } from '../../data/index.ts';
+import { type ImageMedia, type Row, readSamples } from '../../data/index.ts';
 import { beginPairSet, openPairSet, reportOf } from './pair-set.ts';
 import type { QuestionRecord } from './record.ts';
 import { reportText } from './report-text.ts';
@@ -34,6 +34,17 @@ function record(id: string): QuestionRecord {
   };
 }
 
+/** The same with the places of what differs; the odd ones are right as they are, unless there are to be none. */
+function phrased(id: string, right = true): QuestionRecord {
+  const { candidates, ...rest } = record(id);
+  const phrases = [{ chosen: [2, 5], rejected: [2, 6] }] as const;
+  return {
+    ...rest,
+    candidates: candidates.map((one) => ('pair' in one ? { ...one, pair: { ...one.pair, phrases } } : one)),
+    ...(right && { right: Number(id) % 2 === 0 ? [] : [0] }),
+  };
+}
+
 const image = root.path('image.png');
 writeFileSync(image, 'pixels');
 const imagesOf = (of: readonly string[]) => new Map(of.map((id) => [`${id}.png`, image]));
@@ -47,6 +58,40 @@ const fill = (folder: string) => {
   open.finish(told);
   return set;
 };
+
+describe('a pair set of phrases', () => {
+  const rows = (name: string, right: boolean) => {
+    const set = beginPairSet(root.path(name), settings);
+    const open = openPairSet(set, ids, 5);
+    open.add(
+      ids.map((id) => phrased(id, right)),
+      imagesOf(ids),
+    );
+    open.finish(told);
+    return readSamples(set.pairs, { views: ['chosen', 'rejected', 'reference'] });
+  };
+  const shown = (row: Row | undefined) => basename((row?.media[0] as ImageMedia | undefined)?.path ?? '');
+
+  it('keeps right answers as they are beside its pairs', () => {
+    const { samples, format, report } = rows('phrases', true);
+    expect([format, samples.length, report.rejected]).toEqual(['phrase-pairs', 2, 0]);
+    const [first, second] = samples.map(({ views }) => views);
+    expect(first?.chosen?.phrases).toEqual([[2, 5]]);
+    expect(first?.rejected?.phrases).toEqual([[2, 6]]);
+    expect([first, second].map((views) => [shown(views?.chosen), shown(views?.reference)])).toEqual([
+      ['2.png', '1.png'],
+      ['4.png', '3.png'],
+    ]);
+  });
+
+  it('takes the right side of another pair where no answer is right', () => {
+    const { samples } = rows('no-right', false);
+    expect(samples.map(({ views }) => [shown(views.chosen), shown(views.reference)])).toEqual([
+      ['2.png', '4.png'],
+      ['4.png', '2.png'],
+    ]);
+  });
+});
 
 describe('a pair set', () => {
   it('holds rows that training reads, their images and a report in which every candidate stands once', () => {

@@ -13,11 +13,12 @@ import { appendLines, cutBack, endedLines } from './log.ts';
 import type { QuestionRecord } from './record.ts';
 import { PairCounts, type PairReport } from './report.ts';
 import { reportText } from './report-text.ts';
+import { pairRows } from './rows.ts';
 
 /** Where a pair set keeps what. */
 export interface PairFolder {
   readonly path: string;
-  /** Rows `{id, images, prompt, chosen, rejected}`. */
+  /** Rows of public formats, see `pairRows`. */
   readonly pairs: string;
   readonly images: string;
   /** The report for readers. */
@@ -151,13 +152,17 @@ export function openPairSet(set: PairFolder, ids: readonly string[], group: numb
     finish(of) {
       const report = counts.report(of);
       writeFileAtomically(set.pairs, (write) => {
-        for (const { text } of endedLines(set.answers)) write(new TextEncoder().encode(rowsOf(JSON.parse(text))));
+        for (const row of pairRows(() => recordsIn(set))) write(new TextEncoder().encode(`${JSON.stringify(row)}\n`));
       });
       writeTextAtomically(set.text, reportText(report));
       writeTextAtomically(set.report, `${JSON.stringify(report, null, 2)}\n`);
       return report;
     },
   };
+}
+
+function* recordsIn({ answers }: PairFolder): Generator<QuestionRecord> {
+  for (const { text } of endedLines(answers)) yield JSON.parse(text) as QuestionRecord;
 }
 
 function readRecord(text: string, path: string, id: string | undefined): QuestionRecord {
@@ -175,16 +180,6 @@ function readRecord(text: string, path: string, id: string | undefined): Questio
     got: text.slice(0, 80),
     remedy: 'remove the pair set and make it again',
   });
-}
-
-/** The pairs of a question as rows of the public preference format. */
-function rowsOf({ image, question, candidates }: QuestionRecord): string {
-  const name = /^data:/i.test(image) ? image : `images/${image}`;
-  return candidates
-    .flatMap((candidate) => ('pair' in candidate ? [candidate.pair] : []))
-    .map(({ id, chosen, rejected }) => ({ id, images: [name], prompt: `<image>\n${question}`, chosen, rejected }))
-    .map((row) => `${JSON.stringify(row)}\n`)
-    .join('');
 }
 
 /** An image appears whole or not at all; what is there already must be the same. */

@@ -29,6 +29,8 @@ export interface QuestionRecord {
     readonly truth?: Truth;
   }[];
   readonly candidates: readonly CandidateRecord[];
+  /** The answers that are right as they are, where the builder tells them. */
+  readonly right?: readonly number[];
 }
 
 export type CandidateRecord =
@@ -56,13 +58,14 @@ export function recordOf(question: Sampled, image: string, built: Built, scene: 
       return { text, ...refused, finding: built.findings[i] ?? null, ...truth(text) };
     }),
     candidates: built.candidates.map((candidate) => candidateOf(question.id, candidate, scene)),
+    ...(built.right && { right: built.right }),
   };
 }
 
 function candidateOf(id: string, candidate: Outcome<Pair>, scene: Scene | undefined): CandidateRecord {
   if ('refused' in candidate) return candidate;
   const { of, chosen, rejected } = candidate.kept;
-  const pair = { id: [id, ...of.map((at) => at + 1)].join('-'), of, chosen, rejected };
+  const pair = { id: [id, ...of.map((at) => at + 1)].join('-'), ...candidate.kept };
   if (!scene) return { pair };
   const [a, b] = [chosen, rejected].map((text) => truthOf(readAnswer(text, scene))) as [Truth, Truth];
   return { pair, truth: { chosen: a, rejected: b } };
