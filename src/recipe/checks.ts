@@ -158,6 +158,7 @@ function stagesFaults(recipe: Recipe, where: Where): Fault[] {
       ...lengthFaults(stage, at, where),
       ...fitFaults(stage, at, recipe.model, where),
       ...lossFaults(stage, at, where),
+      ...referenceFaults(stage, at, where),
       ...dataFaults(stage.data, ['stages', at], where),
     ];
   });
@@ -217,6 +218,23 @@ function fitFaults(stage: StageRecipe, at: number, model: ModelRecipe, where: Wh
     });
   }
   return faults;
+}
+
+/** A reference that the stage's objective has no use for, or that the stage cannot give. */
+function referenceFaults({ objective, reference, lora, data }: StageRecipe, at: number, where: Where): Fault[] {
+  if (reference === undefined || !methods[objective]) return [];
+  const before = objectiveNamed(objective).before?.filter(({ weights }) => weights === 'reference') ?? [];
+  const fault = (message: string, expected: string) => [
+    { code: 'recipe/reference', message, path: where(['stages', at, 'reference']), expected, got: reference },
+  ];
+  if (before.length === 0) return fault(`the objective ${objective} compares with nothing`, 'no reference');
+  if (reference === 'adapter' && !lora) return fault('the stage has no adapters to switch off', 'copy or cache');
+  if (reference !== 'cache') return [];
+  if (!before.every(({ kept }) => kept)) {
+    return fault(`the objective ${objective} compares with more than can be kept of a row`, 'copy or adapter');
+  }
+  if (data.every(({ source }) => source === 'files')) return [];
+  return fault('held-out scenes of the tabletop are not among the rows that are kept', 'copy or adapter');
 }
 
 /** Options that the stage's objective does not have. */

@@ -52,6 +52,8 @@ export interface StagePlan {
   readonly objective: StageRecipe['objective'];
   /** The objective's options, all of them. */
   readonly loss: Named<number | boolean>;
+  /** How the objective gets what it compares with; by what is trained when absent. */
+  readonly reference?: 'copy' | 'adapter' | 'cache';
   /** Patterns of the base parameters that are trained; adapters come beside them. */
   readonly trainable: readonly string[];
   readonly template: NonNullable<StageRecipe['template']>;
@@ -166,6 +168,7 @@ function stagePlan(stage: StageRecipe, model: ModelRecipe): StagePlan {
     template: stage.template ?? stageDefaults.template,
     addEnd: stage.add_end,
     ...(stage.pictures && { pictures: stage.pictures }),
+    ...(stage.reference && { reference: stage.reference }),
     data: stage.data,
     train: trainPlan(stage.train ?? {}),
     ...(lora && { lora: loraPlan(lora) }),

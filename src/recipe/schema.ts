@@ -132,6 +132,11 @@ const stageSection = section({
   name: option(name, 'short name, also the folder of its checkpoints'),
   objective: option(z.enum(Object.keys(methods)), `loss: ${saysOfMethods}`),
   loss: optional(lossSection, 'what the objective can be told'),
+  reference: optional(
+    z.enum(['copy', 'adapter', 'cache']),
+    'what an objective over pairs compares with: copy keeps the weights that the stage begins with, adapter switches the adapters off, ' +
+      'cache asks for every row once before the first step and keeps it on disk; adapter where adapters alone are trained, copy otherwise',
+  ),
   trainable: option(words, 'patterns of the parameters that are trained; all others stay as they are'),
   template: optional(
     z.union([z.enum([...builtinTemplateNames, 'checkpoint']), templateFile]),

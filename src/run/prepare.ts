@@ -1,4 +1,4 @@
-import { raise, selector } from '../base/index.ts';
+import { raise, selector, TesseraError } from '../base/index.ts';
 import { type BatchPlan, type MediaLoader, mediaLoader, type Processor, planBatches } from '../data/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { copyStore, isLoraPart, type Lora, type ParameterStore } from '../nn/index.ts';
@@ -20,6 +20,7 @@ import {
 import { adaptersOf } from './lora.ts';
 import { withOwnOfObjective } from './own.ts';
 import { type Parts, stageReader } from './parts.ts';
+import { type ReferenceCache, referenceCache } from './reference-cache.ts';
 import { type StageData, stageObjective } from './rows.ts';
 import { usedSamples } from './used.ts';
 
@@ -40,8 +41,10 @@ export interface PreparedStage {
   readonly objective: Objective;
   readonly reader: Processor;
   readonly media: MediaLoader;
-  /** What the objective compares with; absent where switching the adapters off gives it. */
+  /** What the objective compares with; absent where switching the adapters off gives it, or a cache. */
   readonly reference?: ParameterStore;
+  /** What it compares with, to be filled before the first step. */
+  readonly cache?: ReferenceCache | undefined;
   readonly trainable: (path: string) => boolean;
   readonly source: BatchSource;
   /** What the steps are going to read. */
@@ -72,22 +75,51 @@ export function prepareStage(
   const lanes = lanesOf(engine, stage, objective, adapted, trainable);
   const options = { ...sourceOptions(reading, data), lanes, passedOver };
   const loaded = withOwnOfObjective(adapted, options, stage.train.seed);
-  const source = exampleSource(options);
-  const settings = settingsOf(stage.train, source.stepsPerEpoch);
-  const compares = objective.before?.some(({ weights }) => weights === 'reference') ?? false;
+  const kind = referenceKind(reading, lora !== undefined, [...loaded.store.tensors.keys()].filter(trainable));
+  const steps = settingsOf(stage.train, Math.ceil(options.plan.stepsPerEpoch / options.accumulate));
+  const used = usedSamples(options.plan, data.samples.length, steps.steps * options.accumulate);
+  const cache = kind === 'cache' ? cacheOf(reading, data, used) : undefined;
+  const source = exampleSource({ ...options, reference: cache });
   return {
     loaded,
     ...(lora && { lora }),
     objective,
     reader: reading.reader,
     media: reading.media,
-    ...(compares && !lora && { reference: copyStore(parts.loaded.store) }),
+    ...(kind === 'copy' && { reference: copyStore(lora ? loaded.store : parts.loaded.store) }),
+    cache,
     trainable,
     source,
-    sizes: () => ({ ...exampleSizes(options, settings.steps), evaluation: evaluationSizes(reading, data) }),
-    settings,
-    used: usedSamples(options.plan, data.samples.length, settings.steps * options.accumulate),
+    sizes: () => ({ ...exampleSizes(options, steps.steps), evaluation: evaluationSizes(reading, data) }),
+    settings: steps,
+    used,
   };
+}
+
+/**
+ * How an objective gets what it compares with. Without adapters a model is what the stage began with only while nothing else
+ * is trained.
+ * @throws TesseraError `train/reference`
+ */
+function referenceKind({ objective, stage }: StageReading, adapts: boolean, trained: readonly string[]) {
+  if (!objective.before?.some(({ weights }) => weights === 'reference')) return 'none';
+  const others = trained.filter((path) => !isLoraPart(path) && !isOwnOfObjective(path));
+  const alone = adapts && others.length === 0;
+  const { reference = alone ? 'adapter' : 'copy' } = stage;
+  if (reference !== 'adapter' || alone) return reference;
+  throw new TesseraError({
+    code: 'train/reference',
+    message: 'without its adapters the model is not what the stage began with, since it trains more than them',
+    path: `stages.${stage.name}.reference`,
+    expected: 'copy or cache',
+    got: others.slice(0, 3).join(', '),
+  });
+}
+
+function cacheOf(reading: StageReading, { samples }: StageData, used: ReadonlySet<number>): ReferenceCache | undefined {
+  const { plan: _, accumulate: __, lanes: ___, samples: ____, ...source } = evaluationOptions(reading, samples);
+  const chosen = [...used].sort((a, b) => a - b).map((sample) => samples[sample] as SampleRows);
+  return referenceCache({ reference: reading.parts.loaded, samples: chosen, source, batch: reading.stage.train.batch });
 }
 
 /**

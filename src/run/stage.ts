@@ -1,7 +1,7 @@
 import type { DataReport } from '../data/index.ts';
 import type { Plan, StagePlan } from '../recipe/index.ts';
 import type { Engine } from '../runtime/index.ts';
-import { type LoopHooks, runStage } from '../train/index.ts';
+import { type LoopHooks, LossProgram, runStage } from '../train/index.ts';
 import { announce, machine, rates, shown } from './announce.ts';
 import { stageBase } from './checkpoint-base.ts';
 import { restoreCheckpoint, type SavedState, saveCheckpoint } from './checkpoints.ts';
@@ -66,6 +66,7 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
   reportUsed(job.report, data, prepared.used);
   writeDataReport(run, job.report);
   await writeUsedImages(data, prepared.used, hooks);
+  await fillReference(engine, prepared, hooks);
   const state = from && restoreCheckpoint(from, prepared.loaded.store);
   const base = stageBase(job.plan, index, parts, prepared.loaded.store, prepared.trainable);
   announce(stage, prepared, data, hooks);
@@ -94,6 +95,15 @@ export async function trainStage(job: StageJob, hooks: Hooks): Promise<StageResu
   const after = finishStage({ ...job, ...prepared, loaded: withoutOwnOfObjective(loaded), data, summaries });
   hooks.log.info(`stage ${stage.name} is done: its model is in ${run.model}`);
   return { status: 'done', summary, parts: after };
+}
+
+/** Before anything is trained or restored, so that the weights are still those that the stage began with. */
+async function fillReference(engine: Engine, prepared: PreparedStage, hooks: Hooks): Promise<void> {
+  const { cache, loaded, objective, reader, lora } = prepared;
+  if (!cache) return;
+  const { model, store } = loaded;
+  const program = new LossProgram({ engine, model, store, objective, reader, ...(lora && { lora }) });
+  await cache.fill(program, hooks).finally(() => program.dispose());
 }
 
 function announceAdapter({ parts, index }: StageJob, { lora }: PreparedStage, hooks: Hooks): void {

@@ -15,6 +15,7 @@ export { methods, objectiveNamed } from './methods/index.ts';
 export {
   type Before,
   isOwnOfObjective,
+  type KeptReference,
   type Method,
   type Objective,
   readViews,

@@ -29,6 +29,15 @@ export interface Before {
   /** `own`: the weights that are trained, as they are. `reference`: those that the stage began with. */
   readonly weights: 'own' | 'reference';
   trace(t: Trace): Named<Value>;
+  /** Its one output, where that may be kept from epoch to epoch: how many of its entries each row has, one row after another. */
+  readonly kept?: { readonly feed: string; entries(row: Example): number } | undefined;
+}
+
+/** What a reference gives rows, made before the first step. */
+export interface KeptReference {
+  readonly feed: string;
+  /** @throws TesseraError `train/no-reference` for a row that it was not asked for */
+  of(row: Example): Float32Array;
 }
 
 /** A training objective: one record a method. Its maths is a pure file of `objectives`. */

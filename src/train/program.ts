@@ -62,21 +62,23 @@ export class LossProgram {
     };
   }
 
-  /** The batch with what the objective's runs before the step give. */
+  /** The batch with what the objective's runs before the step give, as far as it does not hold it. */
   async #prepared(batch: Batch, signal: AbortSignal | undefined): Promise<Batch> {
-    const { objective } = this.#options;
     let feeds = batch.feeds;
-    for (const [i, before] of (objective.before ?? []).entries()) {
-      const key = [`before ${i}`, ...[...batch.feeds.keys()].sort()].join(' ');
-      const { session, reached } = await this.#variants.get(key, () => buildBefore(this.#options, before, batch));
-      const store = (before.weights === 'reference' && this.#options.reference) || this.#options.store;
-      const found = await session.run(feedsOf(session, batch, store), {
-        fetch: [...reached],
-        ...(signal && { signal }),
-      });
-      feeds = new Map([...feeds, ...found]);
+    for (const [i, before] of (this.#options.objective.before ?? []).entries()) {
+      if (before.kept && batch.feeds.has(before.kept.feed)) continue;
+      feeds = new Map([...feeds, ...(await this.runBefore(i, batch, signal))]);
     }
     return { ...batch, feeds };
+  }
+
+  /** What one of the objective's runs before the step gives of a batch. @param i its place among them */
+  async runBefore(i: number, batch: Batch, signal?: AbortSignal): Promise<ReadonlyMap<string, Tensor>> {
+    const before = this.#options.objective.before?.[i] as Before;
+    const key = [`before ${i}`, ...[...batch.feeds.keys()].sort()].join(' ');
+    const { session, reached } = await this.#variants.get(key, () => buildBefore(this.#options, before, batch));
+    const store = (before.weights === 'reference' && this.#options.reference) || this.#options.store;
+    return session.run(feedsOf(session, batch, store), { fetch: [...reached], ...(signal && { signal }) });
   }
 
   dispose(): Promise<void> {

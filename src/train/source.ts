@@ -1,4 +1,4 @@
-import { type Named, type Tensor, TesseraError } from '../base/index.ts';
+import { float32, type Named, type Tensor, TesseraError } from '../base/index.ts';
 import {
   type BatchPlan,
   batchSizes,
@@ -12,7 +12,7 @@ import {
   type Processor,
 } from '../data/index.ts';
 import type { Batch, BatchSize, BatchSource, Lanes } from './batch.ts';
-import { type Objective, unitsOf } from './objective.ts';
+import { type KeptReference, type Objective, unitsOf } from './objective.ts';
 
 /** The rows of one sample, in the order of the objective's views. */
 export type SampleRows = readonly Example[];
@@ -29,6 +29,8 @@ export interface SourceOptions {
   readonly processor: Processor;
   readonly media: MediaLoader;
   readonly objective: Objective;
+  /** What the reference gives rows, where it was made beforehand. */
+  readonly reference?: KeptReference | undefined;
   /** Where samples go that can no longer be read; when absent, the first of them ends the reading. */
   readonly passedOver?: PassedOver | undefined;
 }
@@ -155,7 +157,7 @@ function batchesOf(pass: readonly (readonly ReadRow[])[], options: SourceOptions
   return inLanes(pass, length, options).map((rows) => batchOf(rows, options));
 }
 
-function batchOf(read: readonly ReadRow[], { processor, padId, objective }: SourceOptions): Batch {
+function batchOf(read: readonly ReadRow[], { processor, padId, objective, reference }: SourceOptions): Batch {
   const rows = read.map(({ example }) => example);
   const text = collate(rows, processor, padId);
   const [count, width] = (text.get('ids') as Tensor).shape as [number, number];
@@ -165,9 +167,24 @@ function batchOf(read: readonly ReadRow[], { processor, padId, objective }: Sour
   return {
     rows: count,
     tokens: count * width,
-    feeds: new Map([...text, ...own, ...joinMedia(media, processor, onceShown(rows, { objective }))]),
+    feeds: new Map([
+      ...text,
+      ...own,
+      ...(reference ? [[reference.feed, joined(rows.map((row) => reference.of(row)))] as const] : []),
+      ...joinMedia(media, processor, onceShown(rows, { objective })),
+    ]),
     units: unitsOf(objective, rows, tokens),
   };
+}
+
+function joined(parts: readonly Float32Array[]): Tensor {
+  const all = new Float32Array(parts.reduce((n, { length }) => n + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return float32([all.length], all);
 }
 
 /** What rows that are read together show in common is read and computed once. */

@@ -3,7 +3,7 @@ import { type Example, supervisedTargets, targetCount } from '../../data/index.t
 import { cast, fill, less, mul, reduceSum, sub, takeRows, tokenLogProb, type Value } from '../../graph/index.ts';
 import { modelThat } from '../../models/index.ts';
 import { answerLogProbs, divergenceEstimate } from '../../objectives/index.ts';
-import type { Objective, Trace } from '../objective.ts';
+import type { Before, Objective, Trace } from '../objective.ts';
 
 /** What tells a method over pairs of answers from the others. */
 export interface PairMethod extends Pick<Objective, 'name' | 'makes' | 'fault'> {
@@ -47,7 +47,7 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
         ['answers', rows.length],
       ]),
     }),
-    before: [{ weights: 'reference', trace: (t) => ({ reference: tokensOf(t, record.name) }) }],
+    before: [byReference(record.name)],
     trace(t) {
       const tokens = sub(tokensOf(t, record.name), t.feed('reference', 'float32', ['targets']));
       const answers = t.feed('targetSamples', 'int32', ['targets']);
@@ -77,6 +77,12 @@ export function overPairs({ views, beta, weights, loss, ...record }: PairMethod)
       };
     },
   };
+}
+
+/** Log-probabilities of all tokens by the reference, one a target of each row. */
+function byReference(name: string): Before {
+  const trace = (t: Trace) => ({ reference: tokensOf(t, name) });
+  return { weights: 'reference', trace, kept: { feed: 'reference', entries: targetCount } };
 }
 
 /** Log-probabilities `[targets]` of the tokens of all answers. */
