@@ -1,7 +1,9 @@
-import { formatShape, type Shape } from '../../base/index.ts';
+import { type Dim, formatShape, type Shape } from '../../base/index.ts';
 import type { Value } from '../node.ts';
 import { type Op, type Spec, sameDtype, shapeFault } from '../op.ts';
-import { concat, slice, transpose } from './shape-ops.ts';
+import { matmul } from './matmul.ts';
+import { reduceSum } from './reduce.ts';
+import { concat, pad, reshape, slice } from './shape-ops.ts';
 
 type Pair = readonly [number, number];
 
@@ -82,22 +84,37 @@ const convOp: Op<ConvAttrs, [Value, Value]> = {
 };
 
 /**
- * `dW[o, c, k] = sum over n, p of x[n, c, p*stride + k*dilation] dy[n, o, p]`: a convolution in which images and
- * channels change places and stride and dilation too, once a group.
+ * `dW[o, c, k] = sum over n, p of dy[n, o, p] x[n, c, p*stride + k*dilation]`: a product of matrices for each place k of the
+ * kernel. As a convolution whose filters are as large as images it takes several times as long.
  */
 function kernelGradient(x: Value, dy: Value, shape: Shape, { stride, padding, dilation, groups }: ConvAttrs): Value {
-  const [kh, kw] = shape.slice(2) as [number, number];
-  const part = (v: Value, group: number) => {
-    const width = (v.shape[1] as number) / groups;
-    return slice(v, 1, group * width, (group + 1) * width);
-  };
-  const kernels = Array.from({ length: groups }, (_, group) => {
-    const images = transpose(part(x, group), [1, 0, 2, 3]);
-    const filters = transpose(part(dy, group), [1, 0, 2, 3]);
-    const full = conv2d(images, filters, { stride: dilation, dilation: stride, padding });
-    return transpose(slice(slice(full, 2, 0, kh), 3, 0, kw), [1, 0, 2, 3]);
+  const [kernel, out, size] = [both((i) => shape[i + 2] as number), spatial(dy), spatial(x)];
+  const [n, width] = [x.shape[0] as Dim, shape[1] as number];
+  // Columns of one step more than are read, so that each step is whole.
+  const more = both((i) => Math.max(0, (kernel[i] - 1) * dilation[i] + out[i] * stride[i] - size[i] - padding[i]));
+  const framed = pad(pad(x, 2, padding[0], more[0]), 3, padding[1], more[1]);
+  const flat = (v: Value, channels: number) => reshape(v, [n, groups, channels, out[0] * out[1]]);
+  const changes = flat(dy, (shape[0] as number) / groups);
+  const places = Array.from({ length: kernel[0] * kernel[1] }, (_, at) => {
+    const [i, j] = [Math.floor(at / kernel[1]) * dilation[0], (at % kernel[1]) * dilation[1]];
+    const seen = steps(steps(framed, 2, i, out[0], stride[0]), 3, j, out[1], stride[1]);
+    const each = matmul(changes, flat(seen, width), { transB: true });
+    return reshape(reduceSum(each, [0]), [shape[0] as number, width, 1]);
   });
-  return concat(kernels, 0);
+  return reshape(concat(places, 2), shape);
+}
+
+/** Every `step`-th of an axis from `start` on, `count` of them. */
+function steps(x: Value, axis: number, start: number, count: number, step: number): Value {
+  const part = slice(x, axis, start, start + count * step);
+  if (step === 1) return part;
+  const first = slice(
+    reshape(part, [...x.shape.slice(0, axis), count, step, ...x.shape.slice(axis + 1)]),
+    axis + 1,
+    0,
+    1,
+  );
+  return reshape(first, x.shape.with(axis, count));
 }
 
 const convTransposeOp: Op<ConvTransposeAttrs, [Value, Value]> = {
