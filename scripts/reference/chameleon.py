@@ -204,8 +204,8 @@ def decoder_shapes(vq):
     return shapes
 
 
-def painted(weights, vq, codes, rows, columns):
-    """Pixels -1 to 1 of codes `[N, rows * columns]`; names as in the official file."""
+def painted(weights, z):
+    """Pixels -1 to 1 of rows of the code book `[N, E, h, w]`; names as in the official file."""
     conv = lambda name, x: F.conv2d(x, weights[f"{name}.weight"], weights[f"{name}.bias"],
                                     padding=weights[f"{name}.weight"].shape[-1] // 2)
     norm = lambda name, x: F.group_norm(x, 32, weights[f"{name}.weight"], weights[f"{name}.bias"], eps=1e-6)
@@ -221,15 +221,49 @@ def painted(weights, vq, codes, rows, columns):
         seen = torch.softmax(q.transpose(1, 2) @ k * x.shape[1] ** -0.5, 2)
         return x + conv(f"{name}.proj_out", (v @ seen.transpose(1, 2)).view(x.shape))
 
-    z = weights["quantize.embedding.weight"][codes].view(len(codes), rows, columns, -1).permute(0, 3, 1, 2)
     x = conv("decoder.conv_in", conv("post_quant_conv", z))
     x = block("decoder.mid.block_2", look("decoder.mid.attn_1", block("decoder.mid.block_1", x)))
-    for level in reversed(range(len(vq.channel_multiplier))):
-        for i in range(vq.num_res_blocks + 1):
+    levels = {int(key.split(".")[2]) for key in weights if key.startswith("decoder.up.")}
+    for level in sorted(levels, reverse=True):
+        blocks = {int(key.split(".")[4]) for key in weights if key.startswith(f"decoder.up.{level}.block.")}
+        for i in sorted(blocks):
             x = block(f"decoder.up.{level}.block.{i}", x)
         if level > 0:
             x = conv(f"decoder.up.{level}.upsample.conv", F.interpolate(x, scale_factor=2.0, mode="nearest"))
     return conv("decoder.conv_out", swish(norm("decoder.norm_out", x)))
+
+
+def write_training(folder, model, weights, seed):
+    """The losses of the tokenizer and their gradients, straight through the code book: of each the norm and the first numbers.
+
+    `released` weighs as transformers and the published code do (0.25 on what moves the codes), `paper` as van den Oord et al. do.
+    Codes and what becomes of latents are those of transformers' own module; `quantization` is its loss.
+    """
+    vq = model.model.vqmodel
+    pixels = torch.rand((3, 3, 6, 6), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    with torch.no_grad():
+        _, codes, _ = encode(model, pixels)
+    stored = {"pixels": pixels, "codes": codes}
+    for name, (commitment, codebook) in {"released": (1, 0.25), "paper": (0.25, 1)}.items():
+        own = dict(vq.named_parameters())
+        leaves = {**own, **{key: t.detach().clone().requires_grad_() for key, t in weights.items() if key not in own}}
+        for leaf in leaves.values():
+            leaf.grad = None
+        latents = vq.quant_conv(vq.encoder(pixels))
+        passed, official, _ = vq.quantize(latents)
+        chosen = vq.quantize.embedding.weight[codes].view(3, 3, 3, -1).permute(0, 3, 1, 2)
+        apart = lambda a, b: ((a - b.detach()) ** 2).mean()
+        quantization = commitment * apart(latents, chosen) + codebook * apart(chosen, latents)
+        if name == "released":
+            require_close("quantization", quantization, official)
+            quantization = official
+        reconstruction = (painted(leaves, passed) - pixels).abs().mean()
+        (reconstruction + quantization).backward()
+        stored |= {f"{name}.loss": reconstruction + quantization, f"{name}.reconstruction": reconstruction}
+        for key, leaf in leaves.items():
+            stored[f"{name}.norm.model.vqmodel.{key}"] = leaf.grad.norm()
+            stored[f"{name}.grad.model.vqmodel.{key}"] = leaf.grad.flatten()[:48]
+    write_tensors(folder / "training.safetensors", stored)
 
 
 def write_painter(name, seed):
@@ -248,18 +282,20 @@ def write_painter(name, seed):
     said = json.loads((folder / "config.json").read_text())
     said["vq_config"]["image_decoder"] = True
     write_json(folder / "config.json", said)
-    _, report = ChameleonForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
+    model, report = ChameleonForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
     assert not report["missing_keys"] and all(".vqmodel.decoder." in key for key in report["unexpected_keys"])
 
     place = "model.vqmodel."
     weights = {key.removeprefix(place): t.clone().requires_grad_() for key, t in tensors.items() if key.startswith(place)}
     codes = torch.randint(0, CODES, (2, 9), generator=generator)
-    pixels = painted(weights, cfg.vq_config, codes, 3, 3)
+    rows = weights["quantize.embedding.weight"][codes].view(2, 3, 3, -1).permute(0, 3, 1, 2)
+    pixels = painted(weights, rows)
     cotangent = torch.randn(pixels.shape, generator=generator)
     (pixels * cotangent).sum().backward()
     grads = {f"grad.{place}{key}": t.grad for key, t in weights.items()
              if t.grad is not None and (t.dim() == 1 or key.startswith("quantize"))}
     write_tensors(folder / "expected.safetensors", {"codes": codes, "pixels": pixels, "cotangent": cotangent, **grads})
+    write_training(folder, model.eval(), weights, seed)
     write_provenance(folder, __file__, seed)
 
 

@@ -38,6 +38,7 @@ const does: Readonly<Record<Capability, string>> = {
   embedder: 'puts images and texts into one space',
   matcher: 'tells which images and texts belong together',
   painter: 'draws',
+  quantizer: 'turns images into codes and back',
 };
 
 /**

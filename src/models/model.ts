@@ -1,4 +1,4 @@
-import { type Named, type Shape, TesseraError } from '../base/index.ts';
+import { type Dim, type Named, type Shape, TesseraError } from '../base/index.ts';
 import type { ImageProcessor, Processor, Size } from '../data/index.ts';
 import type { Value } from '../graph/index.ts';
 import type { Scope } from '../nn/index.ts';
@@ -36,6 +36,7 @@ export interface Model {
   readonly embedder?: Embedder;
   readonly matcher?: Matcher;
   readonly painter?: Painter;
+  readonly quantizer?: Quantizer;
   /** Set where all that it does is a decoder that reads images as rows between its words. */
   readonly pieces?: Pieces;
 }
@@ -135,6 +136,23 @@ export interface Painter {
   paint(p: Scope, codes: Value): Value;
 }
 
+/** Turns images into rows of a code book, and such rows into images: what the training of an image tokenizer compares. */
+export interface Quantizer {
+  /** The path of its code book. */
+  readonly book: string;
+  /** The code book `[K, E]`. */
+  codeBook(p: Scope): Value;
+  /** Latents `[N*h*w, E]` in reading order, before they are quantised, of pixels `[N, 3, H, W]`. */
+  latents(p: Scope, pixels: Value): { readonly rows: Value; readonly grid: CodeGrid };
+  /** The nearest rows of the code book, int32 `[R]`, of latents `[R, E]`. */
+  nearest(p: Scope, rows: Value): Value;
+  /** Pixels `[N, 3, H, W]`, scaled as those that are read, of rows `[N*h*w, E]`. */
+  restore(p: Scope, rows: Value, grid: CodeGrid): Value;
+}
+
+/** Images, and rows and columns of codes of each. */
+export type CodeGrid = readonly [images: Dim, rows: number, columns: number];
+
 /** What runs apart where a tool keeps words, images and the decoder in graphs of their own. */
 export interface Pieces {
   readonly decoder: Decoder;
@@ -145,7 +163,7 @@ export interface Pieces {
 }
 
 /** What a model may be able to do. */
-export type Capability = 'writer' | 'embedder' | 'matcher' | 'painter';
+export type Capability = 'writer' | 'embedder' | 'matcher' | 'painter' | 'quantizer';
 
 export type WriterModel = Model & { readonly writer: Writer };
 

@@ -5,3 +5,4 @@ export { bestQuery, hardNegatives, isOther, matching, pairContrast, smoothedCros
 export { languageModeling, zLoss } from './lm.ts';
 export { forwardDivergence, phraseLoss, phraseRatios } from './phrases.ts';
 export { answerLogProbs, conditionalPreferenceLoss, divergenceEstimate, preferenceLoss } from './preference.ts';
+export { type Coded, quantization, reconstruction, restartDeadCodes } from './vector-quantization.ts';

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { bytesOf, formatShape, selector, TesseraError } from '../base/index.ts';
 import type { ParameterStore } from '../nn/index.ts';
 import type { Plan } from '../recipe/index.ts';
+import { isKeptByObjective } from '../train/index.ts';
 import { loraOf } from './lora.ts';
 import type { Parts } from './parts.ts';
 
@@ -35,7 +36,8 @@ export function stageBase(
     return [selector(stage.trainable), (path: string) => lora?.targets(path.replace(/\.weight$/, '')) ?? false];
   });
   const goneOn = index > 0 && plan.model.adapter !== undefined;
-  const given = (path: string) => !goneOn && !trainable(path) && !changed.some((test) => test(path));
+  const moves = (path: string) => trainable(path) || isKeptByObjective(path);
+  const given = (path: string) => !goneOn && !moves(path) && !changed.some((test) => test(path));
   let known: BaseRecord | undefined;
   return {
     given,

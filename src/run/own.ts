@@ -1,7 +1,7 @@
 import { elementCount } from '../base/index.ts';
 import type { LoadedModel } from '../models/index.ts';
 import { allocateStore, initializeStore, type ParameterSpec, storeOf } from '../nn/index.ts';
-import { exampleSizes, isOwnOfObjective, type SourceOptions, traceProgram } from '../train/index.ts';
+import { exampleSizes, isKeptByObjective, isOwnOfObjective, type SourceOptions, traceProgram } from '../train/index.ts';
 
 /** The model with the parameters that a stage's objective has of its own beside it, fresh; the model itself where it has none. */
 export function withOwnOfObjective(loaded: LoadedModel, options: SourceOptions, seed: number): LoadedModel {
@@ -27,8 +27,9 @@ export function parameterCount({ store }: LoadedModel): number {
 
 /** Of the model alone how many parameters are trained and how many there are; what an objective has of its own is thrown away. */
 export function modelCounts(loaded: LoadedModel, trained: number): { trained: number; parameters: number } {
+  const own = [...loaded.store.specs.values()].filter(({ path }) => isOwnOfObjective(path) && !isKeptByObjective(path));
   const parameters = parameterCount(withoutOwnOfObjective(loaded));
-  return { trained: trained - (parameterCount(loaded) - parameters), parameters };
+  return { trained: own.reduce((n, { shape }) => n - elementCount(shape), trained), parameters };
 }
 
 function withSpecs(

@@ -9,6 +9,7 @@ import {
   type BatchSource,
   exampleSizes,
   exampleSource,
+  isKeptByObjective,
   isOwnOfObjective,
   longest,
   type Objective,
@@ -69,7 +70,9 @@ export function prepareStage(
   const { loaded: adapted, lora, held } = adaptersOf(stage, index, parts);
   checkPatterns(stage, adapted);
   const chosen = selector(stage.trainable);
-  const trainable = (path: string) => isLoraPart(path) || isOwnOfObjective(path) || held(path) || chosen(path);
+  const own = (path: string) => isOwnOfObjective(path) && !isKeptByObjective(path);
+  const trainable = (path: string) =>
+    isLoraPart(path) || own(path) || held(path) || (chosen(path) && !isKeptByObjective(path));
   const objective = stageObjective(stage);
   const reading = { stage, parts, objective, reader: stageReader(parts, stage.pictures), media: mediaLoader() };
   const lanes = lanesOf(engine, stage, objective, adapted, trainable);

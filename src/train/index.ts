@@ -14,6 +14,7 @@ export { type MemoryPlan, planMemory } from './memory.ts';
 export { methods, objectiveNamed } from './methods/index.ts';
 export {
   type Before,
+  isKeptByObjective,
   isOwnOfObjective,
   type KeptReference,
   type Method,

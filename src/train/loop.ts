@@ -107,6 +107,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
       const gradientScale = clipFactor(norm, settings.clip === 0 ? undefined : settings.clip);
       await optimizer.step({ step: done + 1, rateFactor, gradientScale });
       done++;
+      const metrics = { ...step.metrics, ...cared(stage, done, step.seen) };
       const epoch = done / source.stepsPerEpoch;
       const record = {
         stage: stage.name,
@@ -116,7 +117,7 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
         lr: settings.lr * rateFactor,
         grad_norm: norm,
         targets: totals[stage.objective.units[0]],
-        ...(Object.keys(step.metrics).length > 0 && { metrics: step.metrics }),
+        ...(Object.keys(metrics).length > 0 && { metrics }),
       };
       await orSaved(hooks.onStep(record, batches), save);
       const last = done === settings.steps;
@@ -131,6 +132,11 @@ export async function runStage(stage: Stage, hooks: LoopHooks, from?: StageState
     await program.dispose();
   }
   return { status: 'done', loss, trained: gradients.flat.length };
+}
+
+/** What the objective does once a step is over. */
+function cared({ objective, model, store, trainable }: Stage, step: number, seen: BatchLoss['seen']): Named<number> {
+  return objective.after?.({ model, store, trained: trainable, step, seen }) ?? {};
 }
 
 /** A batch that cannot be read or computed, a log or an evaluation that fails ends the run, and not the work before it. */

@@ -2,7 +2,7 @@ import type { DType, Fault, Named, Shape, Tensor } from '../base/index.ts';
 import type { Example, Row } from '../data/index.ts';
 import type { Graph, Value } from '../graph/index.ts';
 import type { Capability, Model } from '../models/index.ts';
-import type { Scope } from '../nn/index.ts';
+import type { ParameterStore, Scope } from '../nn/index.ts';
 
 /** What a term of a loss is averaged over, in a whole optimizer step: supervised tokens, samples, batches, or pairs of phrases. */
 export type Unit = 'token' | 'sample' | 'batch' | 'phrase';
@@ -40,6 +40,19 @@ export interface KeptReference {
   of(row: Example): Float32Array;
 }
 
+/** An optimizer step that is over. */
+export interface After {
+  readonly model: Model;
+  /** Parameters, and what objectives keep; a change lasts. */
+  readonly store: ParameterStore;
+  /** Whether the stage trains the parameter of a path. */
+  readonly trained: (path: string) => boolean;
+  /** From 1. */
+  readonly step: number;
+  /** What the trace gives as `seen`, of each batch of the step, always in the same order. */
+  readonly seen: readonly Named<Tensor>[];
+}
+
 /** A training objective: one record a method. Its maths is a pure file of `objectives`. */
 export interface Objective {
   readonly name: string;
@@ -63,12 +76,23 @@ export interface Objective {
   /** What makes a sample unfit, such as a pair without its image. */
   readonly fault?: ((rows: readonly Example[]) => Fault | undefined) | undefined;
   readonly before?: readonly Before[];
-  /** `metrics` are sums over the batch, each times a share, as the loss is. */
-  trace(t: Trace): { readonly loss: Value; readonly metrics?: Named<Value> };
+  /** `metrics` are sums over the batch, each times a share, as the loss is; `seen` is for `after`. */
+  trace(t: Trace): { readonly loss: Value; readonly metrics?: Named<Value>; readonly seen?: Named<Value> };
+  /** What is done when the optimizer has moved the parameters, such as care for codes that are never chosen; metrics of the step. */
+  readonly after?: (done: After) => Named<number>;
 }
+
+/**
+ * Below this path stands what an objective keeps from step to step and no gradient moves: it is asked for like parameters of its
+ * own (`own`), and `after` changes it.
+ */
+export const KEPT = 'objective.kept';
 
 /** Whether a path is one of an objective's own parameters. */
 export const isOwnOfObjective = (path: string): boolean => path.startsWith('objective.');
+
+/** Whether the optimizer has nothing to do with it, though it is the objective's own. */
+export const isKeptByObjective = (path: string): boolean => path.startsWith(`${KEPT}.`);
 
 /** What a method can be told. */
 export interface MethodOption {

@@ -46,19 +46,22 @@ export class LossProgram {
   async run(given: Batch, totals: Units, { into, signal }: LossRun = {}): Promise<BatchLoss> {
     const batch = await this.#prepared(given, signal);
     const key = [...batch.feeds.keys()].sort().join(' ');
-    const { session, reached, metrics } = await this.#variants.get(key, () => buildVariant(this.#options, batch));
+    const { session, reached, metrics, seen } = await this.#variants.get(key, () => buildVariant(this.#options, batch));
     const feeds = feedsOf(session, batch, this.#options.store, totals);
     const targets = new Map<string, Tensor>();
     for (const [path, gradient] of into?.tensors ?? []) {
       if (reached.has(path)) targets.set(`gradient.${path}`, gradient);
       else gradient.data.fill(0);
     }
-    const fetch = ['loss', ...metrics.map(metricOutput)];
+    // Only a step of training is followed by anything.
+    const kept = into ? seen : [];
+    const fetch = ['loss', ...metrics.map(metricOutput), ...kept.map(seenOutput)];
     const outputs = await session.run(feeds, { into: targets, fetch, ...(signal && { signal }) });
     const scalar = (name: string) => (outputs.get(name) as Tensor<'float32'>).data[0] as number;
     return {
       loss: scalar('loss'),
       metrics: Object.fromEntries(metrics.map((name) => [name, scalar(metricOutput(name))])),
+      seen: [Object.fromEntries(kept.map((name) => [name, outputs.get(seenOutput(name)) as Tensor]))],
     };
   }
 
@@ -90,6 +93,8 @@ export class LossProgram {
 export interface BatchLoss {
   readonly loss: number;
   readonly metrics: Named<number>;
+  /** What its objective has use for after the step, of each batch. */
+  readonly seen: readonly Named<Tensor>[];
 }
 
 export interface LossRun {
@@ -102,9 +107,11 @@ interface Variant {
   /** Trainable parameters that the loss of this kind of batch depends on; of a run before the step, its outputs. */
   readonly reached: ReadonlySet<string>;
   readonly metrics: readonly string[];
+  readonly seen: readonly string[];
 }
 
 const metricOutput = (name: string) => `metric.${name}`;
+const seenOutput = (name: string) => `seen.${name}`;
 const shareInput = (of: Unit) => `share.${of}`;
 
 function feedsOf(session: Session, batch: Batch, store: ParameterStore, totals?: Units): Map<string, Tensor> {
@@ -122,10 +129,10 @@ function feedsOf(session: Session, batch: Batch, store: ParameterStore, totals?:
 
 async function buildVariant(options: ProgramOptions, batch: Batch): Promise<Variant> {
   const { engine, objective, model, threads } = options;
-  const { graph, outputs, reached, metrics } = traceProgram(options, batch.feeds.keys());
+  const { graph, outputs, reached, metrics, seen } = traceProgram(options, batch.feeds.keys());
   const name = `${objective.name}-${model.architecture}`;
   const session = await compile(engine, graph, outputs, name, threads === undefined ? {} : { threads });
-  return { session, reached, metrics };
+  return { session, reached, metrics, seen };
 }
 
 async function buildBefore(options: ProgramOptions, before: Before, batch: Batch): Promise<Variant> {
@@ -137,13 +144,14 @@ async function buildBefore(options: ProgramOptions, before: Before, batch: Batch
   const outputs = new Map(Object.entries(before.trace(traceOf(options, trace, new Set(batch.feeds.keys())))));
   const name = `before-${objective.name}-${model.architecture}`;
   const session = await compile(engine, graph, outputs, name, threads === undefined ? {} : { threads });
-  return { session, reached: new Set(outputs.keys()), metrics: [] };
+  return { session, reached: new Set(outputs.keys()), metrics: [], seen: [] };
 }
 
 interface Traced {
   readonly graph: Graph;
   readonly metrics: readonly string[];
-  /** `loss`, `metric.<name>`, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
+  readonly seen: readonly string[];
+  /** `loss`, `metric.<name>`, `seen.<name>` in training, and `gradient.<path>` for every trainable parameter that this kind of batch reaches. */
   readonly outputs: ReadonlyMap<string, Value>;
   readonly reached: ReadonlySet<string>;
   /** Every parameter that the loss asked for. */
@@ -158,7 +166,7 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
   const dropoutSeed = drops && graph.input('dropoutSeed', 'int32', []);
   const { openRows } = options.model;
   const trace = new ParameterTrace(graph, { lora: options.lora, dropoutSeed, openRows });
-  const { loss, metrics = {} } = options.objective.trace(traceOf(options, trace, new Set(feeds)));
+  const { loss, metrics = {}, seen = {} } = options.objective.trace(traceOf(options, trace, new Set(feeds)));
   const wanted = (options.trained ?? []).filter((path) => trace.values.has(path));
   const found = gradients(
     loss,
@@ -166,6 +174,8 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
   );
   const outputs = new Map<string, Value>([['loss', loss]]);
   for (const [name, value] of Object.entries(metrics)) outputs.set(metricOutput(name), value);
+  const kept = options.trained ? Object.entries(seen) : [];
+  for (const [name, value] of kept) outputs.set(seenOutput(name), value);
   const reached = new Set<string>();
   wanted.forEach((path, i) => {
     const gradient = found[i];
@@ -173,7 +183,8 @@ export function traceProgram(options: TraceOptions, feeds: Iterable<string>): Tr
     outputs.set(`gradient.${path}`, gradient);
     reached.add(path);
   });
-  return { graph, outputs, reached, metrics: Object.keys(metrics), specs: trace.specs };
+  const names = { metrics: Object.keys(metrics), seen: kept.map(([name]) => name) };
+  return { graph, outputs, reached, ...names, specs: trace.specs };
 }
 
 function traceOf({ model, reader }: TraceOptions, trace: ParameterTrace, feeds: ReadonlySet<string>): Trace {

@@ -88,5 +88,5 @@ export class StepProgram {
 function addLosses(a: BatchLoss, b: BatchLoss): BatchLoss {
   const names = new Set([...Object.keys(a.metrics), ...Object.keys(b.metrics)]);
   const metrics = [...names].map((name) => [name, (a.metrics[name] ?? 0) + (b.metrics[name] ?? 0)] as const);
-  return { loss: a.loss + b.loss, metrics: Object.fromEntries(metrics) };
+  return { loss: a.loss + b.loss, metrics: Object.fromEntries(metrics), seen: [...a.seen, ...b.seen] };
 }

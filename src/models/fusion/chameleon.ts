@@ -4,7 +4,7 @@ import type { Scope } from '../../nn/index.ts';
 import { type ConfigJson, ConfigReader } from '../config.ts';
 import { chameleonDecoder, type DecodeAsk, type Decoder } from '../decoders/index.ts';
 import { featuresShown } from '../inputs.ts';
-import { nearestCodes, type VqConfig, vqConfig, vqLatents } from '../vision/vq.ts';
+import { imageCodes, type VqConfig, vqConfig } from '../vision/vq.ts';
 
 /** Chameleon (Chameleon Team 2024): codes of images are tokens among others. */
 export interface ChameleonConfig {
@@ -71,7 +71,7 @@ export interface ChameleonInputs {
 /** Token ids int32 `[N, P]` of the codes of pixels `[N, 3, H, W]`. */
 export function imageTokens(p: Scope, { vq, codeIds }: ChameleonConfig, pixels: Value): Value {
   const place = p.at(chameleonParts.vision);
-  const codes = nearestCodes(place, vq, vqLatents(place, vq, pixels));
+  const codes = imageCodes(place, vq, pixels);
   return place.build(() => gather(p.graph.constant(int32([codeIds.length], codeIds)), codes));
 }
 

@@ -1,6 +1,7 @@
-import type { Named } from '../../base/index.ts';
+import type { Dim, Named } from '../../base/index.ts';
 import { type ImageProcessor, lanczosCrop, type Processor } from '../../data/index.ts';
 import { fill } from '../../graph/index.ts';
+import type { Scope } from '../../nn/index.ts';
 import type { ConfigJson } from '../config.ts';
 import { mountLinears, mountNames } from '../decoders/index.ts';
 import {
@@ -12,9 +13,20 @@ import {
   codeToken,
 } from '../fusion/chameleon.ts';
 import { neededInput } from '../inputs.ts';
-import type { Model, Painter, Writer } from '../model.ts';
+import type { Model, Painter, Quantizer, Writer } from '../model.ts';
 import { llamaJson, type SizeName, type VocabularyFacts } from '../sizes.ts';
-import { codeLatents, paintCodes, vqGrid } from '../vision/vq.ts';
+import {
+  codeBook,
+  codeLatents,
+  latentRows,
+  nearestCodes,
+  paintCodes,
+  rowLatents,
+  type VqConfig,
+  vqGrid,
+  vqLatents,
+  vqPixels,
+} from '../vision/vq.ts';
 import type { Layout } from '../weights/index.ts';
 import { fixedImages, imagePixels, imagesShown, preparedSize, tokenIds } from './inputs.ts';
 import { newWords, oneTokenizer } from './keys.ts';
@@ -29,7 +41,7 @@ export const chameleonRecipe: SystemRecipe = {
   oneOf: { tokenizer: oneTokenizer },
   fresh: chameleonJson,
   tokens: ownTokens,
-  does: ['writer', 'painter'],
+  does: ['writer', 'painter', 'quantizer'],
   language: chameleonParts.language,
   seesImages: true,
   interleaved: true,
@@ -45,12 +57,12 @@ function ownTokens(values: Named<unknown>): string[] {
 /** Tokenizers of images of the built-in sizes; the published one is that of both large ones. */
 const vqSizes: Readonly<Record<SizeName, ConfigJson>> = {
   tiny: {
-    resolution: 64,
+    resolution: 32,
     base_channels: 32,
-    channel_multiplier: [1, 1, 2, 2],
+    channel_multiplier: [1, 1, 2],
     num_res_blocks: 1,
     latent_channels: 64,
-    embed_dim: 32,
+    embed_dim: 16,
   },
   small: {
     resolution: 96,
@@ -135,7 +147,22 @@ export function chameleon(json: ConfigJson, where?: string): Model {
       return { logits: writer.head(p, writer.hidden(p, x).hidden) };
     },
     writer,
-    ...(vq.paints && { painter }),
+    ...(vq.paints && { painter, quantizer: quantizerOf(vq) }),
+  };
+}
+
+function quantizerOf(vq: VqConfig): Quantizer {
+  const place = (p: Scope) => p.at(chameleonParts.vision);
+  return {
+    book: `${chameleonParts.vision}.quantize.embedding.weight`,
+    codeBook: (p) => codeBook(place(p), vq),
+    latents: (p, pixels) => {
+      const latents = vqLatents(place(p), vq, pixels);
+      const [n, , h, w] = latents.shape as [Dim, number, number, number];
+      return { rows: latentRows(place(p), vq, latents), grid: [n, h, w] };
+    },
+    nearest: (p, rows) => nearestCodes(place(p), vq, rows),
+    restore: (p, rows, grid) => vqPixels(place(p), vq, rowLatents(place(p), vq, rows, grid)),
   };
 }
 

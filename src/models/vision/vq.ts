@@ -69,8 +69,11 @@ export function vqConfig(json: ConfigJson, where?: string): VqConfig {
   };
 }
 
+/** Rows and columns of codes. */
+type Grid = readonly [number, number];
+
 /** Codes of an image of `height` by `width` pixels: rows and columns of its grid. */
-export function vqGrid({ widths }: VqConfig, height: number, width: number): readonly [number, number] {
+export function vqGrid({ widths }: VqConfig, height: number, width: number): Grid {
   const cells = (side: number) => Math.floor(side / 2 ** (widths.length - 1));
   return [cells(height), cells(width)];
 }
@@ -81,20 +84,31 @@ export function vqLatents(p: Scope, c: VqConfig, pixels: Value): Value {
   return conv(p.at('quant_conv'), encoded, c.codeWidth, 1);
 }
 
-/** The nearest rows of the code book, int32 `[N, h*w]` in reading order, of latents `[N, E, h, w]`. */
-export function nearestCodes(p: Scope, c: VqConfig, latents: Value): Value {
-  const [n, , h, w] = latents.shape as [Dim, number, number, number];
+/** Latents `[N*h*w, E]` in reading order, of `[N, E, h, w]`. */
+export function latentRows(p: Scope, { codeWidth }: VqConfig, latents: Value): Value {
+  return p.build(() => reshape(transpose(latents, [0, 2, 3, 1]), [-1, codeWidth]));
+}
+
+/** The nearest rows of the code book, int32 `[R]`, of rows `[R, E]`. */
+export function nearestCodes(p: Scope, c: VqConfig, rows: Value): Value {
   const book = codeBook(p, c);
   return p.at('quantize').build(() => {
-    const rows = reshape(transpose(latents, [0, 2, 3, 1]), [n, h * w, c.codeWidth]);
     // |z - e|^2 is least where 2 z e - |e|^2 is greatest.
     const near = sub(matmul(rows, book, { transB: true, alpha: 2 }), reduceSum(mul(book, book), -1));
     return cast(argMax(near), 'int32');
   });
 }
 
+/** Codes int32 `[N, h*w]` of pixels `[N, 3, H, W]`, in reading order. */
+export function imageCodes(p: Scope, c: VqConfig, pixels: Value): Value {
+  const latents = vqLatents(p, c, pixels);
+  const [n, , h, w] = latents.shape as [Dim, number, number, number];
+  const codes = nearestCodes(p, c, latentRows(p, c, latents));
+  return p.build(() => reshape(codes, [n, h * w]));
+}
+
 /** Pixels `[N, 3, H, W]` from 0 to 1 of codes int32 `[N, h*w]` in reading order. */
-export function paintCodes(p: Scope, c: VqConfig, codes: Value, grid: readonly [number, number]): Value {
+export function paintCodes(p: Scope, c: VqConfig, codes: Value, grid: Grid): Value {
   const pixels = vqPixels(p, c, codeLatents(p, c, codes, grid));
   return p.build(() => mul(add(maximum(minimum(pixels, 1), -1), 1), 0.5));
 }
@@ -105,16 +119,20 @@ export function vqPixels(p: Scope, c: VqConfig, latents: Value): Value {
 }
 
 /** Latents `[N, C, h, w]`, what the decoder paints from, of codes int32 `[N, h*w]`. */
-export function codeLatents(p: Scope, c: VqConfig, codes: Value, [h, w]: readonly [number, number]): Value {
+export function codeLatents(p: Scope, c: VqConfig, codes: Value, grid: Grid): Value {
   const book = codeBook(p, c);
-  const rows = p.at('quantize').build(() => {
-    const vectors = reshape(gather(book, codes), [codes.shape[0] as Dim, h, w, c.codeWidth]);
-    return transpose(vectors, [0, 3, 1, 2]);
-  });
-  return conv(p.at('post_quant_conv'), rows, c.latentChannels, 1);
+  const vectors = p.at('quantize').build(() => gather(book, codes));
+  return rowLatents(p, c, vectors, [codes.shape[0] as Dim, ...grid]);
 }
 
-function codeBook(p: Scope, { codes, codeWidth }: VqConfig): Value {
+/** The same of rows `[N*h*w, E]` or `[N, h*w, E]` of the code book. */
+export function rowLatents(p: Scope, c: VqConfig, rows: Value, grid: readonly [Dim, number, number]): Value {
+  const vectors = p.at('quantize').build(() => transpose(reshape(rows, [...grid, c.codeWidth]), [0, 3, 1, 2]));
+  return conv(p.at('post_quant_conv'), vectors, c.latentChannels, 1);
+}
+
+/** The table of codes `[K, E]`. */
+export function codeBook(p: Scope, { codes, codeWidth }: VqConfig): Value {
   return p
     .at('quantize.embedding')
     .param('weight', [codes, codeWidth], { kind: 'uniform', bound: 1 / codes } satisfies Init);

@@ -8,6 +8,7 @@ import { halva } from './halva.ts';
 import { itcItmItg } from './itc-itm-itg.ts';
 import { lm } from './lm.ts';
 import { mdpo } from './mdpo.ts';
+import { vectorQuantization } from './vector-quantization.ts';
 
 /** The training objectives, by the names that recipes give them. */
 export const methods: Named<Method> = {
@@ -19,6 +20,7 @@ export const methods: Named<Method> = {
   mdpo,
   halva,
   'itc-itm-itg': itcItmItg,
+  'vector-quantization': vectorQuantization,
 };
 
 /**
