@@ -23,7 +23,7 @@ import {
   openCheckpoint,
   saveModel,
 } from '../../src/models/index.ts';
-import { codeLatents, nearestCodes, paintCodes, vqLatents, vqPixels } from '../../src/models/vision/vq.ts';
+import { codeLatents, imageCodes, paintCodes, vqLatents, vqPixels } from '../../src/models/vision/vq.ts';
 import { fromFileName, toFileName } from '../../src/models/weights/layouts.ts';
 import { type ParameterStore, ParameterTrace } from '../../src/nn/index.ts';
 import { parsePlan } from '../../src/recipe/index.ts';
@@ -82,7 +82,7 @@ describe('Chameleon against transformers', () => {
       const latents = vqLatents(place, c.vq, input);
       const outputs = new Map([
         ['latents', latents],
-        ['codes', nearestCodes(place, c.vq, latents)],
+        ['codes', imageCodes(place, c.vq, input)],
         ['tokens', imageTokens(p, c, input)],
       ]);
       const got = await evaluate(graph, outputs, new Map([...loaded.store.tensors, ['pixels', pixels]]));
@@ -344,6 +344,11 @@ system: chameleon
 model: { architecture: chameleon, size: tiny, vocab_size: 400, codes: 12 }
 train: { steps: 1, batch: 4, log_every: 1, lr: 1e-3, schedule: constant, warmup_ratio: 0, threads: 1 }
 stages:
+  - name: tokenize
+    objective: vector-quantization
+    trainable: [vqmodel.**]
+    template: plain
+    data: [{ source: tabletop, task: alt-text, scenes: 8 }]
   - name: learn
     objective: lm
     loss: { z_loss: 1e-5 }
@@ -352,12 +357,14 @@ stages:
     data:
       - { source: files, path: ${at('rows.json')}, images: ${root} }
       - { source: files, path: ${at('drawn.json')}, images: ${root} }
+      - { source: tabletop, task: drawing, scenes: 4 }
 output: { folder: ${at('run')} }
 `;
     await trainPlan(parsePlan(recipe, 'chameleon.yaml', []), { resume: false }, hooks());
     const lines = readFileSync(join(at('run'), 'metrics.jsonl'), 'utf8')
       .trim()
       .split('\n');
+    expect(lines.filter((line) => JSON.parse(line).metrics?.codes_used > 0)).toHaveLength(1);
     expect(lines.filter((line) => JSON.parse(line).metrics?.z_loss > 0)).toHaveLength(1);
     const parts = await loadForGeneration(at('run'), await sharedEngine());
     const { language, vision } = parts.model.parts;
@@ -375,7 +382,7 @@ output: { folder: ${at('run')} }
     expect(scores.every(({ logProb }) => logProb < 0)).toBe(true);
     const how = { count: 2, temperature: 1, seed: 5 };
     const [one, other] = await drawImages(parts, { prompt: 'Draw.', images: shots.slice(0, 1) }, how);
-    expect(one).toMatchObject({ width: 64, height: 64 });
+    expect(one).toMatchObject({ width: 32, height: 32 });
     expect(one?.data).not.toEqual(other?.data);
     const responder = createResponder(parts);
     const questions = shots.map((image) => ({ image, prompt: 'Red?', maxTokens: 3 }));

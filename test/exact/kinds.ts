@@ -1,12 +1,20 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadTokenizer } from '../../src/data/index.ts';
-import { type ConfigJson, clipJson, createModel, llamaJson, llavaJson, saveModel } from '../../src/models/index.ts';
+import { loadTokenizer, withSpecialToken } from '../../src/data/index.ts';
+import {
+  architectures,
+  type ConfigJson,
+  clipJson,
+  createModel,
+  llamaJson,
+  llavaJson,
+  saveModel,
+} from '../../src/models/index.ts';
 import { initializeStore } from '../../src/nn/index.ts';
 
 /** Every kind of stage, on models of a few ten thousand parameters. */
-export type Kind = 'contrastive' | 'lm' | 'llava';
-export const kinds: readonly Kind[] = ['contrastive', 'lm', 'llava'];
+export type Kind = 'contrastive' | 'lm' | 'llava' | 'codes';
+export const kinds: readonly Kind[] = ['contrastive', 'lm', 'llava', 'codes'];
 
 const data = (...tasks: string[]) =>
   `[${tasks.map((task) => `{ source: tabletop, task: ${task}, scenes: 8 }`).join(', ')}]`;
@@ -30,9 +38,28 @@ const stages: Readonly<Record<Kind, string>> = {
     template: llava-1.5
     lora: { r: 2, dropout: 0.2 }
     data: ${data('instructions', 'vqa')}`,
+  // How long codes have waited is of the stage alone; then they are tokens.
+  codes: `
+  - name: tokenize
+    objective: vector-quantization
+    loss: { patience: 2 }
+    trainable: [vqmodel.**]
+    template: plain
+    data: ${data('alt-text')}
+  - name: learn
+    objective: lm
+    loss: { z_loss: 1e-4 }
+    trainable: [language_model.**]
+    template: chameleon
+    data: ${data('drawing')}`,
 };
 
-const architectures: Readonly<Record<Kind, string>> = { contrastive: 'clip', lm: 'llama', llava: 'llava' };
+const architectureOf: Readonly<Record<Kind, string>> = {
+  contrastive: 'clip',
+  lm: 'llama',
+  llava: 'llava',
+  codes: 'chameleon',
+};
 
 export interface Settings {
   readonly steps: number;
@@ -45,7 +72,7 @@ export async function writeKind(root: string, kind: Kind, { steps, threads }: Se
   if (!existsSync(model)) await writeModel(model, kind);
   const path = join(root, `${kind}-${steps}-${threads}.yaml`);
   const recipe = `system: llava-1.5
-model: { architecture: ${architectures[kind]}, from: ${model} }
+model: { architecture: ${architectureOf[kind]}, from: ${model} }
 train:
   steps: ${steps}
   batch: 3
@@ -69,20 +96,37 @@ const looks = { ...widths, image_size: 28, patch_size: 7 };
 const looksClosely = { ...looks, image_size: 56 };
 
 async function writeModel(folder: string, kind: Kind): Promise<void> {
-  const tokenizer = await loadTokenizer('assets/backbones/tabletop-lm');
+  const words = await loadTokenizer('assets/backbones/tabletop-lm');
+  const values = { codes: 20 };
+  const { tokens, fresh } = architectures.chameleon ?? {};
+  const own = kind === 'codes' ? (tokens?.(values) ?? []) : [];
+  const tokenizer = own.reduce(withSpecialToken, words);
   const language = { ...llamaJson('tiny', tokenizer), ...widths, num_key_value_heads: 1, max_position_embeddings: 512 };
   const clip = clipJson('tiny', tokenizer) as { vision_config: ConfigJson; text_config: ConfigJson };
   const vision = { ...clip.vision_config, ...looks };
   const text = { ...clip.text_config, ...widths, max_position_embeddings: 512 };
   const imageTokenId = tokenizer.idOf('<image>') as number;
-  const json: Readonly<Record<Kind, ConfigJson>> = {
+  const drawn = () =>
+    fresh?.('tiny', tokenizer, { tokenIds: Object.fromEntries(tokenizer.specials), values }) as {
+      vq_config: ConfigJson;
+    };
+  const json: Readonly<Partial<Record<Kind, ConfigJson>>> = {
     contrastive: { ...clip, vision_config: { ...vision, ...looksClosely }, text_config: text },
     lm: language,
     llava: llavaJson({ vision, language, projector: 'mlp', imageTokenId }),
+    ...(kind === 'codes' && { codes: withSmallCodes(drawn()) }),
   };
-  const loaded = createModel(json[kind]);
+  const loaded = createModel(json[kind] as ConfigJson);
   initializeStore(loaded.store, 7);
   mkdirSync(folder, { recursive: true });
   saveModel(folder, loaded);
   for (const [name, content] of tokenizer.files) writeFileSync(join(folder, name), content);
 }
+
+/** 4 by 4 codes an image. */
+const withSmallCodes = (json: { vq_config: ConfigJson }): ConfigJson => ({
+  ...json,
+  ...widths,
+  max_position_embeddings: 512,
+  vq_config: { ...json.vq_config, resolution: 8, channel_multiplier: [1, 1], latent_channels: 8, embed_dim: 4 },
+});

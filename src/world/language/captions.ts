@@ -29,6 +29,11 @@ function mentions(scene: Scene, describe: (object: SceneObject) => Description):
   return parts;
 }
 
+/** All objects by colour and shape, from left to right: "a red ball and two blue cubes". */
+export function coloredThings(scene: Scene): string {
+  return list(mentions(scene, levels[0] as (typeof levels)[number]));
+}
+
 const isPlural = (part: string): boolean => !/^(a|an|one) /.test(part);
 
 function frame(parts: readonly string[], scene: Scene, random: Random): string {

@@ -1,5 +1,6 @@
 import { altTextTask, captionsTask } from './coco.ts';
 import { corpusTask } from './corpus.ts';
+import { drawingTask } from './drawing.ts';
 import { labelledCaptionsTask } from './labelled.ts';
 import { instructionsTask, textInstructionsTask } from './llava.ts';
 import { newWordsTask } from './new-words.ts';
@@ -14,6 +15,7 @@ const table = {
   instructions: instructionsTask,
   'text-instructions': textInstructionsTask,
   'new-words': newWordsTask,
+  drawing: drawingTask,
   vqa: vqaTask,
   pope: popeTask,
   corpus: corpusTask,
