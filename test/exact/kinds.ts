@@ -127,6 +127,7 @@ async function writeModel(folder: string, kind: Kind): Promise<void> {
 const withSmallCodes = (json: { vq_config: ConfigJson }): ConfigJson => ({
   ...json,
   ...widths,
+  num_key_value_heads: 1,
   max_position_embeddings: 512,
   vq_config: { ...json.vq_config, resolution: 8, channel_multiplier: [1, 1], latent_channels: 8, embed_dim: 4 },
 });
