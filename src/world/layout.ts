@@ -21,13 +21,22 @@ export interface LayoutRules {
   readonly snap: number;
 }
 
-/** Width and height of the shape at one of the size's lengths. */
-function extent(shape: ShapeName, size: Size, snap: number, random: Random): Extent {
-  const [least, most] = longestSide[size];
-  const steps = Math.floor(most / snap) - Math.ceil(least / snap);
-  const side = snap * (Math.ceil(least / snap) + random.int(0, steps + 1));
+/** The lengths that the longer sides of things of a size may have. */
+export function snappedSides(size: Size, snap: number): number[] {
+  const [least, most] = longestSide[size].map((pixels) => pixels / snap) as [number, number];
+  return Array.from({ length: Math.floor(most) - Math.ceil(least) + 1 }, (_, i) => snap * (Math.ceil(least) + i));
+}
+
+/** Width and height of a shape whose longer side is given. */
+export function extentAt(shape: ShapeName, side: number): Extent {
   const { aspect } = outlines[shape];
   return [Math.round(side * aspect[0]), Math.round(side * aspect[1])];
+}
+
+/** Width and height of the shape at one of the size's lengths. */
+function extent(shape: ShapeName, size: Size, snap: number, random: Random): Extent {
+  const sides = snappedSides(size, snap);
+  return extentAt(shape, sides[random.int(0, sides.length)] as number);
 }
 
 const area = (b: Box): number => (b[2] - b[0]) * (b[3] - b[1]);
