@@ -1,7 +1,7 @@
 import type { Answer } from '../data/index.ts';
 import type { Recorded } from './against.ts';
 import type { ItemRecord, TaskResult } from './results.ts';
-import type { Pool, PoolRanking, Shot } from './tasks/task.ts';
+import type { Pool, PoolRanking, Shot, Task } from './tasks/task.ts';
 
 /** One question to a model. */
 export interface Request {
@@ -11,6 +11,8 @@ export interface Request {
   readonly shots?: readonly Shot[];
   readonly prompt: string;
   readonly maxTokens: number;
+  /** The answer is an image for the prompt; or the image that is shown, as its file has it and once more from its codes. */
+  readonly draws?: Task['draws'];
 }
 
 /** Whatever answers: a model in memory, a server, a script. The answer must be a function of the request. */

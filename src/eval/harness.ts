@@ -109,7 +109,8 @@ function planRuns(
     ...plan('sighted', (item) => item.image),
     ...(against && { against: judgeRecorded(against, task, items) }),
   };
-  if (!blind) return [sighted];
+  // A prompt that shows no image has none to be hidden.
+  if (!blind || task.draws) return [sighted];
   const images = [...new Set(items.map((item) => item.image))];
   const other = derange(images, new Random(seed, 'blind', task.name));
   return [sighted, plan('blind', (item) => other.get(item.image) as string)];
@@ -123,7 +124,9 @@ function judgeRecorded(against: Recorded, task: Task, items: readonly Item[]): M
 function distinctRequests(task: Task, items: readonly Item[], shown: (item: Item) => string): Run['requests'] {
   const requests = new Map<string, { request: Request; items: Item[] }>();
   for (const item of items) {
-    const request = { image: shown(item), prompt: item.prompt, maxTokens: task.maxTokens };
+    const { maxTokens, draws } = task;
+    const image = draws === 'prompt' ? {} : { image: shown(item) };
+    const request = { ...image, prompt: item.prompt, maxTokens, ...(draws && { draws }) };
     // Shots are of an item alone.
     const key = JSON.stringify([request, item.shots && item.id]);
     const known = requests.get(key);

@@ -94,6 +94,29 @@ export class GenerationProgram {
     return outputs.get('pixels') as Tensor<'float32'>;
   }
 
+  /**
+   * The codes of images, by a model that turns images into codes and paints these.
+   * @param pixels `[N, 3, H, W]`, as its processor prepares them
+   * @returns for each image the places of its codes in the code book, in reading order
+   * @throws TesseraError `model/cannot`
+   */
+  async codes(pixels: Tensor): Promise<number[][]> {
+    const { engine } = this.#options;
+    const { quantizer, architecture } = modelThat('quantizer', this.model, 'codes');
+    const images = pixels.shape[0] as number;
+    const { session } = await this.#sessions.get('codes', async () => {
+      const graph = new Graph();
+      const p = new ParameterTrace(graph).root();
+      const shown = graph.input('pixels', 'float32', ['N', ...pixels.shape.slice(1)]);
+      const codes = quantizer.nearest(p, quantizer.latents(p, shown).rows);
+      return { session: await compile(engine, graph, new Map([['codes', codes]]), `codes-${architecture}`) };
+    });
+    const feeds = this.feeds(session, new Map<string, Tensor>([['pixels', pixels]]));
+    const found = Array.from((await session.run(feeds, { fetch: ['codes'] })).get('codes')?.data ?? [], Number);
+    const each = found.length / images;
+    return Array.from({ length: images }, (_, i) => found.slice(i * each, (i + 1) * each));
+  }
+
   async dispose(): Promise<void> {
     this.#spare = undefined;
     await this.#sessions.dispose();

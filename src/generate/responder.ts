@@ -1,6 +1,7 @@
 import type { Answer, Example } from '../data/index.ts';
 import { answerOf } from './answer.ts';
 import { type GenerateOptions, generate } from './decode.ts';
+import { drawnFor, paintedAgain } from './drawn-answers.ts';
 import type { Finish } from './row.ts';
 import type { Sampling } from './sampling.ts';
 import { openSpeaker, type Shot, type Speaker, type SpeakerParts, shotsRow } from './speaker.ts';
@@ -13,6 +14,11 @@ export interface Question {
   readonly image?: string;
   readonly prompt: string;
   readonly maxTokens: number;
+  /**
+   * What is drawn, and nothing said: an image for the prompt; or the image itself once more, from its codes, behind what its file
+   * shows.
+   */
+  readonly draws?: 'prompt' | 'image' | undefined;
   /** Numbers the stream of random draws; its place in the list unless told. */
   readonly stream?: number;
 }
@@ -53,11 +59,14 @@ export function createResponder(options: ResponderOptions): Responder {
       const order = [...questions.keys()].sort((a, b) => lengthOf(examples, a) - lengthOf(examples, b));
       const answers: Responded[] = new Array(questions.length);
       const settings = { ...(sampling && { sampling }), ...(signal && { signal }) };
-      for (let at = 0; at < order.length; at += batch) {
-        const chosen = order.slice(at, at + batch);
-        const given = await answerBatch(speaker, questions, examples, chosen, settings);
-        signal?.throwIfAborted();
-        for (const [k, i] of chosen.entries()) answers[i] = given[k] as Responded;
+      for (const kind of [undefined, 'prompt', 'image'] as const) {
+        const alike = order.filter((i) => questions[i]?.draws === kind);
+        for (let at = 0; at < alike.length; at += batch) {
+          const chosen = alike.slice(at, at + batch);
+          const given = await answerBatch(speaker, questions, examples, chosen, settings);
+          signal?.throwIfAborted();
+          for (const [k, i] of chosen.entries()) answers[i] = given[k] as Responded;
+        }
       }
       return answers;
     },
@@ -69,13 +78,21 @@ function lengthOf(examples: readonly Example[], index: number): number {
   return (examples[index] as Example).ids.length;
 }
 
+/** Those that are chosen are all drawn alike, or none. */
 async function answerBatch(
-  { program, prompt, ending }: Speaker,
+  speaker: Speaker,
   questions: readonly Question[],
   examples: readonly Example[],
   chosen: readonly number[],
   options: GenerateOptions,
 ): Promise<Responded[]> {
+  const { draws } = questions[chosen[0] as number] as Question;
+  if (draws) {
+    const asked = chosen.map((i) => ({ ...(questions[i] as Question), stream: questions[i]?.stream ?? i }));
+    const images = await (draws === 'prompt' ? drawnFor(speaker, asked, options) : paintedAgain(speaker, asked));
+    return images.map((drawn) => ({ text: '', images: drawn, finish: 'stop' }));
+  }
+  const { program, prompt, ending } = speaker;
   const requests = await Promise.all(
     chosen.map(async (i) => ({
       ...(await prompt(examples[i] as Example)),

@@ -107,6 +107,7 @@ export function evaluable({ architecture }: Pick<ModelRecipe, 'architecture'>): 
     answers: seesImages,
     searches: does.includes('embedder') || does.includes('matcher'),
     shots: interleaved,
+    drawings: does.includes('painter') && does.includes('quantizer'),
   };
   return new Set((Object.keys(can) as Asks[]).filter((asks) => can[asks]));
 }

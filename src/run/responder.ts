@@ -10,11 +10,12 @@ import type { Hooks } from './types.ts';
 
 /** What evaluations can ask of a model. */
 export function abilitiesOf(model: Model): Set<Asks> {
-  const { writer, image, matcher, embedder } = model;
+  const { writer, image, matcher, embedder, painter, quantizer } = model;
   const can: Record<Asks, boolean> = {
     answers: writer !== undefined && image !== undefined,
     searches: (matcher ?? embedder) !== undefined,
     shots: readsInterleaved(model),
+    drawings: painter !== undefined && quantizer !== undefined,
   };
   return new Set((Object.keys(can) as Asks[]).filter((asks) => can[asks]));
 }
@@ -30,7 +31,7 @@ export async function openResponder(
   const { quantize, adapter, template, system } = asked;
   const name = [basename(folder), adapter && `+ ${basename(adapter)}`, quantize].filter(Boolean).join(' ');
   const answering =
-    asks.has('answers') || asks.has('shots')
+    asks.has('answers') || asks.has('shots') || asks.has('drawings')
       ? await loadForGeneration(folder, engine, { quantize, adapter, template, system, loaded })
       : undefined;
   if (answering?.template.discards.includes('user')) {

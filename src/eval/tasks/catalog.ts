@@ -4,6 +4,7 @@ import type { Fault, Named } from '../../base/index.ts';
 import { nearest, raise } from '../../base/index.ts';
 import { popeSplits, type WorldTask } from '../../world/index.ts';
 import { chairTask } from './chair.ts';
+import { drawingTask, reconstructionTask } from './drawing.ts';
 import { fewShotTask, newWordsTask, type ShotOptions } from './few-shot.ts';
 import type { PopeOptions } from './pope.ts';
 import { popeTask } from './pope.ts';
@@ -11,8 +12,11 @@ import { retrievalTask } from './retrieval.ts';
 import type { AnyTask } from './task.ts';
 import { vqaTask } from './vqa.ts';
 
-/** What a task asks of a model: answers to questions about an image, with shots in front of them, or searches among images and texts. */
-export type Asks = 'answers' | 'searches' | 'shots';
+/**
+ * What a task asks of a model: answers to questions about an image, with shots in front of them, searches among images and
+ * texts, or images.
+ */
+export type Asks = 'answers' | 'searches' | 'shots' | 'drawings';
 
 /** One evaluation task of the table. */
 export interface Entry {
@@ -85,6 +89,20 @@ export const tasks: Named<Entry> = {
     open: (at, { coming, shots }) =>
       newWordsTask({ images: at('images'), coming, conversations: at('new_words.json') }, shots),
   },
+  drawing: {
+    describe: 'images for prompts, judged by what is recognised in them (tabletop scenes alone)',
+    asks: 'drawings',
+    needs: ['images', 'drawing.json'],
+    world: ['drawing'],
+    open: (at, { coming }) => drawingTask({ images: at('images'), coming, requests: at('drawing.json') }),
+  },
+  reconstruction: {
+    describe: 'images painted again from their codes: what is recognised before and after (tabletop scenes alone)',
+    asks: 'drawings',
+    needs: ['images', 'drawing.json'],
+    world: ['drawing'],
+    open: (at, { coming }) => reconstructionTask({ images: at('images'), coming, requests: at('drawing.json') }),
+  },
   retrieval: {
     describe: 'the image of each caption among all, and a caption of each image',
     asks: 'searches',
@@ -126,7 +144,7 @@ export function checkTasks(names: readonly string[]): void {
 
 /**
  * Tasks over an evaluation folder: `images/` with `pope_<split>.jsonl`, `scenes.jsonl`, `vqa_questions.json` and
- * `vqa_annotations.json`, `captions.json`, as far as the tasks need them. A folder of the tabletop world is one.
+ * `vqa_annotations.json`, `captions.json`, `drawing.json`, as far as the tasks need them. A folder of the tabletop world is one.
  * @throws TesseraError `eval/unknown-task`, `eval/missing-file`, all faults at once
  * @example openTasks('data/world-val', ['pope', 'vqa'])
  */

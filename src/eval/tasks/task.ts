@@ -84,6 +84,8 @@ export interface Task extends Benchmark {
   /** The prompt with `{...}` where items differ. */
   readonly prompt: string;
   readonly maxTokens: number;
+  /** Its answers are images: for prompts, which show none, or of each item's image as it is painted again. */
+  readonly draws?: 'prompt' | 'image';
   /** @param limit number of images, the first in file order; all of them when absent. */
   load(limit?: number): Promise<readonly Item[]>;
 }
