@@ -22,7 +22,7 @@ export interface Recognised {
   readonly size: Size;
   /** In pixels of the image. */
   readonly bbox: Box;
-  /** 1 where the image is what the world would paint there, 0 where the bare table explains it as well. */
+  /** 1 where the image is what the world would paint there, 0 where the bare table is as near. */
   readonly fit: number;
 }
 
@@ -107,10 +107,12 @@ function candidates(seen: Float32Array, { table, templates }: TemplateSet, side:
       const { extent, columns, rows, energy } = template;
       const bbox = boxAt(extent, x, y);
       if (bbox[2] > grid || bbox[3] > grid) continue;
-      // No more can be explained than there is.
-      if (unlike(x * step, y * step, columns, rows) < LEAST_FIT * energy) continue;
+      // What is there may be less than the thing, or more, of which it then explains a part.
+      const there = unlike(x * step, y * step, columns, rows);
+      if (there < LEAST_FIT * energy) continue;
       const gain = explained(seen, template, x * step, y * step, side);
-      if (gain >= LEAST_FIT * energy) found.push({ ...template.kind, bbox, fit: gain / energy, gain });
+      const fit = gain / Math.max(energy, there);
+      if (fit >= LEAST_FIT) found.push({ ...template.kind, bbox, fit, gain });
     }
   }
   return found.sort((a, b) => b.gain - a.gain);
