@@ -18,7 +18,7 @@ describe('what evaluations can ask of a model', () => {
   it.each([
     ['llava', 'llava/v1.5'],
     ['flamingo', 'flamingo/llama'],
-    ['chameleon', 'chameleon/pre-norm'],
+    ['chameleon', 'chameleon/painter'],
     ['llama_adapter', 'llama-adapter/gqa'],
     ['clip', 'clip/contrastive'],
     ['llama', 'decoder/mha'],

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { int32, type Tensor } from '../../src/base/index.ts';
+import { decodeImage } from '../../src/data/index.ts';
 import { draw, writeAndDraw } from '../../src/generate/draw.ts';
 import {
   createResponder,
@@ -387,6 +388,13 @@ output: { folder: ${at('run')} }
     const responder = createResponder(parts);
     const questions = shots.map((image) => ({ image, prompt: 'Red?', maxTokens: 3 }));
     expect(await responder.answer(questions)).toHaveLength(2);
+    const drawing = { prompt: 'Draw a red ball.', maxTokens: 0, draws: 'prompt' as const };
+    const again = { prompt: '', maxTokens: 0, draws: 'image' as const };
+    const [fromWords, ...painted] = await responder.answer([drawing, ...shots.map((image) => ({ ...again, image }))]);
+    expect(fromWords?.images?.map(({ width }) => width)).toEqual([32]);
+    const files = await Promise.all(shots.map((path) => decodeImage(path)));
+    expect(painted.map(({ images }) => images?.[0])).toEqual(files);
+    expect(painted.map(({ images }) => images?.[1]?.width)).toEqual([32, 32]);
     await responder.close();
   }, 240_000);
 });
