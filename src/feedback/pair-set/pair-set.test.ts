@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { codesOf } from '../../../test/support/faults.ts';
+import { codesOf, faultOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import { type ImageMedia, type Row, readSamples } from '../../data/index.ts';
 import { beginPairSet, openPairSet, reportOf } from './pair-set.ts';
@@ -153,6 +153,11 @@ describe('a pair set', () => {
     const folder = root.path('others');
     const set = fill(folder);
     expect(codesOf(() => beginPairSet(folder, { ...settings, seed: 1 }))).toEqual(['feedback/other-settings']);
+    const more = { builder: 'corrected-spans', data: [{ task: 'captions' }], seed: 0 };
+    expect(faultOf(() => beginPairSet(folder, more))).toMatchObject({
+      expected: 'data.0.task "captions"',
+      got: 'no data.0.task',
+    });
     expect(codesOf(() => openPairSet(set, ['1', '2', '9', '4', '5'], 2))).toEqual(['feedback/damaged']);
     expect(codesOf(() => openPairSet(set, ids.slice(0, 3), 2))).toEqual(['feedback/damaged']);
     appendFileSync(set.answers, 'null\n');

@@ -4,6 +4,7 @@ import { asTesseraError, TesseraError } from '../../base/index.ts';
 import {
   isTemporary,
   makeFolder,
+  parseJson,
   sweepTemporaries,
   temporaryBeside,
   writeFileAtomically,
@@ -87,16 +88,26 @@ function refuseTaken({ path, made }: PairFolder): void {
 function refuseOther({ path, settings }: PairFolder, wanted: string): void {
   const there = readFileSync(settings, 'utf8');
   if (there === wanted) return;
-  const [a, b] = [there, wanted].map((text) => text.split('\n')) as [string[], string[]];
-  const at = b.findIndex((line, i) => line !== a[i]);
+  const [made, asked] = [there, wanted].map(
+    (text) => new Map(leaves(parseJson(text, { file: settings, area: 'feedback' }))),
+  );
+  const keys = [...(asked?.keys() ?? []), ...(made?.keys() ?? [])];
+  const key = keys.find((name) => asked?.get(name) !== made?.get(name)) ?? 'order';
+  const said = (value: string | undefined) => (value === undefined ? `no ${key}` : `${key} ${value}`);
   throw new TesseraError({
     code: 'feedback/other-settings',
     message: 'the folder holds a pair set that was made with other settings, or from other weights',
     path,
-    expected: (b[at] ?? '').trim(),
-    got: (a[at] ?? '').trim(),
+    expected: said(asked?.get(key)),
+    got: said(made?.get(key)),
     remedy: 'set feedback.folder to another, or remove this one',
   });
+}
+
+/** What stands at the ends of nested settings, by their paths. */
+function leaves(value: unknown, path = ''): [string, string][] {
+  if (typeof value !== 'object' || value === null) return [[path, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, one]) => leaves(one, path === '' ? key : `${path}.${key}`));
 }
 
 /** The report of a set that is finished. */
