@@ -52,5 +52,9 @@ describe('the format of a file', () => {
     expect(faultOf(() => detectFormat(path('[]'))).code).toBe('data/empty');
     expect(faultOf(() => detectFormat(path(' \n'))).code).toBe('data/empty');
     expect(faultOf(() => detectFormat(folder.path('none.json'))).code).toBe('data/file');
+    expect(faultOf(() => detectFormat(path('a,b\n1;2\n')))).toMatchObject({
+      code: 'data/unknown-format',
+      got: expect.stringContaining('no record that can be read; the first, '),
+    });
   });
 });

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { nearest, TesseraError } from '../../base/index.ts';
+import { type Fault, nearest, TesseraError } from '../../base/index.ts';
 import type { Format } from './format.ts';
 import { jsonItems } from './json-stream.ts';
 import { containerOf, records } from './records.ts';
@@ -17,10 +17,13 @@ export function detectFormat(path: string): FormatName {
   const byName = entries.find(([, { known }]) => known.file?.(name));
   if (container !== 'empty' && byName) return byName[0];
   if (container === 'document') return detectDocument(path);
+  let broken: Fault | undefined;
   for (const record of container === 'empty' ? [] : records(path, name, () => 'image')) {
     // A broken line is refused when rows are read; the next one tells the format.
     if ('kept' in record) return formatOfRecord(record.kept.value, path);
+    broken ??= record.refused;
   }
+  if (broken) throw unknownFormat(path, `no record that can be read; the first, ${broken.path}: ${broken.message}`);
   throw new TesseraError({ code: 'data/empty', message: 'the data file holds no records', path });
 }
 
