@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { asTesseraError, type Fault, TesseraError } from '../base/index.ts';
 import { type ImageMedia, joinMedia, mediaLoader, type Processor } from '../data/index.ts';
+import { lookUp } from '../files/index.ts';
 
 /**
  * The images of a folder and of those in it, by the endings of their names, in the order of names.
@@ -21,6 +22,16 @@ export function imagesIn(folder: string): string[] {
 }
 
 function filesIn(folder: string): string[] {
+  const kind = lookUp(folder)?.kind;
+  if (kind !== 'folder') {
+    throw new TesseraError({
+      code: 'retrieve/folder',
+      message: kind === undefined ? 'there is no such folder of images' : 'the folder of images is no folder',
+      path: folder,
+      expected: 'a folder of images',
+      got: kind === undefined ? 'nothing' : `a ${kind}`,
+    });
+  }
   try {
     const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
     return entries

@@ -139,9 +139,16 @@ function textReader({ tokenizer }: RetrieverParts, maxLength: number) {
   return (texts: readonly string[]): Example[] => {
     if (texts.length === 0) throw noTexts();
     const outcomes = texts.map(one);
-    raise(outcomes.flatMap((outcome) => ('refused' in outcome ? [outcome.refused] : [])));
+    raise(outcomes.flatMap((outcome, i) => ('refused' in outcome ? [named(outcome.refused, texts[i] as string)] : [])));
     return outcomes.flatMap((outcome) => ('kept' in outcome ? [outcome.kept] : []));
   };
+}
+
+/** A fault with the beginning of its text, by which it is found in a file. */
+function named(fault: Fault, text: string): Fault {
+  const beginning = text.length > 40 ? `${[...text].slice(0, 40).join('')}…` : text;
+  const remedy = fault.code === 'row/too-long' ? { remedy: 'make the text shorter' } : {};
+  return { ...fault, path: `${fault.path}: ${beginning}`, ...remedy };
 }
 
 function noTexts(): TesseraError {

@@ -96,6 +96,10 @@ describe('the images of a folder', () => {
   it('that is not there, or holds none, are refused', () => {
     const folder = fresh();
     expect(() => imagesIn(folder)).toThrow(expect.objectContaining({ code: 'retrieve/no-images' }));
-    expect(() => imagesIn(join(folder, 'none'))).toThrow(expect.objectContaining({ code: 'retrieve/folder' }));
+    const missing = { code: 'retrieve/folder', message: 'there is no such folder of images', got: 'nothing' };
+    expect(() => imagesIn(join(folder, 'none'))).toThrow(expect.objectContaining(missing));
+    writeFileSync(join(folder, 'one.png'), '');
+    const file = { code: 'retrieve/folder', got: 'a file' };
+    expect(() => imagesIn(join(folder, 'one.png'))).toThrow(expect.objectContaining(file));
   });
 });

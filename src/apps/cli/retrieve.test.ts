@@ -84,6 +84,11 @@ describe('tessera retrieve', () => {
     for (const [args, code] of refusals) {
       const { err, code: exit } = await tessera(...args, '--json', '--quiet');
       expect([exit, JSON.parse(err).error.code], args.join(' ')).toEqual([1, code]);
+      if (code !== 'row/too-long') continue;
+      expect(JSON.parse(err).error).toMatchObject({
+        path: `text 1: ${'red '.repeat(10)}…`,
+        remedy: 'make the text shorter',
+      });
     }
   }, 240_000);
 });
