@@ -17,7 +17,7 @@ import {
   type Value,
   where,
 } from '../../graph/index.ts';
-import { attention, layerNormAt, type Scope, zerosInit } from '../../nn/index.ts';
+import { attention, layerNormAt, normal, type Scope, zerosInit } from '../../nn/index.ts';
 import { feedForward, keysAndValues, NORM_EPSILON, plain } from './perceiver.ts';
 
 /** Gated cross attention (Alayrac et al. 2022, section 2.2): a layer that stands in front of a block of a frozen decoder. */
@@ -115,13 +115,19 @@ function layersOf(p: Scope, c: GatedConfig, state: Named<Value>, look: Look): Ga
   };
 }
 
+// A gate at nought and a loud layer behind it hold each other: what the layer says at first is noise, so its gate stays shut,
+// and through a shut gate it learns nothing. A layer that starts faint does no harm while its gate opens.
+const faint = normal(0.002);
+
 /** `y = x + tanh(a) look(x)`, then `y + tanh(b) ff(y)`; both gates start at 0. */
 function gatedLayer(p: Scope, c: GatedConfig, x: Value, look: (p: Scope, query: Value) => Value | undefined): Value {
   const cross = p.at('attn');
   const query = plain(cross.at('to_q'), layerNormAt(cross.at('norm'), x, NORM_EPSILON), c.heads * c.headSize);
   const mixed = cross.build(() => look(cross, query));
-  const looked = mixed ? gated(p, 'attn_gate', x, plain(cross.at('to_out'), mixed, x.shape.at(-1) as number)) : x;
-  return gated(p, 'ff_gate', looked, feedForward(p.at('ff'), looked, c.multiple));
+  const looked = mixed
+    ? gated(p, 'attn_gate', x, plain(cross.at('to_out'), mixed, x.shape.at(-1) as number, faint))
+    : x;
+  return gated(p, 'ff_gate', looked, feedForward(p.at('ff'), looked, c.multiple, faint));
 }
 
 function gated(p: Scope, gate: string, x: Value, added: Value): Value {

@@ -1,6 +1,6 @@
 import type { Dim } from '../../base/index.ts';
 import { add, concat, expand, gelu, reshape, split, type Value } from '../../graph/index.ts';
-import { attention, kaimingUniform, layerNormAt, linear, normal, type Scope } from '../../nn/index.ts';
+import { attention, type Init, kaimingUniform, layerNormAt, linear, normal, type Scope } from '../../nn/index.ts';
 import type { ConfigReader } from '../config.ts';
 
 /** The Perceiver resampler (Alayrac et al. 2022, section 2.1, appendix A.1.1): few learned latents look at many features. */
@@ -32,7 +32,8 @@ export function perceiverConfig(c: ConfigReader, width: number): PerceiverConfig
 
 /** Latents `[N, R, Dv]` of features `[N, P, Dv]`. */
 export function perceiver(p: Scope, c: PerceiverConfig, features: Value): Value {
-  const latents = p.param('latents', [c.latents, c.width], normal(1));
+  // Louder ones drown in themselves what differs from image to image.
+  const latents = p.param('latents', [c.latents, c.width], normal(0.02));
   let x = p.build(() => {
     const wide = reshape(latents, [1, c.latents, c.width]);
     return expand(wide, [features.shape[0] as Dim, c.latents, c.width]);
@@ -70,8 +71,8 @@ export function keysAndValues(p: Scope, states: Value, inner: number): { readonl
   return { key, value };
 }
 
-/** A norm, and two layers with GELU between them. */
-export function feedForward(p: Scope, x: Value, multiple: number): Value {
+/** A norm, and two layers with GELU between them. @param out how the second layer starts */
+export function feedForward(p: Scope, x: Value, multiple: number, out?: Init): Value {
   const width = x.shape.at(-1) as number;
   const normed = layerNormAt(p.at(0), x, NORM_EPSILON);
   const inner = plain(p.at(1), normed, multiple * width);
@@ -79,10 +80,11 @@ export function feedForward(p: Scope, x: Value, multiple: number): Value {
     p.at(3),
     p.build(() => gelu(inner)),
     width,
+    out,
   );
 }
 
 /** A linear layer without bias that starts as PyTorch's does. */
-export function plain(p: Scope, x: Value, width: number): Value {
-  return linear(p, x, width, { bias: false, init: kaimingUniform(x.shape.at(-1) as number) });
+export function plain(p: Scope, x: Value, width: number, init: Init = kaimingUniform(x.shape.at(-1) as number)): Value {
+  return linear(p, x, width, { bias: false, init });
 }
