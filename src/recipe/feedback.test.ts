@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { codesOf, faultOf } from '../../test/support/faults.ts';
 import { loadPlan, missingFeedbackInputs, missingInputs } from './index.ts';
 
-const recipe = 'recipes/projection/llava-rlhf-v.yaml';
+const recipe = 'recipes/alignment/rlhf-v.yaml';
 const plan = (...overrides: string[]) => loadPlan(recipe, overrides);
 
 describe('the section feedback', () => {
   it('is filled in', () => {
-    expect(loadPlan('recipes/projection/llava-silkie.yaml', ['feedback.judge.noise=0.2']).feedback).toEqual({
+    expect(loadPlan('recipes/alignment/silkie.yaml', ['feedback.judge.noise=0.2']).feedback).toEqual({
       from: 'assets/tabletop-llava',
       builder: 'aspect-scores',
       judge: { kind: 'oracle', noise: 0.2 },
@@ -18,7 +18,7 @@ describe('the section feedback', () => {
       topP: 1,
       maxTokens: 128,
       seed: 0,
-      folder: 'runs/llava-silkie-pairs',
+      folder: 'runs/silkie-pairs',
     });
   });
 

@@ -38,8 +38,8 @@ it('has several answers rated by a server, goes on after its budget, and counts 
     `feedback.judge={kind: http, url: ${server.url}, model: judge, key_env: TESSERA_TEST_KEY, concurrency: 2, calls: ${calls}}`;
   const folder = `feedback.folder=${root.path('rated')}`;
   try {
-    expect((await rejectionOf(make('llava-silkie', folder, judge(20)))).code).toBe('feedback/budget');
-    const result = await make('llava-silkie', folder, judge(200));
+    expect((await rejectionOf(make('silkie', folder, judge(20)))).code).toBe('feedback/budget');
+    const result = await make('silkie', folder, judge(200));
     const { candidates, pairs, rejects, chosenLonger } = JSON.parse(read(result, 'feedback/report.json'));
     expect(candidates).toBe(24 * 6);
     const refused = Object.fromEntries(
@@ -76,7 +76,7 @@ it('has several answers rated by a server, goes on after its budget, and counts 
 it('asks a model of this machine, and counts what it says in no words that can be read', async () => {
   const judge = 'feedback.judge={kind: model, from: assets/tabletop-llava, max_tokens: 40}';
   const few = ['feedback.count=4', `feedback.folder=${root.path('local')}`];
-  const result = await make('llava-rlhf-v', judge, ...few);
+  const result = await make('rlhf-v', judge, ...few);
   const { candidates, pairs, rejects, judge: name } = JSON.parse(read(result, 'feedback/report.json'));
   expect([candidates, pairs, name]).toEqual([4, 0, 'assets/tabletop-llava']);
   const known = ['feedback/reply', 'feedback/reply-cut', 'feedback/cut', 'generate/too-long'];
@@ -88,7 +88,7 @@ it('asks a model of this machine, and counts what it says in no words that can b
 
 it('needs the key that it is told of', async () => {
   const judge = 'feedback.judge={kind: http, url: http://127.0.0.1:9/v1, model: judge, key_env: TESSERA_NO_KEY}';
-  const fault = await rejectionOf(make('llava-rlhf-v', `feedback.folder=${root.path('keyless')}`, judge));
+  const fault = await rejectionOf(make('rlhf-v', `feedback.folder=${root.path('keyless')}`, judge));
   expect([fault.code, fault.got]).toEqual(['feedback/no-key', 'TESSERA_NO_KEY']);
 });
 

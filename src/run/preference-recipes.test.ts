@@ -40,7 +40,7 @@ async function firstSteps(name: string, batch: number) {
 
 it.each([
   ['llava-dpo', Math.LN2],
-  ['llava-mdpo', 3 * Math.LN2],
+  ['mdpo', 3 * Math.LN2],
 ])(
   '%s goes from questions to a result, and begins where policy and reference are one',
   async (name, loss) => {
@@ -53,8 +53,8 @@ it.each([
   300_000,
 );
 
-it('llava-halva goes from questions to a result, and its tether begins at nothing', async () => {
-  const [first, , third] = await firstSteps('llava-halva', 2);
+it('halva goes from questions to a result, and its tether begins at nothing', async () => {
+  const [first, , third] = await firstSteps('halva', 2);
   expect(first.metrics.kl).toBeCloseTo(0, 6);
   expect(first.metrics.align).toBeGreaterThan(0.1);
   expect(first.loss).toBeCloseTo(first.metrics.align + 0.4 * first.metrics.kl, 6);

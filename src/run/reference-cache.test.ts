@@ -69,9 +69,9 @@ const kept = () => readdirSync(root.path('cache/references')).map((name) => root
 describe('the reference', () => {
   it('gives the same numbers as a copy, by adapters switched off and from its cache, which a damaged file cannot change', async () => {
     const [adapter, copy, cache] = [
-      await train('llava-mdpo', 'stages.prefer.reference=adapter'),
-      await train('llava-mdpo', 'stages.prefer.reference=copy'),
-      await train('llava-mdpo', 'stages.prefer.reference=cache'),
+      await train('mdpo', 'stages.prefer.reference=adapter'),
+      await train('mdpo', 'stages.prefer.reference=copy'),
+      await train('mdpo', 'stages.prefer.reference=cache'),
     ];
     expectSame(adapter, copy);
     expectSame(adapter, cache);
@@ -83,14 +83,14 @@ describe('the reference', () => {
     spoilt[40] = (spoilt[40] as number) ^ 1;
     for (const left of [whole.subarray(0, whole.length - 5), spoilt]) {
       writeFileSync(file, left);
-      expect(await train('llava-mdpo', 'stages.prefer.reference=cache')).toEqual(cache);
+      expect(await train('mdpo', 'stages.prefer.reference=cache')).toEqual(cache);
       expect(readFileSync(file).equals(whole)).toBe(true);
     }
     // An image that changes is another row.
     const image = root.path('images/0.png');
     const before = readFileSync(image);
     writeFileSync(image, readFileSync(root.path('images/1.png')));
-    await train('llava-mdpo', 'stages.prefer.reference=cache');
+    await train('mdpo', 'stages.prefer.reference=cache');
     expect(readFileSync(file).equals(whole)).toBe(false);
     writeFileSync(image, before);
     rmSync(file);
@@ -104,7 +104,7 @@ describe('the reference', () => {
 
   it('is refused where a stage cannot have it so', () => {
     const refusal = (name: string, ...overrides: string[]) => codesOf(() => planned(name, ...overrides));
-    expect(refusal('llava-halva', 'stages.prefer.reference=cache')).toEqual(['recipe/reference']);
+    expect(refusal('halva', 'stages.prefer.reference=cache')).toEqual(['recipe/reference']);
     expect(refusal('llava-dpo', 'lora=false', 'stages.prefer.reference=adapter')).toEqual(['recipe/reference']);
     expect(refusal('llava-dpo', 'stages.prefer.objective=lm', 'stages.prefer.reference=copy')).toContain(
       'recipe/reference',

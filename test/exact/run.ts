@@ -57,7 +57,7 @@ export function training(recipe: string, folder: string): Making {
 export function makingPairs(folder: string): Making {
   const start = [
     'feedback',
-    'recipes/projection/llava-rlhf-v.yaml',
+    'recipes/alignment/rlhf-v.yaml',
     'feedback.count=40',
     'feedback.max_tokens=64',
     'feedback.data.0.scenes=60',

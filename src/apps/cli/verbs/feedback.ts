@@ -11,10 +11,7 @@ export const feedbackVerb: Verb = (session) =>
     .description('make pairs of answers for training, out of what a model answers and a judge says of it')
     .argument('<recipe>', 'a system of `tessera recipes`, or a YAML file, with a section feedback')
     .argument('[overrides...]', 'key=value, as for train; the same command goes on after a stop')
-    .addHelpText(
-      'after',
-      examples('feedback llava-rlhf-v', 'feedback llava-silkie feedback.from=runs/llava feedback.count=200'),
-    )
+    .addHelpText('after', examples('feedback rlhf-v', 'feedback silkie feedback.from=runs/llava feedback.count=200'))
     .action(async (name: string, overrides: string[]) => {
       const { loadPlan, missingFeedbackInputs } = await import('../../../recipe/index.ts');
       const { makePairs } = await import('../../../run/index.ts');
