@@ -175,7 +175,7 @@ describe('parsePlan', () => {
     expect(() => loadPlan('lava')).toThrow(
       expect.objectContaining({ code: 'recipe/not-found', remedy: 'did you mean llava?' }),
     );
-    expect(() => loadPlan('halva')).toThrow(expect.objectContaining({ message: 'HALVA has no recipe yet' }));
+    expect(() => loadPlan('stic')).toThrow(expect.objectContaining({ message: 'STIC has no recipe yet' }));
   });
 });
 

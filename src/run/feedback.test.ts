@@ -21,7 +21,7 @@ afterAll(() => {
 const small = ['feedback.count=24', 'feedback.data.0.scenes=30', 'feedback.max_tokens=64'];
 const hooks = { signal: new AbortController().signal, log: silentLog, progress: () => {} };
 const make = (recipe: string, ...overrides: string[]) =>
-  makePairs(loadPlan(`recipes/projection/${recipe}.yaml`, [...small, ...overrides]), hooks);
+  makePairs(loadPlan(`recipes/alignment/${recipe}.yaml`, [...small, ...overrides]), hooks);
 const read = (result: FeedbackResult, name: string) => readFileSync(join(result.folder, name), 'utf8');
 
 it('has several answers rated by a server, goes on after its budget, and counts every candidate once', async () => {

@@ -18,7 +18,7 @@ const hooks = { signal: new AbortController().signal, log: silentLog, progress: 
 /** What a recipe logs of its first steps, from its own pairs on. */
 async function firstSteps(name: string, batch: number) {
   const pairs = root.path(`${name}-pairs`);
-  const plan = loadPlan(`recipes/projection/${name}.yaml`, [
+  const plan = loadPlan(`recipes/alignment/${name}.yaml`, [
     'feedback.count=16',
     'feedback.data.0.scenes=20',
     `feedback.folder=${pairs}`,

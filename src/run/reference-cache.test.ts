@@ -35,7 +35,7 @@ beforeAll(() => {
 
 let runs = 0;
 const planned = (name: string, ...overrides: string[]) =>
-  loadPlan(`recipes/projection/${name}.yaml`, [
+  loadPlan(`recipes/alignment/${name}.yaml`, [
     `stages.prefer.data.0.path=${pairs}`,
     `output.folder=${root.path(`run-${++runs}`)}`,
     'lora.r=4',
