@@ -147,7 +147,7 @@ function told<T>(path: string, read: () => T): T {
         path,
         expected: 'a whole file, its pages unpacked or packed by Snappy, gzip or Brotli',
         got: cause instanceof Error ? cause.message : String(cause),
-        remedy: 'download it again, or write it anew with pyarrow or pandas',
+        remedy: "download it again, or write it anew with pyarrow or pandas, with compression='snappy'",
       },
       { cause },
     );
