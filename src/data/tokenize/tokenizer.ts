@@ -5,7 +5,7 @@ import { readTokenizerFiles, type TokenizerFiles } from './files.ts';
 import { type Layout, readLayout, tokenContent } from './layout.ts';
 import { idsOf, type LibraryTokenizer, openLibrary } from './library.ts';
 import { type Piece, splitAt } from './split.ts';
-import { hasWordMark, type Surface, spelledBytes, surfaces } from './surface.ts';
+import { hasWordMark, type Surface, spelledBytes, spellsWords, surfaces } from './surface.ts';
 
 /** A vocabulary with its rules. `bos`, `eos`, `pad` and `unk` are ids, absent where the vocabulary has none. */
 export interface Tokenizer {
@@ -119,9 +119,10 @@ const SPACE = 0x20;
 
 /** The bytes of a token with the space that a vocabulary of words leaves out. */
 function spaced(bytes: Uint8Array, token: string, whole: boolean, layout: Layout): Uint8Array {
+  if (!spellsWords(layout.spelling)) return bytes;
   const marked = !whole && hasWordMark(token, layout);
   if (layout.spelling === 'word-pieces') return marked ? bytes : Uint8Array.of(SPACE, ...bytes);
-  return layout.spelling === 'byte-level-words' && marked ? Uint8Array.of(...bytes, SPACE) : bytes;
+  return marked ? Uint8Array.of(...bytes, SPACE) : bytes;
 }
 
 /** What goes before every sequence: `add_bos_token` when the configuration has it, otherwise the post-processor's word. */

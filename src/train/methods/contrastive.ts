@@ -2,6 +2,7 @@ import { mul } from '../../graph/index.ts';
 import { modelThat } from '../../models/index.ts';
 import { contrastive as contrast } from '../../objectives/index.ts';
 import type { Method, Objective } from '../objective.ts';
+import { notOneImage } from './one-image.ts';
 
 const objective: Objective = {
   name: 'contrastive',
@@ -12,17 +13,7 @@ const objective: Objective = {
   units: ['batch'],
   feeds: () => new Map(),
   sizes: () => ({ feeds: [], sizes: new Map() }),
-  fault([row]) {
-    const shown = row?.media.map(({ media }) => media.kind) ?? [];
-    if (shown.length === 1 && shown[0] === 'image') return undefined;
-    return {
-      code: 'row/pair',
-      message: 'a contrastive row is one image and its text',
-      ...(row && { path: row.where }),
-      expected: '1 image',
-      got: shown.join(', ') || 'none',
-    };
-  },
+  fault: ([row]) => notOneImage(row, { code: 'row/pair', message: 'a contrastive row is one image and its text' }),
   trace(t) {
     const { embedder } = modelThat('embedder', t.model, 'objective contrastive');
     // A pair is one image and one text.

@@ -4,6 +4,7 @@ import { modelThat } from '../../models/index.ts';
 import { zerosInit } from '../../nn/index.ts';
 import { type Coded, quantization, reconstruction, restartDeadCodes } from '../../objectives/index.ts';
 import { type After, KEPT, method, type Objective, type Trace } from '../objective.ts';
+import { notOneImage } from './one-image.ts';
 
 const name = 'vector-quantization';
 
@@ -27,17 +28,8 @@ export const vectorQuantization = method({
     units: ['sample'],
     feeds: () => new Map(),
     sizes: () => ({ feeds: [], sizes: new Map() }),
-    fault([row]) {
-      const shown = row?.media.map(({ media }) => media.kind) ?? [];
-      if (shown.length === 1 && shown[0] === 'image') return undefined;
-      return {
-        code: 'row/image',
-        message: 'an image tokenizer learns from rows of one image',
-        ...(row && { path: row.where }),
-        expected: '1 image',
-        got: shown.join(', ') || 'none',
-      };
-    },
+    fault: ([row]) =>
+      notOneImage(row, { code: 'row/image', message: 'an image tokenizer learns from rows of one image' }),
     trace(t) {
       const { pixels, painted, latents, chosen, codes, perImage } = throughCodes(t);
       return t.graph.within('loss', () => {
