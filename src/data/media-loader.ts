@@ -1,6 +1,6 @@
 import type { Named, Tensor } from '../base/index.ts';
 import { cropAndStretch, decodeImage, type RgbImage } from './image/index.ts';
-import { mediaKey, mediaPaths } from './media.ts';
+import { mediaKey, mediaPaths, placed } from './media.ts';
 import type { MediaSpan } from './processor.ts';
 import type { Media } from './row.ts';
 
@@ -52,7 +52,10 @@ export function mediaLoader(options: MediaLoaderOptions = {}): MediaLoader {
 }
 
 async function imagesOf(media: Media): Promise<readonly RgbImage[]> {
-  const images = await Promise.all(mediaPaths(media).map((path) => decodeImage(path)));
+  const decoded = Promise.all(mediaPaths(media).map((path) => decodeImage(path)));
+  const images = await decoded.catch((error: unknown) => {
+    throw placed(error, media);
+  });
   const change = media.kind === 'image' ? media.change : undefined;
   return change ? images.map((image) => cropAndStretch(image, change.crop)) : images;
 }

@@ -26,6 +26,13 @@ export function mediaPaths(media: Media): readonly string[] {
   return media.kind === 'video' ? media.frames : [];
 }
 
+/** A fault of a medium's image, named by where it stands. */
+export function placed(error: unknown, media: Media): unknown {
+  const inside = media.kind === 'image' ? media.inside : undefined;
+  if (inside === undefined || !(error instanceof TesseraError)) return error;
+  return new TesseraError({ ...error.toJSON(), path: inside }, { cause: error.cause });
+}
+
 /** Text that tells a medium from every other. */
 export function mediaKey(media: Media): string {
   return media.kind === 'image' && media.change === undefined ? media.path : JSON.stringify(media);

@@ -10,6 +10,8 @@ export interface ImageMedia {
   readonly kind: 'image';
   /** An absolute path, or a `data:` URI. */
   readonly path: string;
+  /** The row that the image stands in, where its path is that of a copy; faults name it so. */
+  readonly inside?: string | undefined;
   /** What is done to the image before it is prepared. */
   readonly change?: ImageChange | undefined;
 }

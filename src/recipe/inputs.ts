@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import type { Fault } from '../base/index.ts';
+import { isDataThere } from '../data/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { catalog } from './catalog.ts';
 import { locate } from './place.ts';
@@ -47,7 +48,7 @@ export function missingFeedbackInputs(plan: Plan): Fault[] {
 
 function absent(named: readonly (readonly [key: string, path: string | undefined])[], plan: Plan): Fault[] {
   return named.flatMap(([key, path]) =>
-    path === undefined || existsSync(locate(path))
+    path === undefined || isThere(key, locate(path))
       ? []
       : [
           {
@@ -60,6 +61,8 @@ function absent(named: readonly (readonly [key: string, path: string | undefined
         ],
   );
 }
+
+const isThere = (key: string, path: string) => (/\.data\.\d+\.path$/.test(key) ? isDataThere(path) : existsSync(path));
 
 /** The keys of a model's architecture that name folders. */
 function folderKeys({ architecture }: Plan['model']): string[] {

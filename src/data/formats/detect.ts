@@ -24,7 +24,21 @@ export function detectFormat(path: string): FormatName {
     broken ??= record.refused;
   }
   if (broken) throw unknownFormat(path, `no record that can be read; the first, ${broken.path}: ${broken.message}`);
-  throw new TesseraError({ code: 'data/empty', message: 'the data file holds no records', path });
+  throw new TesseraError({
+    code: 'data/empty',
+    message: 'the data file holds no records',
+    path,
+    expected: 'a record a row',
+    remedy: 'name a file that holds rows, or write it anew',
+  });
+}
+
+/** What the first record of a file has, in words. */
+export function keysOfFirst(path: string): string {
+  for (const record of records(path, basename(path), () => 'image')) {
+    if ('kept' in record) return `rows with ${[...keysOf(record.kept.value)].join(', ') || 'no keys'}`;
+  }
+  return 'rows without keys';
 }
 
 const longest = Math.max(...entries.map(([name]) => name.length));

@@ -3,7 +3,7 @@ import { faultOf } from '../../../test/support/faults.ts';
 import { scratchFolder } from '../../../test/support/scratch-folder.ts';
 import type { Fault } from '../../base/index.ts';
 import type { Turn } from '../row.ts';
-import { dataFile } from './foreign.ts';
+import { dataFile } from './data-file.ts';
 import { type ReadOptions, readRows, streamRows, streamSamples } from './read.ts';
 
 const folder = scratchFolder();
@@ -84,7 +84,11 @@ describe('the dialects that tools write', () => {
       ['chosen', 1, ...seen],
       ['rejected', 1, seen[0], 'assistant: No.'],
     ]);
-    expect(refusal(pair)).toMatchObject({ code: 'row/views', got: 'chosen, rejected', path: 'rows.jsonl line 1' });
+    expect(refusal(pair)).toMatchObject({
+      code: 'row/views',
+      got: 'rows with prompt, chosen, rejected, images',
+      path: 'rows.jsonl line 1',
+    });
   });
 });
 

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { extname } from 'node:path';
 import { TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 
@@ -60,33 +60,6 @@ export function refuseForeign(path: string, takesTables: boolean): void {
     expected: 'JSON, JSON lines, Parquet, plain text, or metadata.csv',
     got: found.what,
     remedy: found.remedy.replace('IN', path.replace(/['"\\]/g, '')),
-  });
-}
-
-/**
- * The file of rows that a path means: itself, or of a folder its `metadata.jsonl` or `metadata.csv`, or the one JSON or Parquet file.
- * @throws TesseraError `data/file` for a folder with none or several
- */
-export function dataFile(path: string): string {
-  if (lookUp(path)?.kind !== 'folder') return path;
-  const names = readdirSync(path).filter((name) => /\.(?:jsonl?|parquet)$|^metadata\.csv$/i.test(name));
-  const metadata = names.filter((name) => /^metadata\./i.test(name));
-  const [name, ...others] = metadata.length > 0 ? metadata : names;
-  if (name === undefined || others.length > 0) throw whichFile(path);
-  return join(path, name);
-}
-
-/** The refusal of a folder in the place of a file, naming the files in it that may be meant. */
-export function whichFile(path: string): TesseraError {
-  const files = readdirSync(path).filter((name) => /\.(?:jsonl?|parquet|csv|txt)$/i.test(name));
-  const [name] = [...files.filter((file) => /^metadata\./i.test(file)), ...files];
-  return new TesseraError({
-    code: 'data/file',
-    message: 'the data is a folder',
-    path,
-    expected: 'a file of rows, beside the images or with their folder as images',
-    got: files.length === 0 ? 'a folder without one' : `a folder with ${files.slice(0, 6).join(', ')}`,
-    remedy: name === undefined ? 'name the file that lists the images' : `name the file: ${join(path, name)}`,
   });
 }
 

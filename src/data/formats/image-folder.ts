@@ -48,7 +48,8 @@ export function imageFolder(folder: string, { looks = true, unpacked }: FolderOp
       return path;
     },
     find(name, where) {
-      if (/^data:/i.test(name) || kept.has(name)) return { kind: 'image', path: name };
+      if (/^data:/i.test(name)) return { kind: 'image', path: name };
+      if (kept.has(name)) return { kind: 'image', path: name, inside: where };
       const local = localName(name, where);
       const path = resolve(root, local);
       const inside = isAbsolute(local) ? inRoot(path) : path;

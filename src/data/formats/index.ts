@@ -1,4 +1,4 @@
-export { dataFile } from './foreign.ts';
+export { dataFile, isDataThere } from './data-file.ts';
 export type { ReadOptions } from './read.ts';
 export { readRows, readSamples, streamSamples } from './read.ts';
 export type { FormatName, FormatOptionName } from './table.ts';

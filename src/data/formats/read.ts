@@ -3,8 +3,9 @@ import { type Fault, type Named, TesseraError } from '../../base/index.ts';
 import { lookUp } from '../../files/index.ts';
 import { DataReport } from '../report.ts';
 import type { Outcome, Row, Sample } from '../row.ts';
-import { detectFormat } from './detect.ts';
-import { refuseForeign, whichFile } from './foreign.ts';
+import { whichFile } from './data-file.ts';
+import { detectFormat, keysOfFirst } from './detect.ts';
+import { refuseForeign } from './foreign.ts';
 import { imageFolder } from './image-folder.ts';
 import { type FormatName, type FormatOptionName, formats } from './table.ts';
 
@@ -71,23 +72,27 @@ export function* streamRows(path: string, options: ReadOptions = {}): Generator<
   }
 }
 
-/** A sample as an objective reads it, or why it does not: it reads these views and no others. */
-function withViews(sample: Sample, wanted: readonly string[]): Outcome<Sample> {
+/**
+ * A sample as an objective reads it, or why it does not: it reads these views and no others.
+ * @param keys what the rows of the file have, for the refusal
+ */
+function withViews(sample: Sample, wanted: readonly string[], keys: () => string): Outcome<Sample> {
   const names = Object.keys(sample.views);
   if (names.length === wanted.length && wanted.every((name) => names.includes(name))) return { kept: sample };
   const one = wanted.length === 1;
   const remedy = one
     ? 'keep the chosen answer alone, as messages, to learn it without the other'
     : `give every row ${wanted.join(' and ')}`;
+  const has = names.length === 1 && names[0] === 'row' ? 'one conversation' : names.join(' and ');
   return {
     refused: {
       code: 'row/views',
       message: one
-        ? `the objective reads one answer, and the row has ${names.join(' and ')}`
-        : `the objective reads ${wanted.join(' and ')}, and the row has ${names.join(' and ')}`,
+        ? `the objective reads one answer, and the row has ${has}`
+        : `the objective reads ${wanted.join(' and ')}, and the row has ${has}`,
       path: Object.values(sample.views)[0]?.where ?? '',
       expected: one ? 'one conversation' : wanted.join(', '),
-      got: names.join(', '),
+      got: keys(),
       ...(!one || sample.views.chosen ? { remedy } : { remedy: 'give rows one by one' }),
     },
   };
@@ -123,8 +128,13 @@ export function readSamples(
 
 /** As `streamSamples`, those refused that have other views than are read. */
 export function* streamFitting(path: string, options: ReadOptions = {}): Generator<Outcome<Sample>> {
+  let keys: string | undefined;
+  const keysOnce = () => {
+    keys ??= keysOfFirst(path);
+    return keys;
+  };
   for (const outcome of streamSamples(path, options)) {
-    yield 'refused' in outcome ? outcome : withViews(outcome.kept, options.views ?? ['row']);
+    yield 'refused' in outcome ? outcome : withViews(outcome.kept, options.views ?? ['row'], keysOnce);
   }
 }
 

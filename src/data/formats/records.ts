@@ -3,6 +3,7 @@ import { ByteReader, utf8 } from './byte-reader.ts';
 import type { Located } from './json-lines.ts';
 import { jsonLines } from './json-lines.ts';
 import { jsonItems } from './json-stream.ts';
+import { isPattern } from './parquet/parts.ts';
 import { type KeepImage, parquetRecords } from './parquet/records.ts';
 import { isParquet } from './parquet/rows.ts';
 
@@ -17,7 +18,7 @@ const LONGEST_FIRST_LINE = 4 << 20;
  * @throws TesseraError `data/file`
  */
 export function containerOf(path: string): Container {
-  if (isParquet(path)) return 'parquet';
+  if (isPattern(path) || isParquet(path)) return 'parquet';
   const reader = new ByteReader(path);
   try {
     while (/\s/.test(String.fromCharCode(reader.peek()))) reader.skip();

@@ -46,9 +46,12 @@ function imageFaults(): (sample: Sample) => Promise<Fault | undefined> {
     return fault;
   };
   const faultOfRow = async ({ where, media }: Row): Promise<Fault | undefined> => {
-    for (const path of media.flatMap(mediaPaths)) {
-      const fault = await faultOf(path);
-      if (fault) return { ...fault, path: `${where}: ${fault.path}` };
+    for (const medium of media) {
+      const copied = medium.kind === 'image' && medium.inside !== undefined;
+      for (const path of mediaPaths(medium)) {
+        const fault = await faultOf(path);
+        if (fault) return { ...fault, path: copied ? where : `${where}: ${fault.path}` };
+      }
     }
     return undefined;
   };

@@ -36,6 +36,7 @@ describe('a Parquet file', () => {
     expect(faultOf(() => [...parquetRows(file('zstd.parquet'))])).toMatchObject({
       code: 'data/parquet',
       got: 'pages packed by ZSTD',
+      remedy: expect.stringMatching(/write_table\(p\.read_table\('.*zstd\.parquet'\).*snappy/),
     });
   });
 
@@ -46,6 +47,24 @@ describe('a Parquet file', () => {
       writeFileSync(path, whole.subarray(0, length));
       expect(faultOf(() => [...parquetRows(path)]).code).toBe('data/parquet');
     }
+  });
+
+  it('says plainly that it is cut off, or that its end fits nothing', () => {
+    const whole = readFileSync(file('many-snappy.parquet'));
+    const got = (bytes: Uint8Array) => {
+      const path = scratch.path('end.parquet');
+      writeFileSync(path, bytes);
+      return faultOf(() => [...parquetRows(path)]).got;
+    };
+    expect(got(whole.subarray(0, 3000))).toBe(
+      'a file of 3000 bytes without its end: it is cut off, or was never closed',
+    );
+    expect(got(whole.subarray(0, 6))).toContain('without its end');
+    const end = Buffer.from(whole);
+    end.writeUInt32LE(whole.length, whole.length - 8);
+    expect(got(end)).toBe(
+      `an end that says its list of columns takes ${whole.length} bytes, in a file of ${whole.length} bytes`,
+    );
   });
 
   it('refuses a row whose text is no UTF-8, and reads the others', () => {

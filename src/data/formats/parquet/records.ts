@@ -3,17 +3,23 @@ import { TesseraError } from '../../../base/index.ts';
 import type { Outcome } from '../../row.ts';
 import type { Located } from '../json-lines.ts';
 import { attempt } from '../schema.ts';
+import { partsOf } from './parts.ts';
 import { NO_TEXT, parquetRows } from './rows.ts';
 
 /** Takes in an image that stands in a file of rows, and says under which name it is found. */
 export type KeepImage = (bytes: Uint8Array) => string;
 
 /**
- * The rows of a Parquet file as JSON would have them. An image that stands in a row, as bytes or as Hugging Face writes it,
+ * The rows of a Parquet file, or of all its parts, as JSON would have them. An image that stands in a row, as bytes or as Hugging Face writes it,
  * `{bytes, path}`, becomes a name.
- * @throws TesseraError `data/parquet`
+ * @param path a file, or a pattern that its parts fit
+ * @throws TesseraError `data/parquet`, `data/file`, `data/parts`
  */
 export function* parquetRecords(path: string, keep: KeepImage): Generator<Outcome<Located>> {
+  for (const part of partsOf(path)) yield* recordsOf(part, keep);
+}
+
+function* recordsOf(path: string, keep: KeepImage): Generator<Outcome<Located>> {
   const name = basename(path);
   let number = 0;
   for (const row of parquetRows(path)) {

@@ -12,6 +12,9 @@ import { isUnpacked, type Pieces } from './page.ts';
 /** Largest description of a file's columns and groups, in bytes. */
 const LARGEST_FOOTER = 64 << 20;
 
+/** What a file begins and ends with. */
+const MAGIC = 'PAR1';
+
 /** Stands in the place of a text whose bytes are no UTF-8. */
 export const NO_TEXT = Symbol('no UTF-8');
 
@@ -21,7 +24,7 @@ export function isParquet(path: string): boolean {
   const file = openSync(path, 'r');
   try {
     const head = Buffer.alloc(4);
-    return readSync(file, head, 0, 4, 0) === 4 && head.toString('latin1') === 'PAR1';
+    return readSync(file, head, 0, 4, 0) === 4 && head.toString('latin1') === MAGIC;
   } finally {
     closeSync(file);
   }
@@ -38,6 +41,11 @@ export function* parquetRows(path: string): Generator<Readonly<Record<string, un
     const file = pieces(fd);
     const metadata = told(path, () => readMetadata(file));
     const tree = told(path, () => parquetSchema(metadata));
+    const codecs = metadata.row_groups.flatMap(({ columns }) =>
+      columns.flatMap(({ meta_data: data }) => data?.codec ?? []),
+    );
+    const packed = codecs.find((codec) => !isUnpacked(codec));
+    if (packed !== undefined) throw packedOtherwise(path, packed);
     for (const group of metadata.row_groups) {
       const columns = told(path, () => columnsOf(file, group, tree));
       for (let row = 0; row < Number(group.num_rows); row++) {
@@ -68,9 +76,14 @@ function pieces(fd: number): Pieces {
 
 function readMetadata(file: Pieces): FileMetaData {
   const tail = file.read(Math.max(0, file.bytes - 8), 8);
-  const length = tail.length < 8 ? 0 : new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
-  if (length > LARGEST_FOOTER) throw new Error(`a description of ${length} bytes`);
-  const start = Math.max(0, file.bytes - 8 - length);
+  if (tail.length < 8 || Buffer.from(tail.subarray(4)).toString('latin1') !== MAGIC) {
+    throw new Error(`a file of ${file.bytes} bytes without its end: it is cut off, or was never closed`);
+  }
+  const length = new DataView(tail.buffer, tail.byteOffset).getUint32(0, true);
+  if (length > Math.min(LARGEST_FOOTER, file.bytes - 12)) {
+    throw new Error(`an end that says its list of columns takes ${length} bytes, in a file of ${file.bytes} bytes`);
+  }
+  const start = file.bytes - 8 - length;
   return parquetMetadata(file.read(start, file.bytes - start), { geoparquet: false });
 }
 
@@ -96,7 +109,6 @@ function columnsOf(file: Pieces, group: RowGroup, tree: SchemaTree): Column[] {
   const rows = Number(group.num_rows);
   const leaves = group.columns.map(({ meta_data: data, file_path: elsewhere }) => {
     if (!data || elsewhere) throw new Error('a column that stands in another file');
-    if (!isUnpacked(data.codec)) throw new Error(`pages packed by ${data.codec}`);
     const schemaPath = getTreePath(tree, data.path_in_schema);
     const { element } = schemaPath.at(-1) as SchemaTree;
     const decoder = {
@@ -135,21 +147,28 @@ function rowValue(
   return row.get(child.element.name)?.[0];
 }
 
+const fault = {
+  code: 'data/parquet',
+  message: 'the Parquet file cannot be read',
+  expected: 'a whole file, its pages unpacked or packed by Snappy, gzip or Brotli',
+};
+
+const toSnappy = (path: string) =>
+  `write it anew: python -c "import pyarrow.parquet as p; p.write_table(p.read_table('${path}'), 'rows.parquet', compression='snappy')"`;
+
+function packedOtherwise(path: string, codec: string): TesseraError {
+  const got = `pages packed by ${codec}`;
+  return new TesseraError({ ...fault, path, got, remedy: toSnappy(path.replace(/['"\\$`]/g, '')) });
+}
+
 /** What goes wrong in a file that others made is the file's fault. */
 function told<T>(path: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    throw new TesseraError(
-      {
-        code: 'data/parquet',
-        message: 'the Parquet file cannot be read',
-        path,
-        expected: 'a whole file, its pages unpacked or packed by Snappy, gzip or Brotli',
-        got: cause instanceof Error ? cause.message : String(cause),
-        remedy: "download it again, or write it anew with pyarrow or pandas, with compression='snappy'",
-      },
-      { cause },
-    );
+    if (cause instanceof TesseraError) throw cause;
+    const got = cause instanceof Error ? cause.message : String(cause);
+    const remedy = "download it again, or write it anew with pyarrow or pandas, with compression='snappy'";
+    throw new TesseraError({ ...fault, path, got, remedy }, { cause });
   }
 }
