@@ -9,7 +9,17 @@ export interface ReadLimits {
   readonly code: string;
   /** In bytes; 256 MiB when absent. */
   readonly largest?: number;
+  /** What to do where it cannot be read; as its fault says when absent. */
+  readonly remedy?: string;
 }
+
+const remedies = {
+  missing: 'check the path',
+  other: 'name the file itself',
+  large: 'name a smaller file, or check that this is the right one',
+  unreadable: 'allow reading it, or name another file',
+  encoding: 'save it as UTF-8',
+};
 
 /**
  * A file's bytes. Only an ordinary file is opened, since a pipe or a device could give bytes for ever or none, and only
@@ -18,17 +28,21 @@ export interface ReadLimits {
  */
 export function readBytes(path: string, limits: ReadLimits): Uint8Array {
   const largest = limits.largest ?? largestText;
-  const refuse = (message: string, expected: string, got: string): never => {
-    throw new TesseraError({ code: limits.code, message, path, expected, got });
+  const refuse = (why: keyof typeof remedies, message: string, expected: string, got: string): never => {
+    const remedy = limits.remedy ?? remedies[why];
+    throw new TesseraError({ code: limits.code, message, path, expected, got, remedy });
   };
   try {
     const found = lookUp(path);
-    if (!found) return refuse('there is no such file', 'a file', 'nothing');
-    if (found.kind !== 'file') refuse('this is no ordinary file', 'a file', `a ${found.kind}`);
-    if (found.bytes > largest) refuse('the file is too large', `at most ${largest} bytes`, `${found.bytes} bytes`);
+    if (!found) return refuse('missing', 'there is no such file', 'a file', 'nothing');
+    if (found.kind !== 'file') refuse('other', 'this is no ordinary file', 'a file', `a ${found.kind}`);
+    if (found.bytes > largest) {
+      refuse('large', 'the file is too large', `at most ${largest} bytes`, `${found.bytes} bytes`);
+    }
     return refusePointer(readWhole(path), path);
   } catch (error) {
-    throw asTesseraError(error, { code: limits.code, path, expected: 'a readable file' });
+    const remedy = limits.remedy ?? remedies.unreadable;
+    throw asTesseraError(error, { code: limits.code, path, expected: 'a readable file', remedy });
   }
 }
 
@@ -62,6 +76,7 @@ export function readText(path: string, limits: ReadLimits): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     const [message, expected] = ['the file is no UTF-8 text', 'UTF-8 text'];
-    throw new TesseraError({ code: limits.code, message, path, expected, got: 'other bytes' }, { cause });
+    const remedy = limits.remedy ?? remedies.encoding;
+    throw new TesseraError({ code: limits.code, message, path, expected, got: 'other bytes', remedy }, { cause });
   }
 }

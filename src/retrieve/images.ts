@@ -1,11 +1,11 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { asTesseraError, type Fault, TesseraError } from '../base/index.ts';
 import { type ImageMedia, joinMedia, mediaLoader, type Processor } from '../data/index.ts';
 import { lookUp } from '../files/index.ts';
 
 /**
- * The images of a folder and of those in it, by the endings of their names, in the order of names.
+ * The images of a folder and of those in it, also where they are linked, by the endings of their names, in the order of names.
  * @throws TesseraError `retrieve/folder`, `retrieve/no-images`
  */
 export function imagesIn(folder: string): string[] {
@@ -18,6 +18,7 @@ export function imagesIn(folder: string): string[] {
     message: 'the folder holds no images',
     path: folder,
     expected: 'PNG, JPEG, WebP, GIF, BMP or TIFF files',
+    remedy: 'name another folder; images are known by the endings of their names',
   });
 }
 
@@ -30,19 +31,41 @@ function filesIn(folder: string): string[] {
       path: folder,
       expected: 'a folder of images',
       got: kind === undefined ? 'nothing' : `a ${kind}`,
+      remedy: kind === undefined ? 'check the path' : 'name the folder that the images are in',
     });
   }
   try {
-    const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => !entry.isDirectory())
-      .map(({ parentPath, name }) => within(folder, parentPath, name));
+    return walk(folder);
   } catch (error) {
-    throw asTesseraError(error, { code: 'retrieve/folder', path: folder, expected: 'a folder of images' });
+    const remedy = 'allow reading it, or name another folder';
+    throw asTesseraError(error, { code: 'retrieve/folder', path: folder, expected: 'a folder of images', remedy });
   }
 }
 
-const within = (folder: string, parent: string, name: string) => join(parent, name).slice(join(folder, '/').length);
+/** The files below a folder. Each folder is gone through once, by its own place before any link to it. */
+function walk(root: string): string[] {
+  const files: string[] = [];
+  const seen = new Set<string>();
+  let links: string[] = [];
+  const enter = (folder: string) => {
+    const real = realpathSync(join(root, folder));
+    if (seen.has(real)) return;
+    seen.add(real);
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+      const name = join(folder, entry.name);
+      if (entry.isDirectory()) enter(name);
+      else if (entry.isSymbolicLink() && lookUp(join(root, name))?.kind === 'folder') links.push(name);
+      else files.push(name);
+    }
+  };
+  enter('');
+  while (links.length > 0) {
+    const found = links.sort();
+    links = [];
+    found.forEach(enter);
+  }
+  return files;
+}
 
 /** Images of a batch: those that could be read, as feeds and by their places, and why the others could not. */
 export interface ReadImages {

@@ -33,6 +33,8 @@ export interface Match {
 export interface Retriever {
   /** Whether it has a head that looks at an image and a text together. */
   readonly matches: boolean;
+  /** Why the model cannot read texts, by their places; no others are to be asked about. */
+  textFaults(texts: readonly string[]): ReadonlyMap<number, Fault>;
   /**
    * Each image with each text. An image that cannot be read takes nothing from the others.
    * @param images paths
@@ -62,8 +64,9 @@ export function openRetriever(parts: RetrieverParts): Retriever {
   const encode = textReader(parts, comparing.maxPositions);
   return {
     matches: comparing.matching !== undefined,
+    textFaults: encode.faults,
     async similarities(paths, texts, { signal, onProgress } = {}) {
-      const vectors = await textVectors(program, encode(texts));
+      const vectors = await textVectors(program, encode.examples(texts));
       const values = new Float32Array(paths.length * texts.length);
       const unread = new Map<number, Fault>();
       let done = 0;
@@ -82,7 +85,7 @@ export function openRetriever(parts: RetrieverParts): Retriever {
       return { values, unread };
     },
     async match(paths, texts, pairs, { signal, onProgress } = {}) {
-      const examples = encode(texts);
+      const examples = encode.examples(texts);
       const found: Match[] = new Array(pairs.length);
       const byImage = placesByImage(pairs);
       let done = 0;
@@ -136,23 +139,31 @@ function textReader({ tokenizer }: RetrieverParts, maxLength: number) {
     known.set(text, outcome);
     return outcome;
   };
-  return (texts: readonly string[]): Example[] => {
+  const faults = (texts: readonly string[]) =>
+    new Map(
+      texts.flatMap((text, i) => {
+        const outcome = one(text, i);
+        return 'refused' in outcome ? [[i, named(outcome.refused, i, text)] as const] : [];
+      }),
+    );
+  const examples = (texts: readonly string[]): Example[] => {
     if (texts.length === 0) throw noTexts();
-    const outcomes = texts.map(one);
-    raise(outcomes.flatMap((outcome, i) => ('refused' in outcome ? [named(outcome.refused, texts[i] as string)] : [])));
-    return outcomes.flatMap((outcome) => ('kept' in outcome ? [outcome.kept] : []));
+    raise([...faults(texts).values()]);
+    return texts.map(one).flatMap((outcome) => ('kept' in outcome ? [outcome.kept] : []));
   };
+  return { faults, examples };
 }
 
 /** A fault with the beginning of its text, by which it is found in a file. */
-function named(fault: Fault, text: string): Fault {
+function named(fault: Fault, at: number, text: string): Fault {
   const beginning = text.length > 40 ? `${[...text].slice(0, 40).join('')}…` : text;
   const remedy = fault.code === 'row/too-long' ? { remedy: 'make the text shorter' } : {};
-  return { ...fault, path: `${fault.path}: ${beginning}`, ...remedy };
+  return { ...fault, path: `text ${at + 1}: ${beginning}`, ...remedy };
 }
 
 function noTexts(): TesseraError {
-  return new TesseraError({ code: 'retrieve/no-texts', message: 'there is no text to compare images with' });
+  const message = 'there is no text to compare images with';
+  return new TesseraError({ code: 'retrieve/no-texts', message, expected: 'one text or more', remedy: 'give a text' });
 }
 
 /** The vectors of all texts, `[M, E]`. */

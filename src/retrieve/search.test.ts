@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { rejectionOf } from '../../test/support/faults.ts';
@@ -18,6 +18,7 @@ const logits = [-1, 2, 0, 3, 1, 0];
 function retriever(matches: boolean, asked: Pair[] = [], unread: ReadonlyMap<number, Fault> = goneOnly): Retriever {
   return {
     matches,
+    textFaults: () => new Map(),
     similarities: async () => ({ values: Float32Array.from(cosines), unread }),
     match: async (_images, _texts, pairs) => {
       asked.push(...pairs);
@@ -91,6 +92,23 @@ describe('the images of a folder', () => {
     mkdirSync(join(folder, 'deep'));
     for (const name of ['b.PNG', 'deep/c.jpeg', 'a.webp', 'notes.txt']) writeFileSync(join(folder, name), '');
     expect(imagesIn(folder)).toEqual(['a.webp', 'b.PNG', 'deep/c.jpeg'].map((name) => join(folder, name)));
+  });
+
+  it('are found in linked folders too, each once, a loop or not', () => {
+    const [folder, elsewhere] = [fresh(), fresh()];
+    mkdirSync(join(folder, 'z'));
+    mkdirSync(join(elsewhere, 'deep'), { recursive: true });
+    for (const path of [join(folder, 'z/own.png'), join(elsewhere, 'a.png'), join(elsewhere, 'deep/b.jpg')]) {
+      writeFileSync(path, '');
+    }
+    symlinkSync(elsewhere, join(folder, 'linked'));
+    symlinkSync(folder, join(elsewhere, 'deep/back'));
+    symlinkSync(join(folder, 'z'), join(folder, 'again'));
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'broken.png'));
+    symlinkSync(elsewhere, join(folder, 'z/linked.png'));
+    expect(imagesIn(folder)).toEqual(
+      ['broken.png', 'linked/a.png', 'linked/deep/b.jpg', 'z/own.png'].map((name) => join(folder, name)),
+    );
   });
 
   it('that is not there, or holds none, are refused', () => {

@@ -119,5 +119,6 @@ function noneReadable(unread: ReadonlyMap<number, Fault>): TesseraError {
     path: first?.path ?? '',
     expected: 'images',
     got: `${unread.size} files that are none; the first: ${first?.message ?? ''}`,
+    remedy: first?.remedy ?? 'name images that can be opened',
   });
 }

@@ -37,7 +37,20 @@ describe('tessera retrieve', () => {
     const { folder, images, captions } = await table();
     const page = join(folder, 'found.html');
     const [first, second] = [captions[3] as string, captions[8] as string];
-    const found = await tessera(clip, '--images', images, '--text', first, '--text', second, '--out', page, '--json');
+    const found = await tessera(
+      clip,
+      '--images',
+      images,
+      '--text',
+      first,
+      '--text',
+      second,
+      '--text',
+      first,
+      '--out',
+      page,
+      '--json',
+    );
     expect(found).toMatchObject({ code: 0, err: expect.stringContaining('2 of 42 images cannot be read') });
     const { results, unread, searched } = JSON.parse(found.out);
     expect(searched).toBe(40);
@@ -61,10 +74,24 @@ describe('tessera retrieve', () => {
 
     const lines = join(folder, 'captions.txt');
     writeFileSync(lines, `${captions.join('\n')}\n\n${first}\n`);
-    const back = await tessera(clip, '--image', join(images, '000000000003.png'), '--texts', lines, '--top', '3');
+    const [image, again] = [join(images, '000000000003.png'), join(images, 'deep/../000000000003.png')];
+    const back = await tessera(clip, '--image', image, '--image', again, '--texts', lines, '--top', '3');
     expect(back).toMatchObject({ code: 0, err: expect.not.stringContaining('warning') });
+    const [asked, , , ...listed] = back.out.trim().split('\n');
+    expect([asked, listed.length]).toEqual([image, 3]);
     expect(back.out).toContain(first);
-    expect(back.out.trim().split('\n')).toHaveLength(5);
+    // A text that is too long takes nothing from the others; where there is no other, it is refused.
+    writeFileSync(lines, `${first}\n${'red '.repeat(99)}\n${second}\n`);
+    const fewer = await tessera(clip, '--image', image, '--texts', lines, '--json');
+    expect(fewer).toMatchObject({ code: 0, err: expect.stringContaining('1 of 3 texts cannot be read') });
+    expect(fewer.err).toContain(`left out: ${lines}:2: `);
+    expect(JSON.parse(fewer.out)).toMatchObject({
+      searched: 2,
+      unread: [{ code: 'row/too-long', path: `${lines}:2` }],
+    });
+    writeFileSync(lines, `\n${'red '.repeat(99)}\n`);
+    const none = await tessera(clip, '--image', image, '--texts', lines, '--json', '--quiet');
+    expect([none.code, JSON.parse(none.err).error]).toMatchObject([1, { code: 'row/too-long', path: `${lines}:2` }]);
   }, 120_000);
 
   it('refuses models that compare nothing, options that do not go together, and folders without images', async () => {
@@ -77,6 +104,10 @@ describe('tessera retrieve', () => {
       [[clip, '--images', images], 'cli/retrieve'],
       [[clip, ...search, '--image', 'x.png'], 'cli/retrieve'],
       [[clip, ...search, '--out', 'page.png'], 'cli/retrieve'],
+      [[clip, ...search, '--text', ''], 'cli/retrieve'],
+      [[clip, ...search, '--text', ' \t'], 'cli/retrieve'],
+      [[clip, '--image', join(images, 'broken.png'), '--texts', join(folder, 'none.txt')], 'cli/texts'],
+      [[clip, '--image', join(images, 'broken.png'), '--texts', join(folder, 'captions.json')], 'retrieve/unreadable'],
       [[clip, '--images', join(folder, 'none'), '--text', 'a cube'], 'retrieve/folder'],
       [[clip, '--images', join(images, 'deep'), '--text', 'a cube'], 'retrieve/unreadable'],
       [[clip, '--images', images, '--text', 'red '.repeat(99)], 'row/too-long'],
@@ -84,6 +115,7 @@ describe('tessera retrieve', () => {
     for (const [args, code] of refusals) {
       const { err, code: exit } = await tessera(...args, '--json', '--quiet');
       expect([exit, JSON.parse(err).error.code], args.join(' ')).toEqual([1, code]);
+      expect(JSON.parse(err).error.remedy, args.join(' ')).toBeTruthy();
       if (code !== 'row/too-long') continue;
       expect(JSON.parse(err).error).toMatchObject({
         path: `text 1: ${'red '.repeat(10)}…`,
