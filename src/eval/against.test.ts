@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { rejectionOf } from '../../test/support/faults.ts';
 import { oracle, writeTestSet } from '../../test/support/oracle.ts';
 import { scratchFolder } from '../../test/support/scratch-folder.ts';
 import { readRecorded } from './against.ts';
@@ -120,5 +121,15 @@ describe('an evaluation against another', () => {
     const { folder } = await evaluated(seeing, 5);
     spoil(folder);
     await expect(readRecorded(folder)).rejects.toMatchObject({ code });
+  });
+
+  it('names a command that can be followed where it refuses one', async () => {
+    const { folder } = await evaluated(seeing, 5);
+    rmSync(join(folder, 'eval.json'));
+    const remedy = async (path: string) => (await rejectionOf(readRecorded(path))).remedy;
+    expect(await remedy(join(folder, 'nowhere'))).not.toContain('nowhere');
+    expect(await remedy(folder)).not.toContain(folder);
+    writeFileSync(join(folder, 'config.json'), '{}');
+    expect(await remedy(folder)).toContain(`tessera eval ${folder}`);
   });
 });

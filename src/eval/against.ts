@@ -40,6 +40,9 @@ const evaluated = z.object({ model: z.string(), date: z.string(), settings: aske
 
 const keyOf = (task: string, id: string) => JSON.stringify([task, id]);
 
+/** Whether a folder is one that `tessera eval` takes. */
+const isModel = (folder: string) => ['config.json', 'recipe.yaml'].some((name) => existsSync(join(folder, name)));
+
 /**
  * Reads what an evaluation left: `eval.json` and `predictions.jsonl`.
  * @throws TesseraError `eval/not-evaluated` for a folder without them, `eval/against` for files that are none of tessera's
@@ -52,7 +55,9 @@ export async function readRecorded(folder: string): Promise<Recorded> {
       message: 'there are no answers to compare with',
       path: folder,
       expected: 'eval.json and predictions.jsonl, as `tessera eval` leaves them',
-      remedy: `run \`tessera eval ${folder}\` first, and name the folder of its results`,
+      remedy: isModel(folder)
+        ? `run \`tessera eval ${folder}\` first, and name the folder of its results`
+        : 'name a run folder that was evaluated, or the folder that `tessera eval` wrote its results to',
     });
   }
   const evaluation = evaluated.safeParse(

@@ -11,6 +11,11 @@ const recipes = new Map(
     .flatMap(({ name, recipe }) => (recipe === undefined ? [] : [[name, recipe] as const])),
 );
 
+/** Whether the catalog gives a recipe or a system this name. */
+export function isNameOfRecipe(name: string): boolean {
+  return recipes.has(name) || catalog.some((system) => system.name === name);
+}
+
 /**
  * The file of a recipe, given as a path or as a name that the catalog gives it.
  * @throws TesseraError `recipe/not-found`

@@ -1,7 +1,7 @@
 export { catalog, statusOf } from './catalog.ts';
 export { defaultOf } from './defaults.ts';
 export type { FeedbackPlan, JudgePlan } from './feedback.ts';
-export { findRecipe } from './find.ts';
+export { findRecipe, isNameOfRecipe } from './find.ts';
 export { missingFeedbackInputs, missingInputs } from './inputs.ts';
 export { filePlan, formatRecipe, loadPlan, parsePlan } from './load.ts';
 export { type OptionRow, optionRows } from './option.ts';

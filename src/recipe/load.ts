@@ -3,7 +3,7 @@ import type { Document, Node } from 'yaml';
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
 import type { Fault } from '../base/index.ts';
 import { asTesseraError, raise, TesseraError } from '../base/index.ts';
-import { streamSamples } from '../data/index.ts';
+import { dataFile, streamSamples } from '../data/index.ts';
 import { readText } from '../files/index.ts';
 import { architectures } from '../models/index.ts';
 import { methods, objectiveNamed, readViews } from '../train/index.ts';
@@ -84,7 +84,7 @@ function objectiveFor(path: string, images: string | undefined): string | undefi
 /** The views of the first row of a file; none where it cannot be read, which is told by who reads it. */
 function viewsOf(path: string, images: string | undefined): string[] {
   try {
-    for (const outcome of streamSamples(path, { images, imagesLater: true })) {
+    for (const outcome of streamSamples(dataFile(path), { images, imagesLater: true })) {
       if ('kept' in outcome) return Object.keys(outcome.kept.views);
     }
   } catch (error) {

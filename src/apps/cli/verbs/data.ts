@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
+import { lookUp } from '../../../files/index.ts';
 import type { Plan } from '../../../recipe/index.ts';
 import type { DataCounts } from '../../../run/index.ts';
 import type { Split } from '../../../world/index.ts';
@@ -9,12 +10,16 @@ import { table } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples, templateOption, wholeIn } from '../verb.ts';
 
-interface InspectFlags {
-  rows: number;
-  stage?: string;
+/** What says how the rows of a data file become tokens, and in which template rows are written. */
+interface PlanFlags {
   model?: string;
   images?: string;
   template?: string;
+}
+
+interface InspectFlags extends PlanFlags {
+  rows: number;
+  stage?: string;
 }
 
 interface WorldFlags {
@@ -35,16 +40,11 @@ export const dataVerb: Verb = (session) => {
 };
 
 function inspectVerb(data: Command, session: Session): void {
-  data
-    .command('inspect')
-    .description('show rows as training sees them: tokens, image spans and what is supervised')
-    .argument('<recipe or file>', 'a system of `tessera recipes`, a YAML file, or a data file')
-    .argument('[overrides...]', 'key=value, as for train')
+  withPlanOptions(
+    data.command('inspect').description('show rows as training sees them: tokens, image spans and what is supervised'),
+  )
     .option('--rows <n>', 'rows to show', wholeIn(1, 10_000), 3)
     .option('--stage <name>', 'rows of this stage; of the first when absent')
-    .option('--model <folder>', 'for a data file: the model folder whose tokenizer and prompt are used')
-    .option('--images <folder>', 'for a data file: the folder that it names images from')
-    .addOption(templateOption())
     .addHelpText(
       'after',
       examples(
@@ -52,15 +52,12 @@ function inspectVerb(data: Command, session: Session): void {
         'data inspect rows.json --model llava-hf --images images',
       ),
     )
-    .action(async (name: string, overrides: string[], { rows, stage, model, images, template }: InspectFlags) => {
-      const { filePlan, loadPlan } = await import('../../../recipe/index.ts');
+    .action(async (name: string, overrides: string[], { rows, stage, ...flags }: InspectFlags) => {
       const { inspectRows } = await import('../../../run/index.ts');
-      const plan = isDataFile(name) ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
+      const plan = await planOf(name, flags, overrides);
       const colour = process.stdout.isTTY === true && !isPlain() && process.env.NO_COLOR === undefined;
       const options = { rows, colour, ...(stage !== undefined && { stage }) };
-      const { shown, report } = await session.watch((hooks) =>
-        inspectRows(template === undefined ? plan : inTemplate(plan, template), options, hooks),
-      );
+      const { shown, report } = await session.watch((hooks) => inspectRows(plan, options, hooks));
       const refusals = report.rejected === 0 ? [] : [`refused:\n${report.format()}`];
       session.result({ rows: shown.map((row) => row.data), refused: report.reasons }, () =>
         [...shown.map((row) => row.text), ...refusals].join('\n\n'),
@@ -69,16 +66,14 @@ function inspectVerb(data: Command, session: Session): void {
 }
 
 function reportVerb(data: Command, session: Session): void {
-  data
-    .command('report')
-    .description('count the rows that training would keep, and those it would refuse, by reason')
-    .argument('<recipe>', 'a system of `tessera recipes`, or a YAML file')
-    .argument('[overrides...]', 'key=value, as for train')
-    .addHelpText('after', examples('data report llava'))
-    .action(async (name: string, overrides: string[]) => {
-      const { loadPlan } = await import('../../../recipe/index.ts');
+  withPlanOptions(
+    data.command('report').description('count the rows that training would keep, and those it would refuse, by reason'),
+  )
+    .addHelpText('after', examples('data report llava', 'data report rows.json --model llava-hf --images images'))
+    .action(async (name: string, overrides: string[], flags: PlanFlags) => {
       const { reportData } = await import('../../../run/index.ts');
-      const counts = await session.watch((hooks) => reportData(loadPlan(name, overrides), hooks));
+      const plan = await planOf(name, flags, overrides);
+      const counts = await session.watch((hooks) => reportData(plan, hooks));
       session.result(counts, () => countsText(counts));
       // Training would refuse such a stage.
       if (counts.some(({ kept }) => kept === 0)) throw new Stopped(exitCodes.fault);
@@ -110,10 +105,25 @@ function makeWorldVerb(data: Command, session: Session): void {
     });
 }
 
-/** A plan whose rows are written in another template. */
-function inTemplate(plan: Plan, template: string): Plan {
+/** What rows are looked at: those of a recipe, or of a data file or a folder of data with a model to read them. */
+function withPlanOptions(verb: Command): Command {
+  return verb
+    .argument('<recipe or data>', 'a system of `tessera recipes`, a YAML file, or a data file or its folder')
+    .argument('[overrides...]', 'key=value, as for train')
+    .option('--model <folder>', 'for a data file: the model folder whose tokenizer and prompt are used')
+    .option('--images <folder>', 'for a data file: the folder that it names images from')
+    .addOption(templateOption());
+}
+
+async function planOf(name: string, { model, images, template }: PlanFlags, overrides: string[]): Promise<Plan> {
+  const { filePlan, isNameOfRecipe, loadPlan } = await import('../../../recipe/index.ts');
+  const isData = DATA.test(name) || (!isNameOfRecipe(name) && lookUp(name)?.kind === 'folder');
+  const plan = isData ? filePlan(name, { model, images }, overrides) : loadPlan(name, overrides);
+  if (template === undefined) return plan;
   return { ...plan, stages: plan.stages.map((stage) => ({ ...stage, template })) };
 }
+
+const DATA = /\.(json|jsonl|ndjson|txt|csv|tsv|parquet|arrow|tar|zip)$/i;
 
 /** How many rows of each source were kept and refused, and the first of those refused. */
 function countsText(counts: readonly DataCounts[]): string {
@@ -126,8 +136,4 @@ function countsText(counts: readonly DataCounts[]): string {
   );
   const examples = counts.flatMap((count) => count.examples);
   return examples.length === 0 ? rows : `${rows}\n\nrefused, the first of each kind:\n  ${examples.join('\n  ')}`;
-}
-
-function isDataFile(name: string): boolean {
-  return /\.(json|jsonl|ndjson|txt|csv|tsv|parquet|arrow|tar|zip)$/i.test(name);
 }
