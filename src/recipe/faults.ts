@@ -43,9 +43,17 @@ function faultsOfIssue(issue: Issue, schema: z.ZodType, data: unknown, where: Wh
       path: where(issue.path),
       expected: expectation(issue),
       got: inline(value),
-      ...suggestion(issue, value),
+      ...(switchedOff(issue, value) ?? suggestion(issue, value)),
     },
   ];
+}
+
+/** Sections that a recipe may go without, for those who would switch them off in another way. */
+function switchedOff({ path }: Issue, value: unknown): { remedy: string } | undefined {
+  const [name] = path;
+  const off = value === false || value === '' || (Array.isArray(value) && value.length === 0);
+  if (!off || (name !== 'eval' && name !== 'feedback')) return undefined;
+  return { remedy: `to go without, write ${name}=null on the command line, or take the section out of the recipe` };
 }
 
 const unmerged = 'merge keys of YAML are not read; write the keys out, or use an alias for a whole value';

@@ -156,6 +156,10 @@ describe('parsePlan', () => {
       { code: 'recipe/eval', expected: 'pope, chair, vqa, few-shot, new-words' },
     ]);
     expect(faultsIn(good, 'eval.tasks=pope', 'eval=null')).toBe('no fault');
+    for (const off of ['eval.tasks=[]', 'eval=false', 'eval=[]', 'feedback=false', 'feedback.data=[]']) {
+      const remedy = expect.stringContaining(`${off.replace(/[.=].*/, '')}=null on the command line`);
+      expect(faultsOfPlan('llava', off), off).toContainEqual(expect.objectContaining({ remedy }));
+    }
     expect(faultsOfPlan('llava', 'eval.limit=1')).toMatchObject([{ code: 'recipe/eval', expected: 'at least 2' }]);
   });
 
@@ -185,6 +189,15 @@ describe('options', () => {
     expect(rows.length).toBeGreaterThan(60);
     expect(rows.filter(({ description }) => description === '')).toEqual([]);
     expect(rows.map(({ path }) => path)).toContain('stages.<stage>.data.<n>.images');
+  });
+
+  it('are called sections where they have keys below, and nowhere else', () => {
+    const rows = optionRows(recipeSchema);
+    const paths = rows.map(({ path }) => path);
+    const named = rows.filter(({ type }) => /\bsection\b/.test(type)).map(({ path }) => path);
+    expect(named).toContain('feedback.judge');
+    expect(named.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)))).toEqual([]);
+    expect(rows.find(({ path }) => path === 'feedback.judge.url')?.type).toBe('address');
   });
 });
 

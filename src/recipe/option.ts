@@ -114,7 +114,8 @@ function typeLabel(schema: z.ZodType): string {
   if (bare instanceof z.ZodRecord) return `pattern: ${typeLabel(bare.valueType as z.ZodType)}`;
   if (bare instanceof z.ZodBoolean) return 'true | false';
   if (bare instanceof z.ZodNumber) return bare.isInt ? 'integer' : 'number';
-  if (bare instanceof z.ZodString) return bare.meta()?.title ?? 'text';
+  if (bare instanceof z.ZodURL) return 'address';
+  if (bare instanceof z.ZodString || bare instanceof z.ZodStringFormat) return bare.meta()?.title ?? 'text';
   if (bare instanceof z.ZodUnion) return either(bare.options.map((branch) => typeLabel(branch as z.ZodType)));
   return 'section';
 }

@@ -97,7 +97,7 @@ const dataSection = z.discriminatedUnion('source', [
       z.enum(['auto', ...formatNames]),
       'layout of the file; recognised from its first rows when absent',
     ),
-    path: option(file, 'the file'),
+    path: option(file, 'the file, its folder, or the Parquet files of a pattern such as train-*.parquet'),
     images: optional(file, "folder that the file names images from; the file's own when absent"),
     ...formatSection,
     count: optional(count, 'rows to take; all when absent'),
@@ -208,7 +208,7 @@ export const recipeSchema = section({
       tasks: optional(wordsOf(taskNames()), 'evaluations after the last stage'),
       limit: optional(count, 'images of each task; all when absent'),
     }),
-    'evaluation after training',
+    'evaluation after training, of all that the model can do where no task is named; eval=null on the command line leaves it out',
   ),
 });
 

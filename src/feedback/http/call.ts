@@ -34,7 +34,9 @@ export async function callOnce(endpoint: Endpoint, body: string, signal: AbortSi
     return callOfStatus(response.status, response.headers, text, url) ?? callOfBody(text, url);
   } catch (error) {
     signal.throwIfAborted();
-    return { kind: 'again', fault: late.aborted ? tooLate(url, timeout) : unreachable(url, error) };
+    if (late.aborted) return { kind: 'again', fault: tooLate(url, timeout) };
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : (error as Error);
+    return { kind: isOfNetwork(cause) ? 'again' : 'never', fault: unreachable(url, cause) };
   }
 }
 
@@ -75,14 +77,18 @@ function tooLate(path: string, timeout: number): Fault {
   };
 }
 
-function unreachable(path: string, error: unknown): Fault {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : (error as Error);
-  const got = `${(cause as NodeJS.ErrnoException).code ?? ''} ${cause.message}`.trim();
+/** Whether another try may do: what has no code was refused before it was sent, and no wait mends a certificate. */
+function isOfNetwork(cause: Error): boolean {
+  const { code } = cause as NodeJS.ErrnoException;
+  return code !== undefined && !/^(?:ERR_TLS|ERR_SSL|ERR_INVALID|CERT_|UNABLE_TO_|.*SELF_SIGNED)/.test(code);
+}
+
+function unreachable(path: string, cause: Error): Fault {
   return {
     code: 'feedback/http-unreachable',
     message: 'the judge cannot be reached',
     path,
-    got,
+    got: `${(cause as NodeJS.ErrnoException).code ?? ''} ${cause.message}`.trim(),
     remedy: 'check feedback.judge.url and that its server runs',
   };
 }

@@ -220,6 +220,33 @@ describe('what does not pass', () => {
     expect([fault.code, fault.got]).toEqual(['feedback/http-unreachable', expect.stringContaining('ECONNREFUSED')]);
   });
 
+  it.each([
+    ['a port that no request goes to', 'http://127.0.0.1:6000/v1'],
+    ['another scheme', 'ftp://127.0.0.1/v1'],
+    ['a name and a password', 'http://me:secret@127.0.0.1:9/v1'],
+  ])('an address that cannot be asked is never tried again: %s', async (_, url) => {
+    const retried: unknown[] = [];
+    const judge = judgeAt(url, { onRetry: (fault) => retried.push(fault) });
+    const fault = await rejectionOf(judge.ask(requests('1'), signal));
+    expect([fault.code, retried, fault.remedy]).toEqual([
+      'feedback/http-unreachable',
+      [],
+      expect.stringContaining('feedback.judge.url'),
+    ]);
+  });
+
+  it('a server that talks no TLS is asked once, one that hangs up again', async () => {
+    const retried: string[] = [];
+    const onRetry = ({ code }: { readonly code: string }) => void retried.push(code);
+    const plain = await serve((response) => says(response, 'fine'));
+    const secure = judgeAt(plain.url.replace('http:', 'https:'), { onRetry });
+    expect((await rejectionOf(secure.ask(requests('1'), signal))).code).toBe('feedback/http-unreachable');
+    expect(retried).toEqual([]);
+    const hanging = await serve((response) => void response.destroy());
+    await rejectionOf(judgeAt(hanging.url, { onRetry }).ask(requests('1'), signal));
+    expect(retried).toHaveLength(2);
+  });
+
   it('keeps what came before, and ends the calls beside', async () => {
     const server = await serve((response, heard) => {
       if (askedOf(heard) === 'item 1') says(response, 'fine');
