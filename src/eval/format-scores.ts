@@ -4,19 +4,13 @@ import type { Evaluation, Flips, MetricResult } from './results.ts';
 import type { Metric } from './tasks/task.ts';
 
 /**
- * The scores as a plain text table for terminals: one line a group and headline metric, or every metric on request.
- * Without a blind run its columns are left out, and without another model the columns of that; with one, lines below
- * say how many answers changed.
+ * The scores as plain text tables for terminals: one line a group and headline metric, or every metric on request.
+ * Without a blind run its columns are left out. With another model a second table has its scores and the change, and lines
+ * below say how many answers changed.
  */
 export function formatScores(evaluation: Evaluation, { all = false }: { readonly all?: boolean } = {}): string {
   const scores = all ? evaluation.tasks.flatMap(scoresOf) : headlines(evaluation);
   const blind = scores.some(({ result }) => result.blind);
-  const { against } = evaluation;
-  const head = [
-    ...['task', 'group', 'metric', 'score', '95% interval'],
-    ...(blind ? ['blind', 'difference'] : []),
-    ...(against ? ['against', 'change', '95% interval'] : []),
-  ];
   const rows = scores.map(({ task, group, metric, result }) => [
     task,
     group,
@@ -24,9 +18,17 @@ export function formatScores(evaluation: Evaluation, { all = false }: { readonly
     formatValue(result.sighted.value, metric),
     formatInterval(result.sighted, metric),
     ...(blind ? [formatValue(result.blind?.value ?? null, metric), formatDifference(result.difference, metric)] : []),
-    ...(against ? changeCells(result, metric) : []),
   ]);
-  return [layOut([head, ...rows]), ...(against ? [changedAnswers(evaluation)] : [])].join('\n\n');
+  const head = ['task', 'group', 'metric', 'score', '95% interval', ...(blind ? ['blind', 'difference'] : [])];
+  const changes = scores.map(({ task, group, metric, result }) => [
+    task,
+    group,
+    `${metric.label}${arrow(metric)}`,
+    ...changeCells(result, metric),
+  ]);
+  const changeHead = ['task', 'group', 'metric', 'against', 'change', '95% interval'];
+  const against = evaluation.against ? [layOut([changeHead, ...changes]), changedAnswers(evaluation)] : [];
+  return [layOut([head, ...rows]), ...against].join('\n\n');
 }
 
 function changeCells({ against, change }: MetricResult, metric: Metric): string[] {

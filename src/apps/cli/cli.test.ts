@@ -139,7 +139,7 @@ describe('tessera', () => {
       'stages.<stage>.data': 'required',
     });
     expect(defaults['train.lr']).toBeUndefined();
-    expect((await tessera('recipes', 'options')).out).toMatch(/^option +type +default +meaning$/m);
+    expect((await tessera('recipes', 'options')).out).toMatch(/^train\.batch: integer \(default 8\)$/m);
   });
 
   it('copies a recipe out, and never over a file', async () => {

@@ -1,7 +1,7 @@
 import type { Plan, StagePlan } from '../../recipe/index.ts';
 import type { StageMemory } from '../../run/index.ts';
 import { duration } from './terminal/progress.ts';
-import { table } from './terminal/table.ts';
+import { outputWidth, table, wrap } from './terminal/table.ts';
 
 /** What a plan trains, a line a stage. */
 export function planText(plan: Plan): string {
@@ -46,5 +46,6 @@ export function timeText({ time }: StageMemory): string {
   const one = `${Number(perStep.toPrecision(2))} s a step`;
   const all = steps === undefined ? one : `${duration(perStep * steps)} for ${steps} steps, ${one}`;
   const from = timed === 0 ? 'the first was given up' : `timed here and now on ${timed}`;
-  return `  time  ${bound} ${all} (${from}); reading all rows and evaluating come on top`;
+  const text = `${bound} ${all} (${from}); reading all rows and evaluating come on top`;
+  return `  time  ${wrap(text, outputWidth() - 8).join(`\n${' '.repeat(8)}`)}`;
 }

@@ -1,7 +1,10 @@
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import type { Comparison } from '../../eval/index.ts';
 import type { RunSummary } from '../../run/index.ts';
 import { comparisonText, listText } from './runs-text.ts';
+
+beforeAll(() => void vi.stubEnv('COLUMNS', '200'));
+afterAll(() => void vi.unstubAllEnvs());
 
 const minute = 60_000;
 const updated = new Date(0).toISOString();

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import type { Log } from '../../base/index.ts';
 import { type Fault, formatFault, silentLog, stderrLog, TesseraError } from '../../base/index.ts';
 import { spelled } from './called.ts';
+import { remedyOf } from './remedies.ts';
 import type { Bar } from './terminal/progress.ts';
 import { openBar } from './terminal/progress.ts';
 import { wrapLines } from './terminal/wrap.ts';
@@ -127,9 +128,10 @@ function spelledLog(log: Log): Log {
   return { info: (message) => log.info(spelled(message)), warn: (message) => log.warn(spelled(message)) };
 }
 
-/** A fault whose remedies can be typed as they stand. */
+/** A fault with a remedy, whose commands can be typed as they stand. */
 function followable(fault: Fault): Fault {
-  const { code, message, path, expected, got, remedy } = fault;
+  const { code, message, path, expected, got } = fault;
+  const remedy = remedyOf(fault);
   const others = fault instanceof TesseraError ? fault.others.map(followable) : [];
   return {
     code,

@@ -4,22 +4,60 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
+/** Characters of a line on standard output: the terminal's; elsewhere as many as COLUMNS says, or 80. */
+export function outputWidth(): number {
+  if (process.stdout.isTTY && process.stdout.columns) return process.stdout.columns;
+  const said = Number(process.env.COLUMNS);
+  return Number.isInteger(said) && said > 0 ? said : 80;
+}
+
 /**
- * Rows under headings, columns two spaces apart. Where they are wider than the terminal, the widest columns are wrapped
- * between words; output that goes elsewhere stays whole.
- * @param width characters of a line; as many as the terminal has unless told
+ * Rows under headings, columns two spaces apart. Where they are wider than a line, the widest columns are wrapped between
+ * words; those that still find no room come below, in a table that begins with the first column again.
+ * @param width characters of a line
  * @example table([{ title: 'task' }, { title: 'value', align: 'right' }], [['pope', '0.91']])
  */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width: number = (process.stdout.isTTY && process.stdout.columns) || Number.POSITIVE_INFINITY,
+  width: number = outputWidth(),
 ): string {
-  const titles = columns.map(({ title }) => title);
-  const widths = fitted(
-    columns.map((_, at) => [titles, ...rows].map((row) => row[at] ?? '')),
-    width,
+  const blocks = blocksOf(columns, rows, width);
+  return blocks
+    .map((places) =>
+      block(
+        places.map((at) => columns[at] as Column),
+        rows.map((row) => places.map((at) => row[at] ?? '')),
+        width,
+      ),
+    )
+    .join('\n\n');
+}
+
+/** The columns of each table: all in one, unless that is too wide and several would not be. */
+function blocksOf(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): number[][] {
+  const least = columns.map((column, at) =>
+    leastWidth(
+      column,
+      rows.map((row) => row[at] ?? ''),
+    ),
   );
+  const room = (places: readonly number[]) =>
+    places.reduce((n, at) => n + (least[at] as number), gap.length * (places.length - 1));
+  const all = [...columns.keys()];
+  if (room(all) <= width || all.slice(1).some((at) => room([0, at]) > width)) return [all];
+  const blocks = [[0]];
+  for (const at of all.slice(1)) {
+    const last = blocks.at(-1) as number[];
+    if (room([...last, at]) <= width) last.push(at);
+    else blocks.push([0, at]);
+  }
+  return blocks;
+}
+
+function block(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): string {
+  const titles = columns.map(({ title }) => title);
+  const widths = fitted(columns, rows, width);
   const line = (cells: readonly string[]) =>
     columns
       .map(({ align }, at) => {
@@ -39,10 +77,16 @@ export function table(
 
 const gap = '  ';
 
-/** Widths of columns that fit into a line together, as far as their longest words let them. */
-function fitted(columns: readonly (readonly string[])[], width: number): number[] {
-  const widths = columns.map(longest);
-  const least = columns.map((cells) => longest(cells.flatMap((cell) => words(cell))));
+/** How narrow a column may be: words stay whole, and so does what stands on the right, which is a number and its unit. */
+function leastWidth({ title, align }: Column, cells: readonly string[]): number {
+  return longest([...words(title), ...(align === 'right' ? cells : cells.flatMap(words))]);
+}
+
+/** Widths of columns that fit into a line together, as far as they may shrink. */
+function fitted(columns: readonly Column[], rows: readonly (readonly string[])[], width: number): number[] {
+  const cellsAt = (at: number) => rows.map((row) => row[at] ?? '');
+  const widths = columns.map(({ title }, at) => longest([title, ...cellsAt(at)]));
+  const least = columns.map((column, at) => leastWidth(column, cellsAt(at)));
   const spare = width - gap.length * (columns.length - 1);
   while (widths.reduce((a, b) => a + b, 0) > spare) {
     const shrinkable = [...widths.keys()].filter((at) => (widths[at] as number) > (least[at] as number));

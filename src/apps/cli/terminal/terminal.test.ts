@@ -44,6 +44,40 @@ describe('table in a narrow terminal', () => {
     ]);
   });
 
+  it('puts columns that find no room into a table below, with the first again', () => {
+    const rows = [['pope', '0.912345', '0.811111', '0.999999']];
+    const text = table(
+      ['task', 'score', 'blind', 'other'].map((title) => ({ title })),
+      rows,
+      26,
+    );
+    expect(text.split('\n')).toEqual([
+      'task  score     blind',
+      '----  --------  --------',
+      'pope  0.912345  0.811111',
+      '',
+      'task  other',
+      '----  --------',
+      'pope  0.999999',
+    ]);
+  });
+
+  it('goes by COLUMNS, or 80, where the output is no terminal', () => {
+    const wide = [['a', `${'word '.repeat(30)}end`]];
+    const longest = () =>
+      Math.max(
+        ...table([{ title: 'n' }, { title: 'meaning' }], wide)
+          .split('\n')
+          .map((l) => l.length),
+      );
+    vi.stubEnv('COLUMNS', '40');
+    expect(longest()).toBeLessThanOrEqual(40);
+    vi.stubEnv('COLUMNS', '');
+    expect(longest()).toBeLessThanOrEqual(80);
+    expect(longest()).toBeGreaterThan(70);
+    vi.unstubAllEnvs();
+  });
+
   it('never breaks a word', () => {
     expect(table(columns, [['a', '1', 'folder/of/a/run is here']], 10)).toContain('a     1  folder/of/a/run\n');
   });

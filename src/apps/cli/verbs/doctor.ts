@@ -3,6 +3,7 @@ import type { Check } from '../doctor/check.ts';
 import { good } from '../doctor/check.ts';
 import { exitCodes, Stopped } from '../session.ts';
 import { isPlain } from '../terminal/plain.ts';
+import { outputWidth, wrap } from '../terminal/table.ts';
 import type { Verb } from '../verb.ts';
 import { examples } from '../verb.ts';
 
@@ -71,8 +72,14 @@ const modelVerdicts: Verdicts = ['no fault was found', 'the model is damaged'];
 function checksText(checks: readonly Check[], [whole, damaged]: Verdicts): string {
   const signs = isPlain() ? letters : marks;
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.map(({ name, found, state }) => `${signs[state]} ${name.padEnd(width)}  ${found}`).join('\n');
-  const remedies = checks.flatMap(({ name, state, remedy }) => (remedy ? [`${signs[state]} ${name}: ${remedy}`] : []));
+  const hung = (label: string, text: string) =>
+    label + wrap(text, outputWidth() - label.length).join(`\n${' '.repeat(label.length)}`);
+  const lines = checks
+    .map(({ name, found, state }) => hung(`${signs[state]} ${name.padEnd(width)}  `, found))
+    .join('\n');
+  const remedies = checks.flatMap(({ name, state, remedy }) =>
+    remedy ? [hung(`${signs[state]} ${name}: `, remedy)] : [],
+  );
   const verdict = checks.some(({ state }) => state === 'broken') ? damaged : whole;
   return [lines, ...(remedies.length > 0 ? [remedies.join('\n')] : []), verdict].join('\n\n');
 }

@@ -5,7 +5,7 @@ import { asTesseraError, TesseraError } from '../../../base/index.ts';
 import { makeFolder, writeTextAtomically } from '../../../files/index.ts';
 import type { OptionRow } from '../../../recipe/index.ts';
 import { command } from '../called.ts';
-import { table } from '../terminal/table.ts';
+import { outputWidth, table, wrap } from '../terminal/table.ts';
 import { wrapLines } from '../terminal/wrap.ts';
 import type { Verb } from '../verb.ts';
 import { examples, noSuchVerb } from '../verb.ts';
@@ -61,9 +61,7 @@ export const recipesVerb: Verb = (session) => {
     .action(async () => {
       const { defaultOf, optionRows, recipeSchema } = await import('../../../recipe/index.ts');
       const rows = optionRows(recipeSchema, defaultOf);
-      session.result(rows, () =>
-        (process.stdout.isTTY ? process.stdout.columns : WIDE) < WIDE ? stacked(rows) : optionsTable(rows),
-      );
+      session.result(rows, () => (outputWidth() < WIDE ? stacked(rows) : optionsTable(rows)));
     });
   return recipes;
 };
@@ -95,10 +93,11 @@ function optionsTable(rows: readonly OptionRow[]): string {
 /** Options below each other, each with its meaning on lines of its own. */
 function stacked(rows: readonly OptionRow[]): string {
   return rows
-    .flatMap(({ path, type, description, ...row }) => [
-      `${path}: ${type}${row.default === undefined ? '' : ` (${row.default === 'required' ? '' : 'default '}${row.default})`}`,
-      wrapLines(`    ${description}`, process.stdout.columns),
-    ])
+    .flatMap(({ path, type, description, ...row }) => {
+      const given = row.default === undefined ? '' : ` (${row.default === 'required' ? '' : 'default '}${row.default})`;
+      const [first, ...more] = wrap(`${path}: ${type}${given}`, outputWidth() - 2);
+      return [first, ...more.map((line) => `  ${line}`), wrapLines(`    ${description}`, outputWidth())];
+    })
     .join('\n');
 }
 
