@@ -89,6 +89,7 @@ const dataSection = z.discriminatedUnion('source', [
     objects: optional(z.tuple([count.max(5), count.max(5)]), 'fewest and most objects of a scene; 1 to 5 when absent'),
     turns: optional(z.tuple([count, count]), 'fewest and most questions of a conversation'),
     topics: optional(z.array(z.enum(topics)).min(1), 'what conversations ask about; everything when absent'),
+    cooccurrence: optional(share, 'how often answers tell of what often keeps company and is not there; 0 when absent'),
     suffix: formatSection.suffix,
   }),
   section({

@@ -110,20 +110,23 @@ async function worldOf(data: Tabletop, hooks: Hooks, images: 'all' | 'later'): P
   };
 }
 
-function worldRequest({ seed, split, scenes, task, kinds, objects, turns, topics }: Tabletop): WorldRequest {
+function worldRequest({ seed, split, scenes, task, kinds, objects, ...told }: Tabletop): WorldRequest {
+  const conversation = definedOnly({ turns: told.turns, topics: told.topics, cooccurrence: told.cooccurrence });
   return {
     seed: seed ?? 0,
     split: split ?? 'train',
     count: scenes,
     tasks: [task],
-    ...(kinds && { instructions: definedKinds(kinds) }),
+    ...(kinds && { instructions: definedOnly(kinds) }),
     ...(objects && { scene: { objects } }),
-    ...((turns || topics) && { conversation: { ...(turns && { turns }), ...(topics && { topics }) } }),
+    ...(Object.keys(conversation).length > 0 && { conversation }),
   };
 }
 
-function definedKinds(kinds: NonNullable<Tabletop['kinds']>): NonNullable<WorldRequest['instructions']> {
-  return Object.fromEntries(Object.entries(kinds).filter(([, share]) => share !== undefined));
+type Defined<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };
+
+function definedOnly<T extends object>(values: T): Defined<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
 /** What a stage trains on. */

@@ -4,7 +4,8 @@ import type { Description } from '../predicates.ts';
 import { relations, select, someRelated } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
-import { companions, isHeldOut } from '../themes.ts';
+import { isHeldOut } from '../themes.ts';
+import { expectedShapes } from './expectation.ts';
 import { capital, counted, definite, indefinite, leftToRight, list, unique } from './phrase.ts';
 
 /** Which attributes a caption names besides the shape. */
@@ -90,7 +91,7 @@ export function captions(scene: Scene, number: number, random: Random): string[]
 export function altText(scene: Scene, noise: number, random: Random): string {
   if (!random.chance(noise)) return caption(scene, random);
   const present = shapesOf(scene);
-  const likely = present.flatMap((shape) => companions(shape)).filter((shape) => !present.includes(shape));
+  const likely = expectedShapes(scene);
   const absent = shapes.filter((shape) => !present.includes(shape));
   const shape = random.pick(likely.length > 0 ? likely : absent);
   const color = random.pick(colors.filter((c) => !isHeldOut(shape, c)));

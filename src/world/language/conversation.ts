@@ -2,6 +2,7 @@ import type { Random } from '../../base/index.ts';
 import type { Scene } from '../scene.ts';
 import { caption } from './captions.ts';
 import { detail } from './details.ts';
+import { askExpected } from './existence.ts';
 import type { Question } from './question.ts';
 import { shortAnswer, shortAnswerPrompt } from './question.ts';
 import type { Topic } from './questions.ts';
@@ -31,6 +32,11 @@ export interface ConversationOptions {
   readonly shortAnswers: number;
   /** What is asked about; everything when absent. */
   readonly topics?: readonly Topic[];
+  /**
+   * Probability that a description goes on with what is not there and most often keeps the company of what is, and
+   * that a question with the answer "no" becomes one about such a thing, answered with "yes".
+   */
+  readonly cooccurrence?: number;
 }
 
 export const defaultConversationOptions: ConversationOptions = { turns: [4, 8], shortAnswers: 0.4 };
@@ -45,9 +51,23 @@ export function answered(question: Question, short: boolean, random: Random): Ex
 export function converse(scene: Scene, options: ConversationOptions, random: Random): Exchange[] {
   const [least, most] = options.turns;
   const questions = askQuestions(scene, random.int(least, most + 1), random, only(options.topics, conversationWeights));
-  const turns = questions.map((question) => answered(question, random.chance(options.shortAnswers), random));
+  const told = expecting(scene, questions, options.cooccurrence ?? 0, random);
+  const turns = told.map((question) => answered(question, random.chance(options.shortAnswers), random));
   if (options.topics || !random.chance(0.25)) return turns;
   return [{ question: random.pick(captionPrompts), answer: caption(scene, random) }, ...turns.slice(1)];
+}
+
+/** Questions, some of those about what is absent turned into what is expected; none is asked twice. */
+function expecting(scene: Scene, questions: readonly Question[], probability: number, random: Random): Question[] {
+  if (probability === 0) return [...questions];
+  const told: Question[] = [];
+  for (const [i, question] of questions.entries()) {
+    const denied = question.topic === 'exists' && question.short === 'no';
+    const expected = denied && random.chance(probability) ? askExpected(scene, random) : undefined;
+    const known = [...told, ...questions.slice(i + 1)].some(({ subject }) => subject === expected?.subject);
+    told.push(expected && !known ? expected : question);
+  }
+  return told;
 }
 
 /** The exchanges of one instruction row of the given kind. */
@@ -58,6 +78,7 @@ export function instruct(
   random: Random,
 ): Exchange[] {
   if (kind === 'conversation') return converse(scene, options, random);
-  if (kind === 'detail') return [{ question: random.pick(detailPrompts), answer: detail(scene, random) }];
+  if (kind === 'detail')
+    return [{ question: random.pick(detailPrompts), answer: detail(scene, random, options.cooccurrence) }];
   return reason(scene, random.int(1, 3), random);
 }

@@ -1,7 +1,10 @@
 import type { Random } from '../../base/index.ts';
+import { colors, sizes } from '../attributes.ts';
 import type { Description } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
+import { isHeldOut } from '../themes.ts';
 import { relationSentence } from './captions.ts';
+import { mostExpected } from './expectation.ts';
 import { capital, counted, indefinite, leftToRight, placeOf, placeWords, surePlaces } from './phrase.ts';
 
 /** Size, colour and shape, and the pattern where there is one. */
@@ -27,11 +30,28 @@ function describe(scene: Scene, where: (object: SceneObject) => string, random: 
   return [`The image shows ${total} on a ${scene.background} table.`, ...sentences];
 }
 
-/** A detailed description: how many objects, each with its attributes and a place, and sometimes a relation. */
-export function detail(scene: Scene, random: Random): string {
+/**
+ * A detailed description: how many objects, each with its attributes and a place, and sometimes a relation.
+ * @param cooccurrence probability that it goes on with a thing that is not there and is most expected of all; once more
+ *   with the same probability
+ */
+export function detail(scene: Scene, random: Random, cooccurrence = 0): string {
   const sentences = describe(scene, (object) => somewhere(scene, object, random), random);
+  const expected = cooccurrence > 0 ? expectedSentences(scene, cooccurrence, random) : [];
   const relation = random.chance(0.5) ? relationSentence(scene, random) : undefined;
-  return [...sentences, ...(relation ? [relation] : [])].join(' ');
+  return [...sentences, ...expected, ...(relation ? [relation] : [])].join(' ');
+}
+
+/** Sentences about up to two things that are not there, but are expected. */
+function expectedSentences(scene: Scene, probability: number, random: Random): string[] {
+  const number = random.chance(probability) ? (random.chance(probability) ? 2 : 1) : 0;
+  return random
+    .shuffle(mostExpected(scene))
+    .slice(0, number)
+    .map((shape) => {
+      const color = random.pick(colors.filter((c) => !isHeldOut(shape, c)));
+      return `There is ${indefinite({ size: random.pick(sizes), color, shape })}.`;
+    });
 }
 
 /** A detailed description that tells every sure place of every object, for questions that are answered from text. */

@@ -5,7 +5,8 @@ import type { Description } from '../predicates.ts';
 import { exists } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
-import { companions, isHeldOut } from '../themes.ts';
+import { isHeldOut } from '../themes.ts';
+import { expectedShapes, mostExpected } from './expectation.ts';
 import { bare, capital, indefinite } from './phrase.ts';
 import type { Question } from './question.ts';
 
@@ -19,8 +20,13 @@ const wordings: readonly ((thing: string) => string)[] = [
 /** POPE's own wording comes first and half of the time. */
 const wordingWeights = [5, 1, 2, 1, 1];
 
-function ask(scene: Scene, description: Description, topic: string, random: Random): Question {
-  const there = exists(scene, description);
+function ask(
+  scene: Scene,
+  description: Description,
+  topic: string,
+  random: Random,
+  there = exists(scene, description),
+): Question {
   const thing = indefinite(description);
   const text = (wordings[random.weighted(wordingWeights)] as (typeof wordings)[number])(thing);
   const sentences = there
@@ -33,7 +39,8 @@ function ask(scene: Scene, description: Description, topic: string, random: Rand
 function absentShape(scene: Scene, random: Random): ShapeName | undefined {
   const present = shapesOf(scene);
   const absent = shapes.filter((shape) => !present.includes(shape));
-  const likely = absent.filter((shape) => present.some((there) => companions(there).includes(shape)));
+  const expected = expectedShapes(scene);
+  const likely = absent.filter((shape) => expected.includes(shape));
   if (absent.length === 0) return undefined;
   return random.pick(likely.length > 0 && random.chance(0.5) ? likely : absent);
 }
@@ -42,6 +49,12 @@ function absentShape(scene: Scene, random: Random): ShapeName | undefined {
 export function askExistence(scene: Scene, yes: boolean, random: Random): Question {
   const shape = (yes ? undefined : absentShape(scene, random)) ?? random.pick(shapesOf(scene));
   return ask(scene, { shape }, 'exists', random);
+}
+
+/** Whether a shape is there that is not, but is expected, with the answer that the expectation gives: yes. */
+export function askExpected(scene: Scene, random: Random): Question | undefined {
+  const likely = mostExpected(scene);
+  return likely.length > 0 ? ask(scene, { shape: random.pick(likely) }, 'exists', random, true) : undefined;
 }
 
 /** Colours in which a present shape is not shown; never a combination that is held out of training. */

@@ -52,7 +52,7 @@ function llavaTextRow(scene: Scene, options: ConversationOptions, random: Random
 export const instructionsTask = {
   describe: 'conversations, descriptions and reasoning about the images',
   training: { file: 'llava.json', format: 'llava' },
-  uses: ['kinds', 'turns', 'topics'],
+  uses: ['kinds', 'turns', 'topics', 'cooccurrence'],
   write: (scenes, settings) => {
     const { instructions, conversation } = settings;
     const rows = scenes.flatMap((s) => llavaRows(s, instructions, conversation, stream(settings, 'instructions', s)));

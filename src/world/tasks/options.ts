@@ -83,6 +83,7 @@ function faults(o: WorldOptions): Fault[] {
   for (const [kind, value] of Object.entries(o.instructions)) share(`instructions.${kind}`, value);
   range('conversation.turns', o.conversation.turns);
   share('conversation.shortAnswers', o.conversation.shortAnswers);
+  share('conversation.cooccurrence', o.conversation.cooccurrence ?? 0);
   whole('questionsPerImage', o.questionsPerImage, 1, 999);
   whole('annotatorNoise', o.annotatorNoise, 0, 10);
   whole('popeImages', o.popeImages, 1);

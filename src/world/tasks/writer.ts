@@ -42,7 +42,7 @@ export interface TrainingFile {
 }
 
 /** Options of a recipe that some tasks have use for. */
-export const worldTaskOptions = ['kinds', 'turns', 'topics'] as const;
+export const worldTaskOptions = ['kinds', 'turns', 'topics', 'cooccurrence'] as const;
 
 /** One thing that can be written about scenes. */
 export interface WorldTaskRecord {
