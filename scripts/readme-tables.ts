@@ -27,9 +27,15 @@ function readRecords(folder: string): Map<string, Evaluation> {
   const found = new Map(
     files.sort().map((file) => [basename(file, '.json'), JSON.parse(readFileSync(join(folder, file), 'utf8'))]),
   );
-  const strange = [...found.keys()].filter((name) => !catalog.some((system) => system.name === name));
-  if (strange.length > 0) throw new Error(`docs/results: no system is called ${strange.join(', ')}`);
+  const strange = [...found.keys()].filter((name) => titleOf(name) === undefined);
+  if (strange.length > 0) throw new Error(`docs/results: no system or variant is called ${strange.join(', ')}`);
   return found;
+}
+
+/** What a record is called: its system, and the variant of it where it is one. */
+function titleOf(name: string): string | undefined {
+  const system = catalog.find((each) => each.name === name || each.variants?.some((variant) => variant.name === name));
+  return system && (system.name === name ? system.title : `${system.title} (${name})`);
 }
 
 /** Puts text between `<!-- table:name -->` and `<!-- /table:name -->`. */
@@ -74,8 +80,7 @@ function resultsText(): string {
   if (records.size === 0) return 'No scores are committed yet.';
   return [...records]
     .map(([name, evaluation]) => {
-      const title = catalog.find((system) => system.name === name)?.title ?? name;
-      const facts = `${title}, ${evaluation.date.slice(0, 10)}, seed ${evaluation.seed}`;
+      const facts = `${titleOf(name)}, ${evaluation.date.slice(0, 10)}, seed ${evaluation.seed}`;
       return `${facts}:\n\n\`\`\`\n${formatScores(evaluation)}\n\`\`\``;
     })
     .join('\n\n');

@@ -8,7 +8,7 @@ const plan = (...overrides: string[]) => loadPlan(recipe, overrides);
 describe('the section feedback', () => {
   it('is filled in', () => {
     expect(loadPlan('recipes/alignment/silkie.yaml', ['feedback.judge.noise=0.2']).feedback).toEqual({
-      from: 'assets/tabletop-llava',
+      from: 'runs/llava-eager/model',
       builder: 'aspect-scores',
       judge: { kind: 'oracle', noise: 0.2 },
       data: [{ source: 'tabletop', task: 'captions', split: 'train', scenes: 2000, seed: 13 }],
