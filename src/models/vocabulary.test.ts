@@ -36,6 +36,21 @@ describe('a row for a token more', () => {
     expect(table(withTokenRow(before, vocabSize, 4), embedding)).not.toEqual(grown);
   });
 
+  it('lies at the row of another where it is to be like that', () => {
+    const like = 5;
+    const after = withTokenRow(before, vocabSize, 3, like);
+    for (const path of [embedding, 'lm_head.weight']) {
+      const [old, grown] = [table(before, path), table(after, path)];
+      const width = old.length / vocabSize;
+      const largest = Math.max(...old.map(Math.abs));
+      for (let i = 0; i < width; i++) {
+        const off = (grown[vocabSize * width + i] as number) - (old[like * width + i] as number);
+        expect(Math.abs(off)).toBeLessThan(0.02 * largest);
+      }
+      expect(grown.subarray(0, old.length)).toEqual(old);
+    }
+  });
+
   it('is one of the rows that nothing uses where there are such', () => {
     const after = withTokenRow(before, vocabSize - 2, 0);
     expect(after.model.json.vocab_size).toBe(vocabSize);

@@ -15,13 +15,14 @@ const spread = 1e-5;
  * The language model with room for the token `id`: where its tables are too short, they grow to the next multiple of 64.
  * Its row and the new ones are drawn about the mean of those before it, so that an unseen token is like any.
  * @param seed of the rows, each table's from a stream of its own
+ * @param like an old token, about whose row it is drawn instead
  */
-export function withTokenRow(loaded: LoadedModel, id: number, seed: number): LoadedModel {
+export function withTokenRow(loaded: LoadedModel, id: number, seed: number, like?: number): LoadedModel {
   const { writer } = loaded.model;
   if (!writer) return loaded;
   const { vocabSize } = writer;
   const rows = id < vocabSize ? vocabSize : Math.ceil((id + 1) / rowsAtATime) * rowsAtATime;
-  return resized(loaded, rows, { id, seed });
+  return resized(loaded, rows, { id, seed, like });
 }
 
 /** The language model with tables of `rows` rows, of which those that it lacks are drawn as `withTokenRow` draws them. */
@@ -30,7 +31,15 @@ export function withTokenRows(loaded: LoadedModel, rows: number, seed: number): 
   return vocabSize < rows ? resized(loaded, rows, { id: vocabSize, seed }) : loaded;
 }
 
-function resized(loaded: LoadedModel, rows: number, { id, seed }: { id: number; seed: number }): LoadedModel {
+interface NewRows {
+  /** The first of them. */
+  readonly id: number;
+  readonly seed: number;
+  /** An old row that the first is drawn about. */
+  readonly like?: number | undefined;
+}
+
+function resized(loaded: LoadedModel, rows: number, { id, seed, like }: NewRows): LoadedModel {
   const { json, writer } = loaded.model;
   const model = modelFromConfig(withVocabulary(json, rows));
   const specs = parameterSpecs(model);
@@ -38,7 +47,7 @@ function resized(loaded: LoadedModel, rows: number, { id, seed }: { id: number; 
   for (const [path, { shape }] of specs) {
     const old = loaded.store.tensors.get(path) as Tensor<'float32'>;
     const isTable = old.shape[0] === writer?.vocabSize && tokenTable.test(path);
-    tensors.set(path, isTable ? grown(old, shape, id, new Random(seed, 'rows', path)) : old);
+    tensors.set(path, isTable ? grown(old, shape, { id, like }, new Random(seed, 'rows', path)) : old);
   }
   return { ...loaded, model, store: storeOf(specs, tensors) };
 }
@@ -52,15 +61,21 @@ function withVocabulary(json: ConfigJson, rows: number): ConfigJson {
 
 const tokenTable = /(^|\.)(embed_tokens|shared|wte|embed_in|lm_head|embed_out)\.(weight|bias)$/;
 
-function grown(old: Tensor<'float32'>, shape: readonly number[], id: number, random: Random): Tensor<'float32'> {
+function grown(
+  old: Tensor<'float32'>,
+  shape: readonly number[],
+  { id, like }: Omit<NewRows, 'seed'>,
+  random: Random,
+): Tensor<'float32'> {
   const [rows, width = 1] = shape as [number, number?];
   const data = new Float32Array(rows * width);
   data.set(old.data);
   const { mean, deviation } = statistics(old.data.subarray(0, id * width), width);
   for (let row = id; row < rows; row++) {
     if (row > id && row * width < old.data.length) continue;
+    const about = row === id && like !== undefined ? old.data.subarray(like * width, (like + 1) * width) : mean;
     for (let i = 0; i < width; i++) {
-      data[row * width + i] = (mean[i] as number) + random.normal() * Math.sqrt(spread) * (deviation[i] as number);
+      data[row * width + i] = (about[i] as number) + random.normal() * Math.sqrt(spread) * (deviation[i] as number);
     }
   }
   return { dtype: 'float32', shape, data };

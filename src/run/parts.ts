@@ -110,9 +110,9 @@ export async function buildParts(
   const { model } = plan;
   if (model.from !== undefined) return withEyes(plan, await partsFromPlace(...startOf(model)));
   const seed = plan.stages[0]?.train.seed ?? 0;
-  const { fresh, joined, beside, tokens } = architectures[model.architecture] as SystemRecipe;
+  const { fresh, joined, beside, tokens, ends } = architectures[model.architecture] as SystemRecipe;
   const own = tokens?.(model) ?? [];
-  if (joined) return joinedParts(model, joined, { tokens: beside ? own : [imageToken, ...own], seed, log });
+  if (joined) return joinedParts(model, joined, { tokens: beside ? own : [imageToken, ...own], ends, seed, log });
   if (!fresh) throw onlyFrom(model);
   return freshParts(model, fresh, { tokens: own, seed, corpus });
 }
@@ -217,12 +217,14 @@ async function joinedParts(
 interface NewTokens {
   /** Special tokens that the model has use for. */
   readonly tokens: readonly string[];
+  /** The one that ends a text. */
+  readonly ends?: string | undefined;
   readonly seed: number;
   readonly log: Log | undefined;
 }
 
 /** A language model and its words, with a token and a row of its tables for each of these where it has none. */
-async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
+async function withTokens(place: ModelPlace, { tokens, ends, seed, log }: NewTokens) {
   let tokenizer = await loadTokenizer(sideFolder(place, 'tokenizer.json'));
   const read = openModel(place);
   let decoder = read;
@@ -230,7 +232,7 @@ async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
     const longer = withSpecialToken(tokenizer, token);
     if (longer === tokenizer) continue;
     const id = longer.specials.get(token) as number;
-    const grown = withTokenRow(decoder, id, seed);
+    const grown = withTokenRow(decoder, id, seed, token === ends ? endOf(read) : undefined);
     const rows = [decoder, grown].map(({ model }) => model.writer?.vocabSize);
     log?.info(
       `the tokenizer of ${place.folder} has no ${token}: it is added as token ${id}` +
@@ -239,6 +241,12 @@ async function withTokens(place: ModelPlace, { tokens, seed, log }: NewTokens) {
     [tokenizer, decoder] = [longer, grown];
   }
   return { tokenizer, decoder, grown: decoder !== read };
+}
+
+/** The token that ends a text of a language model; undefined where its configuration names none. */
+function endOf({ model: { json } }: LoadedModel): number | undefined {
+  const end = Array.isArray(json.eos_token_id) ? json.eos_token_id[0] : json.eos_token_id;
+  return typeof end === 'number' ? end : undefined;
 }
 
 /** A language model's configuration as a part of another's: whether its head is its embedding is said, not left to its kind. */

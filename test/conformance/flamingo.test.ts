@@ -89,10 +89,12 @@ describe('the gates', () => {
     expect(got.loss).toBe(plain.loss);
   });
 
-  it('stand in front of every n-th block, and start at 0', () => {
+  it('stand in front of every n-th block, and start at 0 or where they are told to', () => {
     const { model } = loadModel(fixture('flamingo/llama'));
-    const started = (every: number) => {
-      const { store } = createModel({ ...model.json, cross_attn_every_n_layers: every });
+    const cross = (model.json.cross_attn_config ?? {}) as ConfigJson;
+    const started = (every: number, start?: number) => {
+      const told = start !== undefined && { cross_attn_config: { ...cross, gate_start: start } };
+      const { store } = createModel({ ...model.json, cross_attn_every_n_layers: every, ...told });
       initializeStore(store, 1);
       return [...store.tensors].filter(([path]) => path.endsWith('attn_gate'));
     };
@@ -101,6 +103,7 @@ describe('the gates', () => {
     expect(places(2)).toEqual(['1', '3']);
     expect(places(3)).toEqual(['2']);
     expect(started(1).every(([, { data }]) => data[0] === 0)).toBe(true);
+    expect(started(1, 1).every(([, { data }]) => data[0] === 1)).toBe(true);
     expect(() => started(5)).toThrow(expect.objectContaining({ expected: 'a whole number from 1 to 4' }));
   });
 });

@@ -52,6 +52,7 @@ export function flamingoConfig(json: ConfigJson, where?: string): FlamingoConfig
       multiple: cross.size('ff_mult', 4, 2 ** 8),
       layers: [...Array(text.layers).keys()].filter((i) => (i + 1) % every === 0),
       latents: resampler.latents,
+      gateStart: cross.number('gate_start', 0),
     },
     imageTokenId: c.integer('media_token_id', 0, text.vocabSize - 1),
     endOfChunkId: json.eoc_token_id == null ? undefined : c.integer('eoc_token_id', 0, text.vocabSize - 1),

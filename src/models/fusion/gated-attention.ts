@@ -17,7 +17,7 @@ import {
   type Value,
   where,
 } from '../../graph/index.ts';
-import { attention, layerNormAt, normal, type Scope, zerosInit } from '../../nn/index.ts';
+import { attention, layerNormAt, normal, type Scope } from '../../nn/index.ts';
 import { feedForward, keysAndValues, NORM_EPSILON, plain } from './perceiver.ts';
 
 /** Gated cross attention (Alayrac et al. 2022, section 2.2): a layer that stands in front of a block of a frozen decoder. */
@@ -30,6 +30,8 @@ export interface GatedConfig {
   readonly layers: readonly number[];
   /** Latents of an image. */
   readonly latents: number;
+  /** What the gates start at, before the tanh; 0 in the paper, where a new model is the frozen decoder. */
+  readonly gateStart: number;
 }
 
 /** What the tokens of a text see: each the latents of the last image at or before it. */
@@ -116,22 +118,22 @@ function layersOf(p: Scope, c: GatedConfig, state: Named<Value>, look: Look): Ga
 }
 
 // A gate at nought and a loud layer behind it hold each other: what the layer says at first is noise, so its gate stays shut,
-// and through a shut gate it learns nothing. A layer that starts faint does no harm while its gate opens.
+// and through a shut gate it learns nothing. A layer that starts faint does no harm behind a gate that opens, or is open.
 const faint = normal(0.002);
 
-/** `y = x + tanh(a) look(x)`, then `y + tanh(b) ff(y)`; both gates start at 0. */
+/** `y = x + tanh(a) look(x)`, then `y + tanh(b) ff(y)`. */
 function gatedLayer(p: Scope, c: GatedConfig, x: Value, look: (p: Scope, query: Value) => Value | undefined): Value {
   const cross = p.at('attn');
   const query = plain(cross.at('to_q'), layerNormAt(cross.at('norm'), x, NORM_EPSILON), c.heads * c.headSize);
   const mixed = cross.build(() => look(cross, query));
   const looked = mixed
-    ? gated(p, 'attn_gate', x, plain(cross.at('to_out'), mixed, x.shape.at(-1) as number, faint))
+    ? gated(p, 'attn_gate', c.gateStart, x, plain(cross.at('to_out'), mixed, x.shape.at(-1) as number, faint))
     : x;
-  return gated(p, 'ff_gate', looked, feedForward(p.at('ff'), looked, c.multiple, faint));
+  return gated(p, 'ff_gate', c.gateStart, looked, feedForward(p.at('ff'), looked, c.multiple, faint));
 }
 
-function gated(p: Scope, gate: string, x: Value, added: Value): Value {
-  return p.build(() => add(mul(added, tanh(p.param(gate, [1], zerosInit))), x));
+function gated(p: Scope, gate: string, start: number, x: Value, added: Value): Value {
+  return p.build(() => add(mul(added, tanh(p.param(gate, [1], { kind: 'constant', value: start }))), x));
 }
 
 /** `[B, 1, T, M*R]` bias that hides all images from a token but the one that it sees. */

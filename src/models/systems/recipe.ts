@@ -41,6 +41,11 @@ export interface SystemRecipe {
    * tokenizer that lacks them.
    */
   readonly tokens?: (values: Named<unknown>) => readonly string[];
+  /**
+   * The one of these that ends a text, as the language model's own end does: a new row for it starts as that one's, so
+   * that a frozen model expects it where it expects its own.
+   */
+  readonly ends?: string;
   /** `config.json` of a new model that is joined from the folders named by the keys `vision` and `language`. */
   readonly joined?: (parts: JoinedParts) => ConfigJson;
   /** What its models can do; an objective needs one of it. */
