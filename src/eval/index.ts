@@ -1,5 +1,6 @@
 export { type Recorded, readRecorded } from './against.ts';
 export type { EvaluateOptions, PoolRankings, Progress, Request, Responder, SearchHooks } from './asking.ts';
+export { measureIn, scoreChanges } from './changes.ts';
 export { requireImages } from './derangement.ts';
 export { arrow, formatEstimate, formatScores } from './format-scores.ts';
 export { evaluate } from './harness.ts';
@@ -14,6 +15,14 @@ export { normaliseAnswer } from './metrics/vqa.ts';
 export type { ComparedRun, Comparison, StageCurves } from './report/comparison.ts';
 export { writeComparison } from './report/comparison.ts';
 export type { LossRow } from './report/curves.ts';
+export {
+  type GridChange,
+  type GridMeasure,
+  type GridRow,
+  type GridTable,
+  gridImage,
+  gridMarkdown,
+} from './report/grid.ts';
 export type { DataSummary, ReportExtras } from './report/report.ts';
 export { writeReport } from './report/report.ts';
 export type { Retrieved, RetrievedItem } from './report/retrieved.ts';

@@ -69,7 +69,11 @@ export function summariseTask<I extends About>(
 }
 
 /** One tally an image, in the order of the items' own images. */
-function clusters<I extends About>(verdicts: ReadonlyMap<I, Verdict>, items: readonly I[], group: string): Tally[] {
+export function clusters<I extends About>(
+  verdicts: ReadonlyMap<I, Verdict>,
+  items: readonly I[],
+  group: string,
+): Tally[] {
   const byImage = new Map<string, Tally[]>();
   for (const item of items) {
     const tally = verdicts.get(item)?.tallies[group];

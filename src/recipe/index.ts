@@ -2,6 +2,7 @@ export { catalog, statusOf } from './catalog.ts';
 export { defaultOf } from './defaults.ts';
 export type { FeedbackPlan, JudgePlan } from './feedback.ts';
 export { findRecipe, isNameOfRecipe } from './find.ts';
+export { type Grid, type GridBase, type Measure, readGrid } from './grid.ts';
 export { missingFeedbackInputs, missingInputs } from './inputs.ts';
 export { filePlan, formatRecipe, loadPlan, parsePlan } from './load.ts';
 export { type OptionRow, optionRows } from './option.ts';

@@ -83,18 +83,12 @@ async function evaluateFolder(
   loaded: LoadedModel,
 ): Promise<EvalResult> {
   const { limit, data, quantize, recorded } = asked;
-  const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
-  // One-word answers, as LLaVA-1.5 is asked for them.
   const asks = tasksAsk(asked.tasks);
   const nearest = loaded.model.look !== undefined;
   if (asks.has('shots') && !nearest) {
     hooks.log.warn('the model has no vector for an image alone: shots are not chosen by the likeness of their images');
   }
-  const tasks = openTasks(questions.folder, asked.tasks, {
-    ...questions,
-    pope: { suffix: shortAnswerPrompt },
-    shots: { nearest },
-  });
+  const { folder: questions, tasks } = await openQuestions(asked, nearest, hooks);
   const responder = await openResponder(folder, loaded, { asked, asks, engine, hooks });
   const predictions = openPredictions(asked.out);
   const records: ItemRecord[] = [];
@@ -107,7 +101,7 @@ async function evaluateFolder(
       ...(data !== undefined && { data }),
       ...(quantize !== undefined && { quantize }),
       ...(recorded && { against: recorded }),
-      ...(data === undefined && { onImages: (paths) => drawImages(questions.folder, paths, hooks) }),
+      ...(data === undefined && { onImages: (paths) => drawImages(questions, paths, hooks) }),
       signal: hooks.signal,
       onProgress: ({ task, run, done, total, unit = 'answers' }) => {
         hooks.progress({ label: `${task}${run === 'blind' ? ' (blind)' : ''}`, done, total, unit, numbers: {} });
@@ -124,6 +118,21 @@ async function evaluateFolder(
     predictions.discard();
     await responder.close();
   }
+}
+
+/**
+ * The tasks of an evaluation and the folder of their images.
+ * @param nearest whether shots are chosen by the likeness of their images
+ */
+export async function openQuestions(
+  { tasks, limit, data }: Pick<Asked, 'tasks' | 'limit' | 'data'>,
+  nearest: boolean,
+  hooks: Hooks,
+) {
+  const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
+  // One-word answers, as LLaVA-1.5 is asked for them.
+  const options = { ...questions, pope: { suffix: shortAnswerPrompt }, shots: { nearest } };
+  return { folder: questions.folder, tasks: openTasks(questions.folder, tasks, options) };
 }
 
 function noEyes(folder: string): TesseraError {

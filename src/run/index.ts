@@ -1,7 +1,8 @@
 import type { Comparison } from '../eval/index.ts';
-import type { Plan } from '../recipe/index.ts';
+import type { Grid, Plan } from '../recipe/index.ts';
 import type { Split, WorldManifest } from '../world/index.ts';
 import type { DemoOptions, DemoResult } from './demo/types.ts';
+import type { CellOutlook, GridResult } from './grid/grid.ts';
 import type { Inspection } from './inspect.ts';
 import type { RunSummary } from './overview/summary.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
 } from './types.ts';
 
 export type * from './demo/types.ts';
+export type { CellOutlook, GridResult } from './grid/grid.ts';
 export type { RunSummary } from './overview/summary.ts';
 export type * from './types.ts';
 
@@ -52,6 +54,16 @@ export async function evaluateModel(folder: string, options: EvalOptions, hooks:
 /** Makes the pair set of a recipe, or goes on with it; see `run/feedback.ts`. */
 export async function makePairs(plan: Plan, hooks: Hooks): Promise<FeedbackResult> {
   return (await import('./feedback.ts')).makePairs(plan, hooks);
+}
+
+/** Runs the cells of a grid that are not finished and writes its table; see `run/grid/grid.ts`. */
+export async function runGrid(grid: Grid, hooks: Hooks, most?: number): Promise<GridResult> {
+  return (await import('./grid/grid.ts')).runGrid(grid, hooks, most);
+}
+
+/** The cells of a grid, and about how long each takes. */
+export async function foretellGrid(grid: Grid): Promise<readonly CellOutlook[]> {
+  return (await import('./grid/grid.ts')).foretellGrid(grid);
 }
 
 /** Writes a model for other tools; the files written. */

@@ -15,6 +15,7 @@ import { evalVerb } from './verbs/eval.ts';
 import { exportVerb } from './verbs/export.ts';
 import { feedbackVerb } from './verbs/feedback.ts';
 import { generateVerb } from './verbs/generate.ts';
+import { gridVerb } from './verbs/grid.ts';
 import { recipesVerb } from './verbs/recipes.ts';
 import { resumeVerb } from './verbs/resume.ts';
 import { retrieveVerb } from './verbs/retrieve.ts';
@@ -25,7 +26,7 @@ import { trainVerb } from './verbs/train.ts';
 /** Every verb, by what it is for. */
 const groups: Readonly<Record<string, readonly Verb[]>> = {
   'Begin:': [demoVerb, recipesVerb, doctorVerb],
-  'Train:': [dataVerb, feedbackVerb, trainVerb, resumeVerb, runsVerb],
+  'Train:': [dataVerb, feedbackVerb, trainVerb, resumeVerb, runsVerb, gridVerb],
   'Use a model:': [chatVerb, generateVerb, scoreVerb, retrieveVerb, evalVerb, exportVerb],
 };
 

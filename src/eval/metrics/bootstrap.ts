@@ -92,6 +92,43 @@ export function bootstrapDifference(
   );
 }
 
+/** A model before and after something was done to it, each with one tally an image. */
+export interface Change {
+  readonly before: readonly Tally[];
+  readonly after: readonly Tally[];
+}
+
+/**
+ * The relative change `(after - before) / before` of a score, its mean over changes that share their images, such as those
+ * of several seeds. Each resample draws images, the same for all, and as many of the changes, both with replacement, so
+ * that the interval is one over images and seeds. Null where a score before is 0 or undefined.
+ */
+export function bootstrapRelative(
+  changes: readonly Change[],
+  score: (sum: Tally) => number,
+  options: BootstrapOptions,
+): Estimate {
+  const relative = ([before, after]: readonly [Tally, Tally]) => score(after) / score(before) - 1;
+  const value = mean(changes.map(({ before, after }) => relative([total(before), total(after)])));
+  if (!Number.isFinite(value)) return { value: null, low: null, high: null };
+  const random = new Random(options.seed, 'changes');
+  const images = changes[0]?.before.length ?? 0;
+  const sums = resample(
+    changes.flatMap(({ before, after }) => [before, after]),
+    options,
+  );
+  const replicates = sums.map((sum) => {
+    const drawn = changes.map(() => random.int(0, changes.length));
+    return mean(drawn.map((i) => relative([sum[2 * i] as Tally, sum[2 * i + 1] as Tally])));
+  });
+  const spread = images < fewestForInterval ? undefined : percentiles(replicates);
+  return { value, low: spread?.low ?? null, high: spread?.high ?? null };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function minus(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.keys(a).map((key) => [key, (a[key] as number) - (b[key] as number)]));
 }
