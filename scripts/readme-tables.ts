@@ -1,17 +1,18 @@
 // Writes the tables of README.md between their markers: the systems from recipes/catalog.yaml, and the scores from
-// docs/results/<system>.json, each the eval.json of a run. With --check it writes nothing and fails when they are stale.
+// docs/results/<system>.json, each the eval.json of a run, and from docs/results/grid.json. With --check it writes nothing and fails when they are stale.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Evaluation } from '../src/eval/index.ts';
-import { formatScores } from '../src/eval/index.ts';
+import { formatScores, gridTables } from '../src/eval/index.ts';
 import { catalog, statusOf } from '../src/recipe/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = join(root, 'README.md');
 const before = readFileSync(readme, 'utf8');
 const records = readRecords(join(root, 'docs/results'));
-const after = fill(fill(before, 'systems', systemsTable()), 'results', resultsText());
+const filled = fill(fill(before, 'systems', systemsTable()), 'results', resultsText());
+const after = fill(filled, 'grid', gridText(join(root, 'docs/results/grid.json')));
 
 if (after === before) console.log('README.md is up to date');
 else if (process.argv.includes('--check')) {
@@ -23,7 +24,9 @@ else if (process.argv.includes('--check')) {
 }
 
 function readRecords(folder: string): Map<string, Evaluation> {
-  const files = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')) : [];
+  const files = existsSync(folder)
+    ? readdirSync(folder).filter((name) => name.endsWith('.json') && name !== 'grid.json')
+    : [];
   const found = new Map(
     files.sort().map((file) => [basename(file, '.json'), JSON.parse(readFileSync(join(folder, file), 'utf8'))]),
   );
@@ -74,6 +77,11 @@ function status(name: string): string {
 function citation(cite: string): string {
   const [, arxiv] = /^arXiv:(.+)$/.exec(cite) ?? [];
   return arxiv ? `[${cite}](https://arxiv.org/abs/${arxiv})` : `[${cite}](https://${cite})`;
+}
+
+/** A committed `grid.json`, bases and methods over all seeds. */
+function gridText(file: string): string {
+  return existsSync(file) ? gridTables(JSON.parse(readFileSync(file, 'utf8'))).summary : 'No grid is committed yet.';
 }
 
 function resultsText(): string {

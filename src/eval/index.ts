@@ -22,6 +22,7 @@ export {
   type GridTable,
   gridImage,
   gridMarkdown,
+  gridTables,
 } from './report/grid.ts';
 export type { DataSummary, ReportExtras } from './report/report.ts';
 export { writeReport } from './report/report.ts';

@@ -6,7 +6,7 @@ import { packaged } from '../files/index.ts';
 import { catalog, formatRecipe, loadPlan, parsePlan } from './index.ts';
 
 const files = readdirSync(packaged('recipes'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.yaml') && file !== 'catalog.yaml')
+  .filter((file) => file.endsWith('.yaml') && file !== 'catalog.yaml' && !file.startsWith('grids'))
   .map((file) => join('recipes', file));
 
 /** The lines of a recipe's header from a label to the next. */

@@ -71,7 +71,7 @@ describe('tessera', () => {
       [...group.matchAll(/^ {2}([a-z]+) +[a-z]/gm)].map(([, verb]) => verb as string),
     );
     expect(verbs.join(' ')).toBe(
-      'demo recipes doctor help data feedback train resume runs chat generate score retrieve eval export',
+      'demo recipes doctor help data feedback train resume runs grid chat generate score retrieve eval export',
     );
     const deeper = ['recipes show', 'recipes copy', 'runs compare', 'data inspect', 'data report', 'data make-world'];
     expect(await tessera('help', '--help')).toEqual({ code, out, err: '' });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random, TesseraError } from '../../base/index.ts';
-import { bootstrap, bootstrapDifference, wilson } from './bootstrap.ts';
+import { bootstrap, bootstrapDifference, bootstrapRelative, wilson } from './bootstrap.ts';
 import type { Tally } from './tally.ts';
 import { share } from './tally.ts';
 
@@ -89,5 +89,49 @@ describe('paired difference', () => {
 
   it('refuses runs over different images', () => {
     expect(() => bootstrapDifference([{ all: 1 }], [], accuracy, { seed: 0 })).toThrow(TesseraError);
+  });
+});
+
+describe('the relative change', () => {
+  const score = (sum: Tally) => accuracy(sum).accuracy;
+  /** Half of what was wrong before is right afterwards. */
+  const change = (seed: number, count = 200) => {
+    const before = images(count, 0.4, seed);
+    const random = new Random(seed, 'mended');
+    return { before, after: before.map((one) => (one.right === 0 && random.chance(0.5) ? { right: 4, all: 4 } : one)) };
+  };
+
+  it('is the mean over runs of what was gained, and its interval holds the truth', () => {
+    const runs = [1, 2, 3].map((seed) => change(seed));
+    const each = runs.map(({ before, after }) => {
+      const right = (tallies: readonly Tally[]) => tallies.filter((one) => one.right === 4).length;
+      return right(after) / right(before) - 1;
+    });
+    const found = bootstrapRelative(runs, score, { seed: 0 });
+    expect(found.value).toBeCloseTo(each.reduce((a, b) => a + b, 0) / 3, 12);
+    expect(found.low).toBeLessThan(0.75);
+    expect(found.high).toBeGreaterThan(0.75);
+    expect(bootstrapRelative(runs, score, { seed: 0 })).toEqual(found);
+  });
+
+  it('is told less surely from fewer images, and by runs that differ', () => {
+    const width = (...runs: ReturnType<typeof change>[]) => {
+      const { low, high } = bootstrapRelative(runs, score, { seed: 0 });
+      return (high as number) - (low as number);
+    };
+    expect(width(change(1, 50))).toBeGreaterThan(1.5 * width(change(1)));
+    const none = { before: change(1).before, after: change(1).before };
+    expect(width(change(1), none)).toBeGreaterThan(1.5 * width(change(1), change(1)));
+  });
+
+  it('is not told where there was nothing before, nor between few images', () => {
+    const none = Array.from({ length: 9 }, () => ({ right: 0, all: 1 }));
+    const all = none.map(() => ({ right: 1, all: 1 }));
+    expect(bootstrapRelative([{ before: none, after: all }], score, { seed: 0 }).value).toBeNull();
+    expect(bootstrapRelative([{ before: all.slice(5), after: none.slice(5) }], score, { seed: 0 })).toEqual({
+      value: -1,
+      low: null,
+      high: null,
+    });
   });
 });

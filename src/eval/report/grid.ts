@@ -41,24 +41,23 @@ export interface GridTable {
   readonly cells: readonly GridRow[];
 }
 
-/** The table as Markdown: bases and methods over all seeds, then every cell, then what is missing and why. */
+/** The table as Markdown: bases and methods over all seeds with what is missing and why, and then every cell. */
 export function gridMarkdown(table: GridTable): string {
-  const { name, measures, images, rows, cells } = table;
+  const { summary, cells } = gridTables(table);
+  return [`# ${table.name}`, '', summary, '', '## Every cell', '', cells, ''].join('\n');
+}
+
+/** The two tables of a grid as Markdown. */
+export function gridTables({ measures, images, rows, cells }: GridTable): { summary: string; cells: string } {
   const missing = cells.flatMap((cell) => cell.missing.map((why) => `- ${cell.base}, ${cell.method}: ${why}`));
   const done = cells.filter(({ changes }) => changes.length > 0).length;
-  return [
-    `# ${name}`,
-    '',
+  const summary = [
     `${done} of ${cells.length} cells, ${images} images of each task. Changes are relative to the base, with the 95 % interval over images and seeds.`,
     '',
     ...markdownTable(measures, rows),
-    '',
-    ...(missing.length > 0 ? ['Not done:', '', ...missing, ''] : []),
-    '## Every cell',
-    '',
-    ...markdownTable(measures, cells),
-    '',
-  ].join('\n');
+    ...(missing.length > 0 ? ['', 'Not done:', '', ...missing] : []),
+  ];
+  return { summary: summary.join('\n'), cells: markdownTable(measures, cells).join('\n') };
 }
 
 function markdownTable(measures: readonly GridMeasure[], rows: readonly GridRow[]): string[] {
