@@ -131,7 +131,12 @@ export async function openQuestions(
 ) {
   const questions = data === undefined ? await evaluationScenes(limit, hooks) : { folder: locate(data) };
   // One-word answers, as LLaVA-1.5 is asked for them.
-  const options = { ...questions, pope: { suffix: shortAnswerPrompt }, shots: { nearest } };
+  const options = {
+    ...questions,
+    pope: { suffix: shortAnswerPrompt },
+    amber: { suffix: shortAnswerPrompt },
+    shots: { nearest },
+  };
   return { folder: questions.folder, tasks: openTasks(questions.folder, tasks, options) };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Fault, Named } from '../../base/index.ts';
 import { nearest, raise } from '../../base/index.ts';
 import { popeSplits, type WorldTask } from '../../world/index.ts';
+import { type AmberOptions, amberTask } from './amber.ts';
 import { chairTask } from './chair.ts';
 import { drawingTask, reconstructionTask } from './drawing.ts';
 import { fewShotTask, newWordsTask, type ShotOptions } from './few-shot.ts';
@@ -35,10 +36,14 @@ export interface TaskOptions {
   /** Names of images that will be in the folder once the first question is asked. */
   readonly coming?: readonly string[];
   readonly pope?: PopeOptions;
+  readonly amber?: AmberOptions;
   readonly chair?: { readonly prompt?: string; readonly maxTokens?: number };
   readonly shots?: ShotOptions;
   readonly vqa?: { readonly suffix?: string; readonly maxTokens?: number };
 }
+
+/** A file of AMBER's repository, by its name in an evaluation folder. */
+const amberFile = (name: string) => `amber_${name}`;
 
 /** The evaluation tasks, by their names. */
 export const tasks: Named<Entry> = {
@@ -58,6 +63,25 @@ export const tasks: Named<Entry> = {
     needs: ['images', 'scenes.jsonl'],
     world: [],
     open: (at, { chair, coming }) => chairTask({ images: at('images'), coming, scenes: at('scenes.jsonl') }, chair),
+  },
+  amber: {
+    describe: 'AMBER: descriptions, and yes/no questions about what is there, how it looks, how many and where',
+    asks: 'answers',
+    named: true,
+    needs: ['images', ...['query_all.json', 'annotations.json', 'relation.json', 'safe_words.txt'].map(amberFile)],
+    world: ['amber'],
+    open: (at, { amber, coming }) =>
+      amberTask(
+        {
+          images: at('images'),
+          coming,
+          queries: at(amberFile('query_all.json')),
+          annotations: at(amberFile('annotations.json')),
+          relation: at(amberFile('relation.json')),
+          safeWords: at(amberFile('safe_words.txt')),
+        },
+        amber,
+      ),
   },
   vqa: {
     describe: 'short answers against the ten of each question',
@@ -144,7 +168,7 @@ export function checkTasks(names: readonly string[]): void {
 
 /**
  * Tasks over an evaluation folder: `images/` with `pope_<split>.jsonl`, `scenes.jsonl`, `vqa_questions.json` and
- * `vqa_annotations.json`, `captions.json`, `drawing.json`, as far as the tasks need them. A folder of the tabletop world is one.
+ * `vqa_annotations.json`, `amber_query_all.json` with AMBER's other files, `captions.json`, `drawing.json`, as far as the tasks need them. A folder of the tabletop world is one.
  * @throws TesseraError `eval/unknown-task`, `eval/missing-file`, all faults at once
  * @example openTasks('data/world-val', ['pope', 'vqa'])
  */

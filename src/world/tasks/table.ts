@@ -1,3 +1,4 @@
+import { amberTask } from './amber.ts';
 import { altTextTask, captionsTask } from './coco.ts';
 import { corpusTask } from './corpus.ts';
 import { drawingTask } from './drawing.ts';
@@ -18,6 +19,7 @@ const table = {
   drawing: drawingTask,
   vqa: vqaTask,
   pope: popeTask,
+  amber: amberTask,
   corpus: corpusTask,
 } satisfies Record<string, WorldTaskRecord>;
 

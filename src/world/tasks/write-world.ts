@@ -20,7 +20,7 @@ const batch = 64;
  * Writes scenes, their images and what is said about them into a folder, in the formats of real data:
  * `images/`, `scenes.jsonl`, `captions.json` and `alt_text.json` (COCO), `labelled_captions.jsonl`, `llava.json`,
  * `llava_text.json`, `new_words.json` and `drawing.json` (LLaVA), `vqa_questions.json` with `vqa_annotations.json` (VQAv2),
- * `pope_<split>.jsonl` (POPE), `corpus.jsonl`, `world.json`.
+ * `pope_<split>.jsonl` (POPE), `amber_*` (AMBER), `corpus.jsonl`, `world.json`.
  * The folder appears whole or not at all. One that was written with the same options is used again.
  * @param images `later` leaves them to `writeImages`; a folder that has them keeps them
  * @param onProgress called after each batch of images and each file; what it throws ends the writing.
