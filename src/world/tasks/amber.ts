@@ -25,7 +25,7 @@ interface Asked {
  * and absent, how a thing looks, how many there are, and how two of them lie. Existence is asked after what is absent
  * alone, as published; actions are not, since nothing acts.
  */
-export function amberQuestions(scene: Scene, random: Random): Asked[] {
+function amberQuestions(scene: Scene, random: Random): Asked[] {
   const image = imageName(scene);
   const hallu = likelyAbsent(scene);
   const pair = (type: string, [yes, no]: readonly [string, string]): Asked[] => [
