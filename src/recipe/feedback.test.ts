@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { codesOf, faultOf } from '../../test/support/faults.ts';
 import { loadPlan, missingFeedbackInputs, missingInputs } from './index.ts';
@@ -51,9 +52,17 @@ describe('the section feedback', () => {
   });
 
   it('says how rows are made that its stages lack, and what it lacks itself', () => {
-    const [fault] = missingInputs(plan('feedback.folder=none', 'stages.prefer.data.0.path=none/pairs.jsonl'));
+    const there = 'model.from=assets/tabletop-llava';
+    const [fault] = missingInputs(plan(there, 'feedback.folder=none', 'stages.prefer.data.0.path=none/pairs.jsonl'));
     expect(fault?.remedy).toContain('tessera feedback');
     expect(missingFeedbackInputs(plan('feedback.from=nowhere')).map(({ path }) => path)).toEqual(['feedback.from']);
-    expect(missingFeedbackInputs(plan())).toEqual([]);
+    expect(missingFeedbackInputs(plan(there))).toEqual([]);
+  });
+
+  it('says which recipe makes the model that it starts from', () => {
+    const remedies = (from: string) => missingFeedbackInputs(plan(`model.from=${from}`)).map(({ remedy }) => remedy);
+    const made = ['runs/llava-eager/model', 'runs/llava-dpo', 'runs/blip-2/'].filter((path) => !existsSync(path));
+    expect(made.flatMap(remedies)).toEqual(made.map((path) => `make it with \`tessera train ${path.split('/')[1]}\``));
+    expect(remedies('runs/of-my-own')).toEqual([undefined]);
   });
 });

@@ -70,11 +70,14 @@ function folderKeys({ architecture }: Plan['model']): string[] {
   return Object.keys(keys).filter((key) => keys[key]?.value === 'folder');
 }
 
-/** For what a backbone recipe makes, or the recipe's own section of feedback, the command that makes it. */
+/** For what another recipe makes, or the recipe's own section of feedback, the command that makes it. */
 function maker(path: string, { name, feedback }: Plan): { remedy: string } | undefined {
   if (feedback && `${resolve(path)}/`.startsWith(`${resolve(feedback.folder)}/`)) {
     return { remedy: `make it with \`tessera feedback ${name}\`, with the same overrides` };
   }
+  const run = /^runs\/([^/]+)(?:\/model)?\/?$/.exec(path)?.[1];
+  const known = catalog.flatMap(({ name, recipe, variants = [] }) => (recipe ? [{ name }, ...variants] : variants));
+  if (known.some((recipe) => recipe.name === run)) return { remedy: `make it with \`tessera train ${run}\`` };
   const backbone = catalog.find(({ name }) => dirname(path).endsWith('backbones') && basename(path) === name);
   return (
     backbone && {
