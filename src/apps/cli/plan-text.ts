@@ -46,6 +46,7 @@ export function timeText({ time }: StageMemory): string {
   const one = `${Number(perStep.toPrecision(2))} s a step`;
   const all = steps === undefined ? one : `${duration(perStep * steps)} for ${steps} steps, ${one}`;
   const from = timed === 0 ? 'the first was given up' : `timed here and now on ${timed}`;
-  const text = `${bound} ${all} (${from}); reading all rows and evaluating come on top`;
-  return `  time  ${wrap(text, outputWidth() - 8).join(`\n${' '.repeat(8)}`)}`;
+  const texts = [`${bound} ${all} (${from});`, 'reading all rows and evaluating come on top'];
+  const lines = texts.flatMap((text) => wrap(text, outputWidth() - 8));
+  return `  time  ${lines.join(`\n${' '.repeat(8)}`)}`;
 }
