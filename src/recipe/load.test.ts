@@ -153,7 +153,7 @@ describe('parsePlan', () => {
   it('refuses evaluations that would fail once training is over', () => {
     expect(faultsIn(good, 'eval.tasks=pope')).toContain('a llama model cannot be put to pope [recipe/eval]');
     expect(faultsOfPlan('llava', 'eval.tasks=vqa,retrieval')).toMatchObject([
-      { code: 'recipe/eval', expected: 'pope, chair, vqa, few-shot, new-words' },
+      { code: 'recipe/eval', expected: 'pope, chair, amber, vqa, few-shot, new-words' },
     ]);
     expect(faultsIn(good, 'eval.tasks=pope', 'eval=null')).toBe('no fault');
     for (const off of ['eval.tasks=[]', 'eval=false', 'eval=[]', 'feedback=false', 'feedback.data=[]']) {

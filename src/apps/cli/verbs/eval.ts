@@ -24,7 +24,7 @@ export const evalVerb: Verb = (session) =>
     .addOption(
       new Option(
         '--tasks <list>',
-        "some of pope, chair, vqa, amber, few-shot, new-words, drawing, reconstruction and retrieval, as a,b; when absent as the run's recipe says, or all that the model can do but those with shots",
+        "some of pope, chair, amber, vqa, few-shot, new-words, drawing, reconstruction and retrieval, as a,b; when absent as the run's recipe says, or all that the model can do but those with shots",
       ).argParser(commaList),
     )
     .option('--limit <n>', "images of each task; when absent as the run's recipe says, or all", wholeIn(1, 1e9))
