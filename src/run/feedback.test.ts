@@ -18,7 +18,12 @@ afterAll(() => {
   delete process.env.TESSERA_TEST_KEY;
 });
 
-const small = ['feedback.count=24', 'feedback.data.0.scenes=30', 'feedback.max_tokens=64'];
+const small = [
+  'model.from=assets/tabletop-llava',
+  'feedback.count=24',
+  'feedback.data.0.scenes=30',
+  'feedback.max_tokens=64',
+];
 const hooks = { signal: new AbortController().signal, log: silentLog, progress: () => {} };
 const make = (recipe: string, ...overrides: string[]) =>
   makePairs(loadPlan(`recipes/alignment/${recipe}.yaml`, [...small, ...overrides]), hooks);

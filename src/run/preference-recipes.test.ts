@@ -19,6 +19,7 @@ const hooks = { signal: new AbortController().signal, log: silentLog, progress: 
 async function firstSteps(name: string, batch: number) {
   const pairs = root.path(`${name}-pairs`);
   const plan = loadPlan(`recipes/alignment/${name}.yaml`, [
+    'model.from=assets/tabletop-llava',
     'feedback.count=16',
     'feedback.data.0.scenes=20',
     `feedback.folder=${pairs}`,

@@ -36,6 +36,7 @@ beforeAll(() => {
 let runs = 0;
 const planned = (name: string, ...overrides: string[]) =>
   loadPlan(`recipes/alignment/${name}.yaml`, [
+    'model.from=assets/tabletop-llava',
     `stages.prefer.data.0.path=${pairs}`,
     `output.folder=${root.path(`run-${++runs}`)}`,
     'lora.r=4',

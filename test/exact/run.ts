@@ -58,6 +58,7 @@ export function makingPairs(folder: string): Making {
   const start = [
     'feedback',
     'recipes/alignment/rlhf-v.yaml',
+    'model.from=assets/tabletop-llava',
     'feedback.count=40',
     'feedback.max_tokens=64',
     'feedback.data.0.scenes=60',

@@ -35,6 +35,8 @@ const remedies: Readonly<Record<string, string>> = {
   'recipe/eval': 'set eval.limit to 2 or more, or eval.blind to false',
   'run/no-model': 'name a folder with config.json, or a run folder; `tessera runs` lists those that are here',
   train: OPTIONS,
+  grid: 'mend the grid file; docs/grid.md says what it holds',
+  'grid/failed': '`tessera grid` with the same file makes the failed cells once more',
   run: 'name a run folder; `tessera runs` lists those that are here',
   // Use.
   model: 'name a model that does this; `tessera recipes` says what each system needs and does',
