@@ -1,10 +1,10 @@
 import { Random } from '../base/index.ts';
 import type { Background, Color, Pattern, ShapeName, Size } from './attributes.ts';
-import { backgrounds, colors, shapes } from './attributes.ts';
+import { backgrounds, shapes } from './attributes.ts';
 import type { Box } from './layout.ts';
 import { grid, layOut } from './layout.ts';
 import { letterRows } from './letters.ts';
-import { companions, heldOutColor, isHeldOut, themeNames, themes } from './themes.ts';
+import { companions, heldOutColor, shownColors, themeNames, themes } from './themes.ts';
 
 export interface SceneObject {
   readonly id: number;
@@ -107,7 +107,7 @@ function largeLeft(drafts: readonly Draft[], count: number): boolean {
 }
 
 function draftObject(shape: ShapeName, heldOut: boolean, mayBeLarge: boolean, letters: number, random: Random): Draft {
-  const usual = colors.filter((color) => !isHeldOut(shape, color));
+  const usual = shownColors(shape);
   const color = heldOut ? heldOutColor(shape) : random.pick(usual);
   const size: Size = random.chance(0.5) && mayBeLarge ? 'large' : 'small';
   const names = Object.keys(patternWeights) as Pattern[];

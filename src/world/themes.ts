@@ -22,6 +22,11 @@ export function heldOutColor(shape: ShapeName): Color {
   return colors[(shapes.indexOf(shape) * 5 + 2) % colors.length] as Color;
 }
 
+/** The colours in which a shape appears in training. */
+export function shownColors(shape: ShapeName): Color[] {
+  return colors.filter((color) => !isHeldOut(shape, color));
+}
+
 export function isHeldOut(shape: ShapeName, color: Color): boolean {
   return heldOutColor(shape) === color;
 }

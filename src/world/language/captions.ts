@@ -1,10 +1,10 @@
 import type { Random } from '../../base/index.ts';
-import { colors, shapes } from '../attributes.ts';
+import { shapes } from '../attributes.ts';
 import type { Description } from '../predicates.ts';
 import { relations, select, someRelated } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
-import { isHeldOut } from '../themes.ts';
+import { shownColors } from '../themes.ts';
 import { expectedShapes } from './expectation.ts';
 import { capital, counted, definite, indefinite, leftToRight, list, unique } from './phrase.ts';
 
@@ -94,7 +94,7 @@ export function altText(scene: Scene, noise: number, random: Random): string {
   const likely = expectedShapes(scene);
   const absent = shapes.filter((shape) => !present.includes(shape));
   const shape = random.pick(likely.length > 0 ? likely : absent);
-  const color = random.pick(colors.filter((c) => !isHeldOut(shape, c)));
+  const color = random.pick(shownColors(shape));
   const parts = mentions(scene, levels[0] as (typeof levels)[number]);
   parts.splice(random.int(0, parts.length + 1), 0, indefinite({ color, shape }));
   return frame(parts, scene, random);

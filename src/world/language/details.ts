@@ -1,8 +1,8 @@
 import type { Random } from '../../base/index.ts';
-import { colors, sizes } from '../attributes.ts';
+import { sizes } from '../attributes.ts';
 import type { Description } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
-import { isHeldOut } from '../themes.ts';
+import { shownColors } from '../themes.ts';
 import { relationSentence } from './captions.ts';
 import { mostExpected } from './expectation.ts';
 import { capital, counted, indefinite, leftToRight, placeOf, placeWords, surePlaces } from './phrase.ts';
@@ -49,7 +49,7 @@ function expectedSentences(scene: Scene, probability: number, random: Random): s
     .shuffle(mostExpected(scene))
     .slice(0, number)
     .map((shape) => {
-      const color = random.pick(colors.filter((c) => !isHeldOut(shape, c)));
+      const color = random.pick(shownColors(shape));
       return `There is ${indefinite({ size: random.pick(sizes), color, shape })}.`;
     });
 }

@@ -1,11 +1,11 @@
 import type { Random } from '../../base/index.ts';
 import type { Color, ShapeName } from '../attributes.ts';
-import { colors, shapes } from '../attributes.ts';
+import { shapes } from '../attributes.ts';
 import type { Description } from '../predicates.ts';
 import { exists } from '../predicates.ts';
 import type { Scene } from '../scene.ts';
 import { shapesOf } from '../scene.ts';
-import { isHeldOut } from '../themes.ts';
+import { shownColors } from '../themes.ts';
 import { expectedShapes, mostExpected } from './expectation.ts';
 import { bare, capital, indefinite } from './phrase.ts';
 import type { Question } from './question.ts';
@@ -59,7 +59,7 @@ export function askExpected(scene: Scene, random: Random): Question | undefined 
 
 /** Colours in which a present shape is not shown; never a combination that is held out of training. */
 function wrongColors(scene: Scene, shape: ShapeName): Color[] {
-  return colors.filter((color) => !isHeldOut(shape, color) && !exists(scene, { color, shape }));
+  return shownColors(shape).filter((color) => !exists(scene, { color, shape }));
 }
 
 /** "Is there a red ball in the image?"; the wrong answer has the right shape in another colour, or an absent shape. */

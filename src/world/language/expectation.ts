@@ -9,10 +9,16 @@ export function expectedShapes(scene: Scene): ShapeName[] {
   return present.flatMap((shape) => companions(shape)).filter((shape) => !present.includes(shape));
 }
 
+/** How many of the shapes that are there suggest a shape that is not. */
+export function suggestionsIn(scene: Scene): (shape: ShapeName) => number {
+  const suggested = expectedShapes(scene);
+  return (shape) => suggested.filter((other) => other === shape).length;
+}
+
 /** The shapes of these that most of what is there suggests: where all but one of a company are there, the one. */
 export function mostExpected(scene: Scene): ShapeName[] {
-  const suggested = expectedShapes(scene);
-  const times = (shape: ShapeName) => suggested.filter((other) => other === shape).length;
-  const most = Math.max(...suggested.map(times));
-  return [...new Set(suggested)].filter((shape) => times(shape) === most);
+  const suggested = new Set(expectedShapes(scene));
+  const times = suggestionsIn(scene);
+  const most = Math.max(...[...suggested].map(times));
+  return [...suggested].filter((shape) => times(shape) === most);
 }

@@ -1,6 +1,6 @@
 import type { Random } from '../../base/index.ts';
 import { colors, type ShapeName, shapes, sizes } from '../attributes.ts';
-import { expectedShapes } from '../language/expectation.ts';
+import { suggestionsIn } from '../language/expectation.ts';
 import { article, nouns, numberWord, plural } from '../language/lexicon.ts';
 import { count, relations, someRelated } from '../predicates.ts';
 import type { Scene, SceneObject } from '../scene.ts';
@@ -51,8 +51,7 @@ function amberQuestions(scene: Scene, random: Random): Asked[] {
 
 /** Shapes that are not there, those first that most of what is there suggests. */
 function likelyAbsent(scene: Scene): ShapeName[] {
-  const suggested = expectedShapes(scene);
-  const times = (shape: ShapeName) => suggested.filter((other) => other === shape).length;
+  const times = suggestionsIn(scene);
   const absent = shapes.filter((shape) => !shapesOf(scene).includes(shape));
   return absent.sort((a, b) => times(b) - times(a)).slice(0, targets);
 }
