@@ -29,9 +29,14 @@ export function partsOf(path: string): readonly string[] {
 
 /** The Parquet files of a folder, as names or patterns: one for each set of names that differ in their number alone. */
 export function partSets(folder: string): readonly string[] {
+  return [...setsOf(parquetNames(folder)).values()].map(patternOf);
+}
+
+/** Names by what those of one set have in common. */
+function setsOf(names: readonly string[]): Map<string, string[]> {
   const sets = new Map<string, string[]>();
-  for (const name of parquetNames(folder)) sets.set(keyOf(name), [...(sets.get(keyOf(name)) ?? []), name]);
-  return [...sets.values()].map(patternOf);
+  for (const name of names) sets.set(keyOf(name), [...(sets.get(keyOf(name)) ?? []), name]);
+  return sets;
 }
 
 /** Names that differ in the number of the part alone: their last one, or the one before `-of-`. */
@@ -53,9 +58,7 @@ function counted(name: string): number | undefined {
 
 /** Shards are numbered from 0; names of one set may stand beside those of another that is cut otherwise. */
 function missingParts(path: string, names: readonly string[]): Fault | undefined {
-  const sets = new Map<string, string[]>();
-  for (const name of names) sets.set(keyOf(name), [...(sets.get(keyOf(name)) ?? []), name]);
-  for (const [key, found] of sets) {
+  for (const [key, found] of setsOf(names)) {
     const of = counted(found[0] as string);
     if (of === undefined || found.length === of) continue;
     return {
