@@ -11,9 +11,14 @@ const recipes = new Map(
     .flatMap(({ name, recipe }) => (recipe === undefined ? [] : [[name, recipe] as const])),
 );
 
+/** Whether the catalog has a recipe of this name. */
+export function hasRecipe(name: string): boolean {
+  return recipes.has(name);
+}
+
 /** Whether the catalog gives a recipe or a system this name. */
 export function isNameOfRecipe(name: string): boolean {
-  return recipes.has(name) || catalog.some((system) => system.name === name);
+  return hasRecipe(name) || catalog.some((system) => system.name === name);
 }
 
 /**

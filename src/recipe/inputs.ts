@@ -4,6 +4,7 @@ import type { Fault } from '../base/index.ts';
 import { isDataThere } from '../data/index.ts';
 import { architectures, type SystemRecipe } from '../models/index.ts';
 import { catalog } from './catalog.ts';
+import { hasRecipe } from './find.ts';
 import { locate } from './place.ts';
 import type { Plan } from './plan.ts';
 
@@ -76,8 +77,7 @@ function maker(path: string, { name, feedback }: Plan): { remedy: string } | und
     return { remedy: `make it with \`tessera feedback ${name}\`, with the same overrides` };
   }
   const run = /^runs\/([^/]+)(?:\/model)?\/?$/.exec(path)?.[1];
-  const known = catalog.flatMap(({ name, recipe, variants = [] }) => (recipe ? [{ name }, ...variants] : variants));
-  if (known.some((recipe) => recipe.name === run)) return { remedy: `make it with \`tessera train ${run}\`` };
+  if (run !== undefined && hasRecipe(run)) return { remedy: `make it with \`tessera train ${run}\`` };
   const backbone = catalog.find(({ name }) => dirname(path).endsWith('backbones') && basename(path) === name);
   return (
     backbone && {
