@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import { TesseraError } from '../base/index.ts';
 import { type WorldRequest, worldOptions, worldVersion, writeImages, writeWorld } from '../world/index.ts';
+import { digestOf } from './digest.ts';
 import type { Hooks } from './types.ts';
 
 /** Where is kept what was made once of data: worlds, and the images of files that hold them. */
@@ -19,10 +19,7 @@ export async function cachedWorld(
   hooks: Hooks,
   images: 'all' | 'later' = 'all',
 ): Promise<string> {
-  const key = createHash('sha256')
-    .update(JSON.stringify([worldVersion, worldOptions(request)]))
-    .digest('hex')
-    .slice(0, 12);
+  const key = digestOf([worldVersion, worldOptions(request)]).slice(0, 12);
   const folder = join(dataCache(), `world-${request.split}-${request.count}-${key}`);
   const progress = (done: number, total: number) => {
     refuseStopped(hooks);

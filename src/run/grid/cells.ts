@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { join, relative, resolve } from 'node:path';
 import { TesseraError } from '../../base/index.ts';
 import { type Grid, type GridBase, loadPlan, type Plan } from '../../recipe/index.ts';
+import { digestOf } from '../digest.ts';
 
 /** One method on one base with one seed, and where it goes. */
 export interface Cell {
@@ -84,8 +84,7 @@ export function planOf(grid: Grid, cell: Cell, { base, folder }: Start): Plan {
 /** The builder, and what tells its settings from others. */
 function pairsName({ feedback }: Plan): string {
   const { folder: _, ...settings } = feedback as NonNullable<Plan['feedback']>;
-  const digest = createHash('sha256').update(JSON.stringify(settings)).digest('hex').slice(0, 8);
-  return `${settings.builder}-${digest}`;
+  return `${settings.builder}-${digestOf(settings).slice(0, 8)}`;
 }
 
 /** The files of stages that the pair set of a recipe holds. */

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +5,7 @@ import { asTesseraError, TesseraError } from '../../base/index.ts';
 import { makeFolder, parseJson, readText, writeTextAtomically } from '../../files/index.ts';
 import { modelPlace } from '../../models/index.ts';
 import { formatRecipe, type Grid, locate, type Plan } from '../../recipe/index.ts';
+import { digestOf } from '../digest.ts';
 import { weightsOf } from '../feedback-weights.ts';
 import type { Cell, Start } from './cells.ts';
 
@@ -47,16 +47,15 @@ export function saveCell({ folder }: Cell, found: CellResult): void {
 
 /** A digest of the plan of a cell, of the weights that it begins with and of what is asked. */
 export function settingsOf(plan: Plan, start: Start, { eval: asked }: Grid): string {
-  return digest([formatRecipe(plan.resolved), weightsAt(start), asked]);
+  return digestOf([formatRecipe(plan.resolved), weightsAt(start), asked]);
 }
 
 /** Where the evaluation of a base goes: another place for other weights and other questions. */
 export function beforeOf(start: Start, { folder, eval: asked }: Grid): string {
-  return join(folder, 'before', `${start.place}-${digest([weightsAt(start), asked]).slice(0, 8)}`);
+  return join(folder, 'before', `${start.place}-${digestOf([weightsAt(start), asked]).slice(0, 8)}`);
 }
 
 const weightsAt = ({ folder }: Start) => weightsOf(modelPlace(locate(folder)));
-const digest = (value: unknown) => createHash('sha256').update(JSON.stringify(value)).digest('hex');
 
 /**
  * Whether a cell is finished, as the grid file has it now.
