@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   amberNouns,
+  amberWords,
   discriminativeCounts,
   discriminativeScores,
   firstYesNo,
@@ -9,8 +10,8 @@ import {
 } from './amber.ts';
 import { sumTallies } from './tally.ts';
 
-const vocabulary = {
-  association: new Map<string, readonly string[]>([
+const vocabulary = amberWords(
+  new Map<string, readonly string[]>([
     ...['cube', 'ring', 'star', 'cone', 'table', 'leave'].map((word) => [word, []] as const),
     ['ball', ['sphere']],
     ['forest', ['tree']],
@@ -18,8 +19,8 @@ const vocabulary = {
     ['child', ['kid']],
     ['light', []],
   ]),
-  safe: new Set(['light']),
-};
+  ['light'],
+);
 const counts = (answer: string, truth: readonly string[], hallu: readonly string[] = []) =>
   generativeCounts(amberNouns(answer, vocabulary), { truth, hallu }, vocabulary, answer.split(' ').length).counts;
 

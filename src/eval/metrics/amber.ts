@@ -4,6 +4,8 @@ import { share } from './tally.ts';
 export interface AmberWords {
   /** Objects, and words that may stand for each. */
   readonly association: ReadonlyMap<string, readonly string[]>;
+  /** All of these. */
+  readonly known: ReadonlySet<string>;
   /** Words that are never held against an answer. */
   readonly safe: ReadonlySet<string>;
 }
@@ -62,12 +64,17 @@ const irregular: Readonly<Record<string, string>> = {
   shelves: 'shelf',
 };
 
+/** What AMBER knows, by its words for objects and those that are safe. */
+export function amberWords(association: AmberWords['association'], safe: Iterable<string>): AmberWords {
+  const known = new Set([...association].flatMap(([word, others]) => [word, ...others]));
+  return { association, known, safe: new Set(safe) };
+}
+
 /**
  * The words of an answer that AMBER knows as objects, plurals as singulars. AMBER's own code takes the words that a tagger
  * holds for nouns; here every word counts that it knows as an object.
  */
-export function amberNouns(answer: string, { association }: AmberWords): AmberNoun[] {
-  const known = new Set([...association].flatMap(([word, others]) => [word, ...others]));
+export function amberNouns(answer: string, { known }: AmberWords): AmberNoun[] {
   return [...answer.matchAll(/[A-Za-z]+(?:-[A-Za-z]+)*/g)].flatMap((match) => {
     const [text] = match;
     const word = singularIn(text, known) ?? singularIn(text.toLowerCase(), known);

@@ -6,6 +6,7 @@ import {
   type AmberTruth,
   type AmberWords,
   amberNouns,
+  amberWords,
   type DiscriminativeCounts,
   discriminativeCounts,
   discriminativeScores,
@@ -18,7 +19,7 @@ import { wordCount } from '../metrics/chair.ts';
 import type { Tally } from '../metrics/tally.ts';
 import { type ImageSource, openImages } from './images.ts';
 import { collect } from './rows.ts';
-import { firstImages, type Item, type Metric, type Task, type Verdict } from './task.ts';
+import { firstImages, type Item, type Metric, shareMetric, type Task, type Verdict } from './task.ts';
 
 /** AMBER's files, as its repository has them. */
 export interface AmberSource extends ImageSource {
@@ -60,28 +61,24 @@ const relation = z.record(z.string(), words);
 type Annotation = z.infer<typeof annotations>[number];
 
 const metrics: readonly Metric[] = [
-  metric('amber', 'AMBER', 'mean of 1 - CHAIR and F1', 'high', true),
-  metric('chair', 'CHAIR', 'share of the objects named that are not there', 'low', true),
-  metric('cover', 'Cover', 'share of the objects there that are named', 'high', true),
-  metric('hal', 'Hal', 'share of descriptions that name a thing that is not there', 'low', true),
-  metric('cog', 'Cog', 'share of the likely inventions that are named', 'low', true),
-  metric(
+  shareMetric('amber', 'AMBER', 'mean of 1 - CHAIR and F1', 'high', true),
+  shareMetric('chair', 'CHAIR', 'share of the objects named that are not there', 'low', true),
+  shareMetric('cover', 'Cover', 'share of the objects there that are named', 'high', true),
+  shareMetric('hal', 'Hal', 'share of descriptions that name a thing that is not there', 'low', true),
+  shareMetric('cog', 'Cog', 'share of the likely inventions that are named', 'low', true),
+  shareMetric(
     'cogNouns',
     'Cog of nouns',
     'share of the objects named that are likely inventions, as the paper has it',
     'low',
   ),
-  { ...metric('length', 'length', 'mean words of a description', 'neither', true), unit: 'words' },
-  metric('accuracy', 'accuracy', 'share of questions answered rightly', 'high', true),
-  metric('f1', 'F1', 'harmonic mean of precision and recall, no being the positive class', 'high', true),
-  metric('precision', 'precision', 'share of the no answers that are right', 'high'),
-  metric('recall', 'recall', 'share of the questions with the answer no that get it', 'high'),
-  metric('unclear', 'unclear', 'share of answers that begin with neither yes nor no, which are wrong', 'low'),
+  { ...shareMetric('length', 'length', 'mean words of a description', 'neither', true), unit: 'words' },
+  shareMetric('accuracy', 'accuracy', 'share of questions answered rightly', 'high', true),
+  shareMetric('f1', 'F1', 'harmonic mean of precision and recall, no being the positive class', 'high', true),
+  shareMetric('precision', 'precision', 'share of the no answers that are right', 'high'),
+  shareMetric('recall', 'recall', 'share of the questions with the answer no that get it', 'high'),
+  shareMetric('unclear', 'unclear', 'share of answers that begin with neither yes nor no, which are wrong', 'low'),
 ];
-
-function metric(name: string, label: string, describe: string, better: Metric['better'], headline = false): Metric {
-  return { name, label, describe, unit: 'share', better, headline };
-}
 
 /**
  * AMBER: hallucination in descriptions and in yes/no questions without a judge (Wang et al. 2023). Objects are compared
@@ -137,7 +134,7 @@ function vocabularyOf({ relation: associations, safeWords }: AmberSource): Amber
   const safe = readText(safeWords, { code: 'eval/unreadable' })
     .split('\n')
     .map((line) => line.trim());
-  return { association: new Map(Object.entries(read(associations, relation))), safe: new Set(safe.filter(Boolean)) };
+  return amberWords(new Map(Object.entries(read(associations, relation))), safe.filter(Boolean));
 }
 
 function judge(answer: string, annotation: Annotation, vocabulary: AmberWords): Verdict {

@@ -10,7 +10,7 @@ import { share } from '../metrics/tally.ts';
 import { type ImageSource, openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Span, Task, Verdict } from './task.ts';
-import { firstImages } from './task.ts';
+import { firstImages, shareMetric } from './task.ts';
 
 export interface ChairSource extends ImageSource {
   /** Scene graphs, one JSON object a line: `{image_id, objects: [{shape, color, ...}]}`. */
@@ -47,24 +47,30 @@ const scene = z.object({
 type SceneRecord = Readonly<z.infer<typeof scene>>;
 
 const metrics: readonly Metric[] = [
-  metric('i', 'CHAIRi', 'share of the things named that are not there', 'low', true),
-  metric('s', 'CHAIRs', 'share of captions that name a thing that is not there', 'low', true),
-  metric('response', 'response rate', 'share of the captions naming any object that name one that is not there', 'low'),
-  metric('iDistinct', 'CHAIRi distinct', 'CHAIRi over the distinct objects of each caption, the mention rate', 'low'),
-  metric('recall', 'recall', 'share of the objects there that are mentioned', 'high', true),
-  metric('complete', 'complete', 'share of captions that name every object once and rightly', 'high', true),
-  { ...metric('length', 'length', 'mean words of a caption', 'neither', true), unit: 'words' },
-  metric(
+  shareMetric('i', 'CHAIRi', 'share of the things named that are not there', 'low', true),
+  shareMetric('s', 'CHAIRs', 'share of captions that name a thing that is not there', 'low', true),
+  shareMetric(
+    'response',
+    'response rate',
+    'share of the captions naming any object that name one that is not there',
+    'low',
+  ),
+  shareMetric(
+    'iDistinct',
+    'CHAIRi distinct',
+    'CHAIRi over the distinct objects of each caption, the mention rate',
+    'low',
+  ),
+  shareMetric('recall', 'recall', 'share of the objects there that are mentioned', 'high', true),
+  shareMetric('complete', 'complete', 'share of captions that name every object once and rightly', 'high', true),
+  { ...shareMetric('length', 'length', 'mean words of a caption', 'neither', true), unit: 'words' },
+  shareMetric(
     'unread',
     'unread',
     'share of sentences that say nothing readable; above 0.05 the other numbers are shaky',
     'low',
   ),
 ];
-
-function metric(name: string, label: string, describe: string, better: Metric['better'], headline = false): Metric {
-  return { name, label, describe, unit: 'share', better, headline };
-}
 
 /**
  * CHAIR: what a description mentions that is not in the image (Rohrbach et al. 2018), in three ways. `strict` counts

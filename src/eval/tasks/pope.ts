@@ -7,7 +7,7 @@ import { share } from '../metrics/tally.ts';
 import { type ImageSource, openImages } from './images.ts';
 import { collect, readJsonLines } from './rows.ts';
 import type { Item, Metric, Task, Verdict } from './task.ts';
-import { firstImages } from './task.ts';
+import { firstImages, shareMetric } from './task.ts';
 
 /** The `image` names of the questions are those of the images. */
 export interface PopeSource extends ImageSource {
@@ -30,17 +30,13 @@ const question = z.object({
 });
 
 const metrics: readonly Metric[] = [
-  metric('accuracy', 'accuracy', 'share of questions answered rightly', 'high', true),
-  metric('f1', 'F1', 'harmonic mean of precision and recall, yes being the positive class', 'high', true),
-  metric('precision', 'precision', 'share of the yes answers that are right', 'high'),
-  metric('recall', 'recall', 'share of the objects there that are confirmed', 'high'),
-  metric('yesRatio', 'yes ratio', 'share of questions answered with yes; half of them deserve it', 'neither'),
-  metric('unclear', 'unclear', 'share of answers that say neither yes nor no, which count as yes', 'low'),
+  shareMetric('accuracy', 'accuracy', 'share of questions answered rightly', 'high', true),
+  shareMetric('f1', 'F1', 'harmonic mean of precision and recall, yes being the positive class', 'high', true),
+  shareMetric('precision', 'precision', 'share of the yes answers that are right', 'high'),
+  shareMetric('recall', 'recall', 'share of the objects there that are confirmed', 'high'),
+  shareMetric('yesRatio', 'yes ratio', 'share of questions answered with yes; half of them deserve it', 'neither'),
+  shareMetric('unclear', 'unclear', 'share of answers that say neither yes nor no, which count as yes', 'low'),
 ];
-
-function metric(name: string, label: string, describe: string, better: Metric['better'], headline = false): Metric {
-  return { name, label, describe, unit: 'share', better, headline };
-}
 
 /** POPE: is there a ... in the image? Object hallucination as balanced yes/no questions (Li et al. 2023). */
 export function popeTask(source: PopeSource, { suffix = '', maxTokens = 16 }: PopeOptions = {}): Task {

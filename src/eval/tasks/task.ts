@@ -60,6 +60,17 @@ export interface Metric {
   readonly headline: boolean;
 }
 
+/** A metric that is a share. @param headline whether short tables show it */
+export function shareMetric(
+  name: string,
+  label: string,
+  describe: string,
+  better: Metric['better'],
+  headline = false,
+): Metric {
+  return { name, label, describe, unit: 'share', better, headline };
+}
+
 /** A metric over something that groups have different numbers of, such as shots. */
 export interface Curves {
   readonly metric: string;
