@@ -1,9 +1,9 @@
 import { TesseraError } from '../base/index.ts';
 import { type Recorded, recordedAnswers } from './against.ts';
 import { bootstrapRelative, type Change, type Estimate } from './metrics/bootstrap.ts';
-import { sumTallies, type Tally } from './metrics/tally.ts';
+import { mean, sumTallies, type Tally } from './metrics/tally.ts';
 import { clusters } from './summarise.ts';
-import type { AnyTask, Metric, Task } from './tasks/task.ts';
+import type { AnyTask, Item, Metric, Task, Verdict } from './tasks/task.ts';
 
 /** Answers of a model before and after something was done to it. */
 export interface RecordedChange {
@@ -35,40 +35,49 @@ export function measureIn(task: AnyTask, group: string, name: string): Metric {
   });
 }
 
-/**
- * How scores of a task changed, over runs that were all asked the same questions.
- * @param limit images of the task that were asked about
- * @throws TesseraError `eval/unpaired` where they were not
- */
-export async function scoreChanges(
-  task: Task,
+/** How scores of a task changed over some runs, one change a measure. */
+export type ChangesOf = (
   measures: readonly { readonly group: string; readonly metric: string }[],
   runs: readonly RecordedChange[],
-  limit: number,
-): Promise<ScoreChange[]> {
-  const items = await task.load(limit);
-  const verdictsOf = (recorded: Recorded) => {
+) => Promise<ScoreChange[]>;
+
+/**
+ * Opens a task for runs that were all asked the same questions. Each recording is judged once, in however many changes it is.
+ * @param limit images of the task that were asked about
+ * @returns what throws TesseraError `eval/unpaired` where they were not
+ */
+export function openChanges(task: Task, limit: number): ChangesOf {
+  let loaded: Promise<readonly Item[]> | undefined;
+  const judged = new WeakMap<Recorded, ReadonlyMap<Item, Verdict>>();
+  const verdictsOf = (recorded: Recorded, items: readonly Item[]) => {
+    const known = judged.get(recorded);
+    if (known) return known;
     const answers = recordedAnswers(recorded, task, items);
-    return new Map([...answers].map(([item, answer]) => [item, item.judge(answer)]));
+    const verdicts = new Map([...answers].map(([item, answer]) => [item, item.judge(answer)]));
+    judged.set(recorded, verdicts);
+    return verdicts;
   };
-  const judged = runs.map(({ before, after }) => ({ before: verdictsOf(before), after: verdictsOf(after) }));
-  return measures.map(({ group, metric }) => {
-    const score = (sum: Tally) => task.score(sum)[metric] ?? Number.NaN;
-    const changes = judged.map(
-      ({ before, after }): Change => ({
-        before: clusters(before, items, group),
-        after: clusters(after, items, group),
-      }),
-    );
-    return {
-      before: meanOf(changes.map(({ before }) => score(sumTallies(before)))),
-      after: meanOf(changes.map(({ after }) => score(sumTallies(after)))),
-      relative: bootstrapRelative(changes, score, { seed: 0 }),
-    };
-  });
+  return async (measures, runs) => {
+    loaded ??= Promise.resolve(task.load(limit));
+    const items = await loaded;
+    return measures.map(({ group, metric }) => {
+      const score = (sum: Tally) => task.score(sum)[metric] ?? Number.NaN;
+      const changes = runs.map(
+        ({ before, after }): Change => ({
+          before: clusters(verdictsOf(before, items), items, group),
+          after: clusters(verdictsOf(after, items), items, group),
+        }),
+      );
+      return {
+        before: meanOf(changes.map(({ before }) => score(sumTallies(before)))),
+        after: meanOf(changes.map(({ after }) => score(sumTallies(after)))),
+        relative: bootstrapRelative(changes, score, { seed: 0 }),
+      };
+    });
+  };
 }
 
 function meanOf(values: readonly number[]): number | null {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Number.isFinite(mean) ? mean : null;
+  const value = mean(values);
+  return Number.isFinite(value) ? value : null;
 }

@@ -53,8 +53,12 @@ export function arrow({ better }: Pick<Metric, 'better'>): string {
 
 /** Three decimals for shares, one for words; a dash where undefined. */
 export function formatValue(value: number | null, { unit }: Metric): string {
-  if (value === null) return '–';
-  const text = value.toFixed(unit === 'share' ? 3 : 1);
+  return value === null ? '–' : fixed(value, unit === 'share' ? 3 : 1);
+}
+
+/** A number with so many decimals; no nought below nought. */
+export function fixed(value: number, decimals: number): string {
+  const text = value.toFixed(decimals);
   return Number(text) === 0 ? text.replace('-', '') : text;
 }
 

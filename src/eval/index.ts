@@ -1,6 +1,6 @@
 export { type Recorded, readRecorded } from './against.ts';
 export type { EvaluateOptions, PoolRankings, Progress, Request, Responder, SearchHooks } from './asking.ts';
-export { measureIn, scoreChanges } from './changes.ts';
+export { type ChangesOf, measureIn, openChanges, type RecordedChange } from './changes.ts';
 export { requireImages } from './derangement.ts';
 export { arrow, formatEstimate, formatScores } from './format-scores.ts';
 export { evaluate } from './harness.ts';

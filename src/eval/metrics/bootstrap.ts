@@ -1,5 +1,5 @@
 import { Random, TesseraError } from '../../base/index.ts';
-import type { Tally } from './tally.ts';
+import { mean, type Tally } from './tally.ts';
 
 /** A score with the ends of its 95% interval; null where it is undefined, or where too little was seen to tell. */
 export interface Estimate {
@@ -123,10 +123,6 @@ export function bootstrapRelative(
   });
   const spread = images < fewestForInterval ? undefined : percentiles(replicates);
   return { value, low: spread?.low ?? null, high: spread?.high ?? null };
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function minus(a: Readonly<Record<string, number>>, b: Readonly<Record<string, number>>): Record<string, number> {

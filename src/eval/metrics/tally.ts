@@ -10,6 +10,10 @@ export function sumTallies(tallies: Iterable<Tally>): Record<string, number> {
   return sum;
 }
 
+export function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 /** `part / whole`, and NaN (undefined, never zero) where there is nothing to take a share of. */
 export function share(part: number, whole: number): number {
   return whole === 0 ? Number.NaN : part / whole;

@@ -1,4 +1,4 @@
-import { arrow, formatInterval, formatValue } from '../format-scores.ts';
+import { arrow, fixed, formatValue } from '../format-scores.ts';
 import type { Estimate } from '../metrics/bootstrap.ts';
 import type { Metric } from '../tasks/task.ts';
 import { type Html, html, nothing } from './html.ts';
@@ -84,18 +84,16 @@ function fromTo({ before, after }: GridChange, metric: Metric): string {
   return `${formatValue(before, metric)} → ${formatValue(after, metric)}`;
 }
 
-const asPercent: Metric = { name: '', label: '', describe: '', unit: 'words', better: 'neither', headline: false };
-
 function percent(share: number | null | undefined): string {
   if (share === null || share === undefined) return '–';
-  const text = formatValue(100 * share, asPercent).replace('-', '−');
-  return `${share > 0 ? '+' : ''}${text} %`;
+  return `${share > 0 ? '+' : ''}${percents(share)} %`;
 }
+
+const percents = (share: number) => fixed(100 * share, 1).replace('-', '−');
 
 function interval(estimate: Estimate | undefined): string {
   if (!estimate || estimate.low === null || estimate.high === null) return '–';
-  const [low, high] = [100 * estimate.low, 100 * estimate.high];
-  return formatInterval({ value: null, low, high }, asPercent).replaceAll('-', '−');
+  return `${percents(estimate.low)} … ${percents(estimate.high)}`;
 }
 
 const left = 190;

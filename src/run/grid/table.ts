@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path';
 import {
+  type ChangesOf,
   type GridChange,
   type GridMeasure,
   type GridRow,
@@ -7,9 +8,9 @@ import {
   gridImage,
   gridMarkdown,
   measureIn,
-  type Recorded,
+  openChanges,
+  type RecordedChange,
   readRecorded,
-  scoreChanges,
   type Task,
 } from '../../eval/index.ts';
 import { writeTextAtomically } from '../../files/index.ts';
@@ -19,36 +20,57 @@ import type { Hooks } from '../types.ts';
 import { type Cell, cellsOf, startOf } from './cells.ts';
 import { beforeOf, type CellResult, cellResult } from './result.ts';
 
-/** The tasks of a grid, and what its table shows of them. */
+/** What the table of a grid shows, and what it is made of. The table is written after each cell, and all of this once. */
 export interface Measured {
-  readonly tasks: ReadonlyMap<string, Task>;
   readonly measures: readonly GridMeasure[];
+  /** By task, of those that the measures are of. */
+  readonly changes: ReadonlyMap<string, ChangesOf>;
+  /** The answers of a finished cell, and of its base. */
+  runOf(cell: Cell): Promise<RecordedChange>;
 }
 
 /**
  * Opens the tasks that a grid asks, which judge recorded answers once more.
  * @throws TesseraError `eval/no-measure`
  */
-export async function openMeasures({ eval: asked, measure, beside }: Grid, hooks: Hooks): Promise<Measured> {
+export async function openMeasures(grid: Grid, hooks: Hooks): Promise<Measured> {
+  const { eval: asked, measure, beside } = grid;
   const { tasks } = await openQuestions(asked, false, hooks);
   const byName = new Map(tasks.map((task) => [task.name, task]));
+  const changes = new Map<string, ChangesOf>();
   const measures = [measure, ...beside].map(({ task, group, metric }) => {
     const of = byName.get(task) as (typeof tasks)[number];
-    return { task, group, metric: measureIn(of, group, metric) };
+    const found = measureIn(of, group, metric);
+    // What has a measure is a task of answers.
+    if (!changes.has(task)) changes.set(task, openChanges(of as Task, asked.limit));
+    return { task, group, metric: found };
   });
-  return { tasks: byName as Map<string, Task>, measures };
+  const read = once(readRecorded, (folder) => folder);
+  // Where the answers of a base are takes a checksum of its weights to tell.
+  const runOf = once(
+    async (cell: Cell) => ({
+      before: await read(beforeOf(startOf(grid, cell), grid)),
+      after: await read(join(cell.folder, 'eval')),
+    }),
+    ({ folder }) => folder,
+  );
+  return { measures, changes, runOf };
+}
+
+/** Work that is done once for each key. */
+function once<A, B>(work: (value: A) => Promise<B>, keyOf: (value: A) => string): (value: A) => Promise<B> {
+  const known = new Map<string, Promise<B>>();
+  return (value) => {
+    const found = known.get(keyOf(value)) ?? work(value);
+    known.set(keyOf(value), found);
+    return found;
+  };
 }
 
 /** Writes what the grid has come to so far: `grid.json`, `grid.md` and `grid.svg`. */
 export async function writeTable(grid: Grid, measured: Measured): Promise<GridTable> {
-  const recordings = new Map<string, Promise<Recorded>>();
-  const read = (folder: string) => {
-    const found = recordings.get(folder) ?? readRecorded(folder);
-    recordings.set(folder, found);
-    return found;
-  };
   const all = cellsOf(grid);
-  const row = (cells: readonly Cell[]) => rowOf(grid, cells, measured, read);
+  const row = (cells: readonly Cell[]) => rowOf(cells, measured);
   const pairs = [...grid.bases.keys()].flatMap((base) =>
     [...grid.methods.keys()].map((method) => all.filter((cell) => cell.base === base && cell.method === method)),
   );
@@ -72,24 +94,16 @@ async function inTurn<A, B>(values: readonly A[], work: (value: A) => Promise<B>
 }
 
 /** What cells of one base and method came to together. */
-async function rowOf(
-  grid: Grid,
-  cells: readonly Cell[],
-  { tasks, measures }: Measured,
-  read: (folder: string) => Promise<Recorded>,
-): Promise<GridRow> {
+async function rowOf(cells: readonly Cell[], { measures, changes: changesOf, runOf }: Measured): Promise<GridRow> {
   const [{ base, method }] = cells as [Cell, ...Cell[]];
   const results = cells.map((cell) => ({ cell, found: cellResult(cell) }));
   const done = results.filter(({ found }) => found?.status === 'done').map(({ cell }) => cell);
-  const runs = await inTurn(done, async (cell) => ({
-    before: await read(beforeOf(startOf(grid, cell), grid)),
-    after: await read(join(cell.folder, 'eval')),
-  }));
+  const runs = await inTurn(done, runOf);
   const changes = new Map<GridMeasure, GridChange>();
-  for (const [name, task] of runs.length > 0 ? tasks : []) {
+  for (const [name, changed] of runs.length > 0 ? changesOf : []) {
     const own = measures.filter((measure) => measure.task === name);
     const asked = own.map(({ group, metric }) => ({ group, metric: metric.name }));
-    const found = await scoreChanges(task, asked, runs, grid.eval.limit);
+    const found = await changed(asked, runs);
     for (const [i, measure] of own.entries()) changes.set(measure, found[i] as GridChange);
   }
   return {
