@@ -30,6 +30,7 @@ overrides: [train.lr=1]${rest}`);
 it('has every fault told', () => {
   const codes = (text: string) => codesOf(() => read(text));
   expect(codes('bases: {')).toEqual(['grid/yaml']);
+  expect(codes(`bases: &a [*a]${rest}`)).toEqual(['grid/yaml']);
   expect(codes(`bases: { llava: { form: a } }${rest}`)).toEqual(['recipe/unknown-key']);
   expect(codes(`bases: { mine: { from: a, recipe: b } }${rest}`)).toEqual(['grid/value', 'grid/value']);
   const table = 'table: { measure: pope/random/f1 }';

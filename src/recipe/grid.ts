@@ -1,13 +1,14 @@
 import { basename } from 'node:path';
-import { parse } from 'yaml';
+import { LineCounter } from 'yaml';
 import { z } from 'zod';
-import { asTesseraError, type Fault, raise } from '../base/index.ts';
+import { type Fault, raise } from '../base/index.ts';
 import { taskNames } from '../eval/index.ts';
 import { readText } from '../files/index.ts';
 import { architectures } from '../models/index.ts';
 import { faultsOf, type KeyPath, spell } from './faults.ts';
 import { option, optional, section, wordsOf } from './option.ts';
 import { locate } from './place.ts';
+import { plainData, yamlDocument } from './yaml.ts';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9.-]*$/, 'expected lower-case letters, digits, dots and dashes');
 const overrides = z.array(z.string().regex(/=/, 'expected key=value'));
@@ -122,11 +123,8 @@ export function readGrid(path: string, given: readonly string[] = []): Grid {
 
 function yamlOf(path: string): unknown {
   const text = readText(locate(path), { code: 'grid/file', largest: 1 << 20 });
-  try {
-    return parse(text, { maxAliasCount: 100 });
-  } catch (error) {
-    throw asTesseraError(error, { code: 'grid/yaml', path, expected: 'a grid file, as docs/grid.md has one' });
-  }
+  const yaml = { code: 'grid/yaml', noun: 'grid file' };
+  return plainData(yamlDocument(text, path, new LineCounter(), yaml), path, yaml);
 }
 
 function gridFaults(grid: GridFile, where: (at: KeyPath) => string): Fault[] {

@@ -1,8 +1,8 @@
 import { basename } from 'node:path';
 import type { Document, Node } from 'yaml';
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from 'yaml';
+import { isAlias, isMap, isScalar, isSeq, LineCounter, stringify } from 'yaml';
 import type { Fault } from '../base/index.ts';
-import { asTesseraError, raise, TesseraError } from '../base/index.ts';
+import { raise, TesseraError } from '../base/index.ts';
 import { dataFile, streamSamples } from '../data/index.ts';
 import { readText } from '../files/index.ts';
 import { architectures } from '../models/index.ts';
@@ -19,13 +19,11 @@ import type { Plan } from './plan.ts';
 import { planOf } from './plan.ts';
 import type { Recipe } from './schema.ts';
 import { recipeSchema } from './schema.ts';
+import { plainData, yamlDocument } from './yaml.ts';
 
+const yaml = { code: 'recipe/yaml', noun: 'recipe' };
 /** In bytes. */
 const largestRecipe = 1 << 20;
-/** How often anchors may be expanded before a file counts as hostile. */
-const largestAliasCount = 100;
-const deepestRecipe = 32;
-const mostSyntaxFaults = 10;
 
 /**
  * Reads a recipe, applies overrides, and fills in every default.
@@ -104,9 +102,8 @@ export function formatRecipe(recipe: Recipe): string {
 
 function parseRecipe(text: string, file: string, overrides: readonly string[]): { recipe: Recipe; where: Where } {
   const lines = new LineCounter();
-  const document = parsed(text, file, lines);
-  raise(syntaxFaults(document, file, lines));
-  const named = underOwnNames(plainData(document, file), file);
+  const document = yamlDocument(text, file, lines, yaml);
+  const named = underOwnNames(plainData(document, file, yaml), file);
   const { data, written, faults } = applyOverrides(named.data, overrides);
   // A section that is in no file was made by the override that reaches below it.
   const holderMade = (path: KeyPath) =>
@@ -127,58 +124,9 @@ function parseRecipe(text: string, file: string, overrides: readonly string[]): 
   return { recipe: result.data as Recipe, where };
 }
 
-/** The first faults of the text, and how many follow: a file that is no YAML at all has hundreds. */
-function syntaxFaults(document: Document, file: string, lines: LineCounter): Fault[] {
-  const found = [...document.errors, ...document.warnings];
-  const told = found.slice(0, mostSyntaxFaults).map((error) => {
-    const { line, col } = lines.linePos(error.pos[0]);
-    return { code: 'recipe/yaml', message: sentence(error.message), path: `${file}:${line}:${col}` };
-  });
-  const more = found.length - told.length;
-  if (more === 0) return told;
-  return [
-    ...told,
-    { code: 'recipe/yaml', message: `${more} more faults follow`, path: file, remedy: 'is this file a recipe?' },
-  ];
-}
-
-/** The library recurses, so a deeply nested file ends its stack. */
-function parsed(text: string, file: string, lineCounter: LineCounter): Document {
-  try {
-    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
-  } catch (error) {
-    throw asTesseraError(error, { code: 'recipe/yaml', path: file, expected: 'a recipe of a few levels' });
-  }
-}
-
 /** Whether a place is another one or lies below it. */
 function within(path: KeyPath, above: KeyPath): boolean {
   return above.every((key, at) => path[at] === key);
-}
-
-function sentence(message: string): string {
-  if (message.startsWith('Source contains multiple documents'))
-    return 'a recipe is one document, and this file holds several';
-  return message.split('\n')[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? message;
-}
-
-function plainData(document: Document, file: string): unknown {
-  try {
-    const data: unknown = document.toJS({ maxAliasCount: largestAliasCount });
-    if (isTooDeep(data)) throw new Error(`nested more than ${deepestRecipe} levels, or without end`);
-    return data;
-  } catch (error) {
-    throw new TesseraError(
-      { code: 'recipe/yaml', message: 'the anchors of this file cannot be expanded', path: file, got: String(error) },
-      { cause: error },
-    );
-  }
-}
-
-/** An alias may stand inside of what it names, so that a value has no end. */
-function isTooDeep(value: unknown, level = 0): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return level > deepestRecipe || Object.values(value).some((inner) => isTooDeep(inner, level + 1));
 }
 
 /** Moves top-level keys that carry another tool's name to where they belong. */
