@@ -1,7 +1,7 @@
 import { float32, int32, Random, type Tensor } from '../../src/base/index.ts';
 import type { Example } from '../../src/data/index.ts';
 import type { ParameterStore } from '../../src/nn/index.ts';
-import { type Batch, LossProgram, type Objective, objectiveNamed } from '../../src/train/index.ts';
+import { allocateGradients, type Batch, LossProgram, type Objective, objectiveNamed } from '../../src/train/index.ts';
 import { sharedEngine } from './evaluate.ts';
 import { copyOf, tinyModel } from './stages.ts';
 
@@ -12,6 +12,12 @@ export function answer(prompt: readonly number[], said: readonly number[]): Exam
   const ids = Int32Array.from([...prompt, ...said]);
   const supervised = Uint8Array.from(ids, (_, t) => (t < prompt.length ? 0 : 1));
   return { id: 'pair', where: 'pair', ids, supervised, media: [] };
+}
+
+/** A row whose tokens belong to these phrases, counted from the first of the answer. */
+export function marked(row: Example, phrases: readonly number[]): Example {
+  const asked = row.ids.length - phrases.length;
+  return { ...row, phrases: Uint16Array.from(row.ids, (_, t) => phrases[t - asked] ?? 0) };
 }
 
 /** Pixels of an image of the tiny vision tower. */
@@ -52,6 +58,24 @@ export function policyAndReference(json: Parameters<typeof tinyModel>[0]) {
     for (let i = 0; i < data.length; i++) (data as Float32Array)[i] = (data[i] as number) + 0.05 * random.normal();
   }
   return { model, store, reference };
+}
+
+/**
+ * A program that trains all of a tiny model by an objective over pairs.
+ * @param own whether the model is compared with itself
+ */
+export async function pairProgram(json: Parameters<typeof tinyModel>[0], objective: Objective, own = false) {
+  const parts = policyAndReference(json);
+  const gradients = allocateGradients(parts.store, () => true);
+  const program = new LossProgram({
+    engine: await sharedEngine(),
+    model: parts.model,
+    store: parts.store,
+    objective,
+    reference: own ? parts.store : parts.reference,
+    trained: [...gradients.tensors.keys()],
+  });
+  return { ...parts, objective, gradients, program };
 }
 
 /** Log-probability of each supervised token of a row, one forward pass a token. */

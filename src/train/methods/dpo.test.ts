@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { maxRelative } from '../../../test/support/compare.ts';
 import { sharedEngine } from '../../../test/support/evaluate.ts';
 import { fixtureJson, fixtureTensors } from '../../../test/support/fixtures.ts';
-import { answer, pairBatch, policyAndReference, tokenLogProbs } from '../../../test/support/pairs.ts';
+import { answer, pairBatch, pairProgram, tokenLogProbs } from '../../../test/support/pairs.ts';
 import { copyOf, tinyLlama, tinyModel } from '../../../test/support/stages.ts';
 import type { Tensor } from '../../base/index.ts';
 import type { Example } from '../../data/index.ts';
@@ -23,18 +23,7 @@ const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 const softplus = (x: number) => Math.log1p(Math.exp(x));
 
 async function open(reference = true) {
-  const parts = policyAndReference(tinyLlama);
-  const objective = objectiveNamed('dpo', { beta });
-  const gradients = allocateGradients(parts.store, () => true);
-  const program = new LossProgram({
-    engine: await sharedEngine(),
-    model: parts.model,
-    store: parts.store,
-    objective,
-    reference: reference ? parts.reference : parts.store,
-    trained: [...gradients.tensors.keys()],
-  });
-  return { ...parts, objective, gradients, program };
+  return pairProgram(tinyLlama, objectiveNamed('dpo', { beta }), !reference);
 }
 
 /** Log-ratios of both answers of each pair, token by token with another objective. */

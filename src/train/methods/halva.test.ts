@@ -1,19 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { maxRelative } from '../../../test/support/compare.ts';
-import { sharedEngine } from '../../../test/support/evaluate.ts';
-import { answer, pairBatch, policyAndReference, tokenLogProbs } from '../../../test/support/pairs.ts';
+import { answer, marked, pairBatch, pairProgram, tokenLogProbs } from '../../../test/support/pairs.ts';
 import { tinyLlama } from '../../../test/support/stages.ts';
 import type { Example } from '../../data/index.ts';
-import { allocateGradients } from '../gradients.ts';
 import { unitsOf } from '../objective.ts';
-import { LossProgram } from '../program.ts';
 import { objectiveNamed } from './index.ts';
-
-/** A row whose tokens belong to these phrases, counted from the first of the answer. */
-function marked(row: Example, phrases: readonly number[]): Example {
-  const asked = row.ids.length - phrases.length;
-  return { ...row, phrases: Uint16Array.from(row.ids, (_, t) => phrases[t - asked] ?? 0) };
-}
 
 const prompt = [1, 4, 7];
 const rows = [
@@ -28,18 +19,8 @@ const softplus = (x: number) => Math.log1p(Math.exp(x));
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
 
 async function open(options: Record<string, number> = {}, own = true) {
-  const { model, store, reference } = policyAndReference(tinyLlama);
   const objective = objectiveNamed('halva', options);
-  const gradients = allocateGradients(store, () => true);
-  const program = new LossProgram({
-    engine: await sharedEngine(),
-    model,
-    store,
-    objective,
-    reference: own ? reference : store,
-    trained: [...gradients.tensors.keys()],
-  });
-  return { model, store, objective, gradients, program, totals: unitsOf(objective, rows, 1) };
+  return { ...(await pairProgram(tinyLlama, objective, !own)), totals: unitsOf(objective, rows, 1) };
 }
 
 describe('halva', () => {

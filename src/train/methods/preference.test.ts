@@ -1,12 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { maxRelative } from '../../../test/support/compare.ts';
 import { sharedEngine } from '../../../test/support/evaluate.ts';
-import { answer, pairBatch, pixels, policyAndReference } from '../../../test/support/pairs.ts';
+import { answer, marked, pairBatch, pairProgram, pixels } from '../../../test/support/pairs.ts';
 import { numbersOf, tinyLlava, tinyModel } from '../../../test/support/stages.ts';
 import { Random } from '../../base/index.ts';
 import type { Example } from '../../data/index.ts';
 import type { Lora } from '../../nn/index.ts';
-import { allocateGradients } from '../gradients.ts';
 import { type Objective, unitsOf } from '../objective.ts';
 import { LossProgram } from '../program.ts';
 import { methods, objectiveNamed } from './index.ts';
@@ -21,10 +20,6 @@ const bare: Readonly<Record<string, Record<string, number | boolean>>> = {
 };
 
 const prompt = [23, 23, 23, 23, 4, 7];
-const marked = (row: Example, phrases: readonly number[]): Example => ({
-  ...row,
-  phrases: Uint16Array.from(row.ids, (_, t) => phrases[t - prompt.length] ?? 0),
-});
 const right = marked(answer(prompt, [3, 9, 12, 5, 15, 16, 2]), [0, 0, 1, 0, 2, 0, 0]);
 const wrong = marked(answer(prompt, [3, 9, 13, 6, 5, 15, 17, 2]), [0, 0, 1, 1, 0, 2, 0, 0]);
 const lora: Lora = { targets: (path) => path.includes('language_model') && path.includes('q_proj'), r: 2, alpha: 4 };
@@ -39,17 +34,7 @@ const imagesOf = ({ views, makes }: Objective, seed = 1) =>
   views.map((view) => pixels(makes && view in makes ? seed + 1 : seed));
 
 async function build(name: string, { own = false, options = {} as Record<string, number | boolean> } = {}) {
-  const { model, store, reference } = policyAndReference(tinyLlava);
-  const objective = objectiveNamed(name, options);
-  const gradients = allocateGradients(store, () => true);
-  const program = new LossProgram({
-    engine: await sharedEngine(),
-    model,
-    store,
-    objective,
-    reference: own ? store : reference,
-    trained: [...gradients.tensors.keys()],
-  });
+  const { objective, store, gradients, program } = await pairProgram(tinyLlava, objectiveNamed(name, options), own);
   const run = async ({ rows = rowsOf(objective), images = imagesOf(objective), width = 15 } = {}) => {
     const totals = unitsOf(objective, rows, 1);
     const result = await program.run(pairBatch(objective, rows, { width, images }), totals, { into: gradients });
